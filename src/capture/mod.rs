@@ -1,0 +1,82 @@
+//! A capture: views of one instant, each a camera with its image, mask and keypoints. Metric, undistorted, read-only.
+//!
+//! Readers turn a folder into a [`Capture`]; everything downstream sees metres and OpenCV cameras, whatever the folder
+//! used. The folder is never written to.
+
+mod fmhr;
+
+pub use fmhr::read_fmhr;
+
+use crate::anatomy::{KEYPOINTS, Side};
+use crate::camera::Camera;
+use image::{GrayImage, RgbImage};
+use std::path::PathBuf;
+
+/// The 21 detected keypoints of one hand in one view.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Keypoints {
+    /// Pixel positions, MediaPipe order.
+    pub px: [[f64; 2]; KEYPOINTS],
+    /// Confidence of each, 0 (unseen) to 1.
+    pub confidence: [f64; KEYPOINTS],
+}
+
+/// One camera and what it saw.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// Name used in tables and files: the image's file stem.
+    pub name: String,
+    /// Calibrated camera; its size is the image's size.
+    pub camera: Camera,
+    /// The photograph, sRGB-encoded.
+    pub image: RgbImage,
+    /// 255 = hand, 0 = background (already thresholded); absent when the capture has none for this view.
+    pub mask: Option<GrayImage>,
+    /// Detections by *claimed* side (left, right): detectors swap hands, so the pose stage decides.
+    pub keypoints: [Option<Keypoints>; 2],
+}
+
+/// A whole capture folder.
+#[derive(Clone, Debug)]
+pub struct Capture {
+    /// Folder name, used as the title.
+    pub name: String,
+    /// The folder.
+    pub root: PathBuf,
+    /// Format it was read as, e.g. `fmhr`.
+    pub format: &'static str,
+    /// Views in file order; at least two.
+    pub views: Vec<View>,
+    /// Length of one unit of the folder's normalised frame in metres (FMHR `scale_mat`), for information.
+    pub metres_per_unit: f64,
+    /// What a user should know, one sentence each.
+    pub warnings: Vec<String>,
+    /// SHA-256 over all files read, in name order: identifies the input in `run.ron`.
+    pub hash: String,
+}
+
+/// Why a folder cannot be used. Every message names the file and says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum CaptureError {
+    /// The folder does not exist or is no folder.
+    #[error("{path}: {problem}. {remedy}", path = path.display())]
+    Unusable {
+        /// The offending file or folder.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+        /// What to do about it.
+        remedy: String,
+    },
+}
+
+impl Capture {
+    /// Sides for which at least two views claim a detection.
+    #[must_use]
+    pub fn claimed_sides(&self) -> Vec<Side> {
+        Side::BOTH
+            .into_iter()
+            .filter(|side| self.views.iter().filter(|v| v.keypoints[side.index()].is_some()).count() >= 2)
+            .collect()
+    }
+}

@@ -1,0 +1,97 @@
+//! Device memory with a name and a size that was checked first.
+
+use super::{Gpu, GpuError};
+
+/// A buffer on the device. Clones share the memory.
+#[derive(Clone, Debug)]
+pub struct Buffer {
+    raw: wgpu::Buffer,
+    bytes: u64,
+}
+
+impl Buffer {
+    fn allocate(gpu: &Gpu, label: &str, bytes: u64, usage: wgpu::BufferUsages) -> Result<Self, GpuError> {
+        // WebGPU wants a multiple of 4 and refuses empty bindings; an empty list becomes one unused word.
+        let bytes = bytes.max(16).next_multiple_of(4);
+        let limits = gpu.limits();
+        let too_large = |limit: u64, what| GpuError::TooLarge { label: label.to_owned(), bytes, limit, what };
+        if bytes > limits.max_buffer_size {
+            return Err(too_large(limits.max_buffer_size, "largest buffer"));
+        }
+        if usage.contains(wgpu::BufferUsages::STORAGE) && bytes > limits.max_storage_buffer_binding_size {
+            return Err(too_large(limits.max_storage_buffer_binding_size, "largest storage binding"));
+        }
+        if usage.contains(wgpu::BufferUsages::UNIFORM) && bytes > limits.max_uniform_buffer_binding_size {
+            return Err(too_large(limits.max_uniform_buffer_binding_size, "largest uniform binding"));
+        }
+        let (raw, error) = gpu.scoped(wgpu::ErrorFilter::OutOfMemory, || {
+            gpu.device().create_buffer(&wgpu::BufferDescriptor {
+                label: Some(label),
+                size: bytes,
+                usage,
+                mapped_at_creation: false,
+            })
+        });
+        if error.is_some() {
+            return Err(GpuError::OutOfMemory { label: label.to_owned(), bytes });
+        }
+        Ok(Self { raw, bytes })
+    }
+
+    /// Storage memory of `bytes` bytes, zeroed.
+    ///
+    /// # Errors
+    /// [`GpuError::TooLarge`] or [`GpuError::OutOfMemory`].
+    pub fn zeros(gpu: &Gpu, label: &str, bytes: u64) -> Result<Self, GpuError> {
+        use wgpu::BufferUsages as U;
+        Self::allocate(gpu, label, bytes, U::STORAGE | U::COPY_DST | U::COPY_SRC)
+    }
+
+    /// Storage memory holding `data`.
+    ///
+    /// # Errors
+    /// [`GpuError::TooLarge`] or [`GpuError::OutOfMemory`].
+    pub fn storage<T: bytemuck::Pod>(gpu: &Gpu, label: &str, data: &[T]) -> Result<Self, GpuError> {
+        let buffer = Self::zeros(gpu, label, std::mem::size_of_val(data) as u64)?;
+        buffer.write(gpu, data);
+        Ok(buffer)
+    }
+
+    /// Uniform memory holding `value`.
+    ///
+    /// # Errors
+    /// [`GpuError::TooLarge`] or [`GpuError::OutOfMemory`].
+    pub fn uniform<T: bytemuck::Pod>(gpu: &Gpu, label: &str, value: &T) -> Result<Self, GpuError> {
+        use wgpu::BufferUsages as U;
+        let buffer = Self::allocate(gpu, label, size_of::<T>() as u64, U::UNIFORM | U::COPY_DST)?;
+        buffer.write(gpu, std::slice::from_ref(value));
+        Ok(buffer)
+    }
+
+    pub(super) fn staging(gpu: &Gpu, bytes: u64) -> Result<Self, GpuError> {
+        use wgpu::BufferUsages as U;
+        Self::allocate(gpu, "staging", bytes, U::MAP_READ | U::COPY_DST)
+    }
+
+    /// Replaces the start of the buffer; visible to work submitted later.
+    pub fn write<T: bytemuck::Pod>(&self, gpu: &Gpu, data: &[T]) {
+        self.write_at(gpu, 0, data);
+    }
+
+    /// Replaces bytes from `offset`; visible to work submitted later.
+    pub fn write_at<T: bytemuck::Pod>(&self, gpu: &Gpu, offset: u64, data: &[T]) {
+        if !data.is_empty() {
+            gpu.queue().write_buffer(&self.raw, offset, bytemuck::cast_slice(data));
+        }
+    }
+
+    /// Size in bytes (at least 16, a multiple of 4).
+    #[must_use]
+    pub const fn len_bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    pub(super) const fn raw(&self) -> &wgpu::Buffer {
+        &self.raw
+    }
+}

@@ -1,0 +1,109 @@
+//! WGSL sources: embedded, joined by `//#use` lines, optionally read from disk for live editing.
+//!
+//! A file is a kernel: one entry point named like the file. `//#use common/camera, common/mesh` pulls in other files,
+//! each once, before the file that names them. An unknown name is an error, never a warning. With the environment
+//! variable `SHADER_DIR` set, files come from that folder instead of the binary.
+
+use super::GpuError;
+
+macro_rules! sources {
+    ($($name:literal),* $(,)?) => {
+        /// Every WGSL file that ships, by name.
+        pub const SOURCES: &[(&str, &str)] = &[$(($name, include_str!(concat!("../../shaders/", $name, ".wgsl")))),*];
+    };
+}
+
+sources![
+    "common/index",
+];
+
+/// The text of one file, before `//#use` is resolved.
+fn raw(name: &str) -> Result<String, GpuError> {
+    if let Some(dir) = std::env::var_os("SHADER_DIR") {
+        let path = std::path::Path::new(&dir).join(format!("{name}.wgsl"));
+        return std::fs::read_to_string(&path)
+            .map_err(|e| GpuError::Shader { name: name.to_owned(), message: format!("{}: {e}", path.display()) });
+    }
+    SOURCES
+        .iter()
+        .find(|(n, _)| *n == name)
+        .map(|(_, text)| (*text).to_owned())
+        .ok_or_else(|| GpuError::Shader { name: name.to_owned(), message: "there is no such shader file".to_owned() })
+}
+
+/// The full text of a kernel with everything it uses, each file once.
+///
+/// # Errors
+/// [`GpuError::Shader`] for an unknown name.
+pub fn source(name: &str) -> Result<String, GpuError> {
+    let mut out = String::new();
+    let mut seen = Vec::new();
+    append(name, &mut seen, &mut out)?;
+    Ok(out)
+}
+
+fn append(name: &str, seen: &mut Vec<String>, out: &mut String) -> Result<(), GpuError> {
+    if seen.iter().any(|s| s == name) {
+        return Ok(());
+    }
+    seen.push(name.to_owned());
+    let text = raw(name)?;
+    for line in text.lines() {
+        if let Some(uses) = line.strip_prefix("//#use ") {
+            for used in uses.split(',') {
+                append(used.trim(), seen, out)?;
+            }
+        }
+    }
+    out.push_str(&text);
+    out.push('\n');
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Ring 1 for every file: it resolves as at run time, and naga accepts it.
+    #[test]
+    fn every_shader_resolves_and_is_valid() {
+        let mut kernels = 0;
+        for (name, _) in SOURCES {
+            let text = source(name).expect("known names resolve");
+            let module = naga::front::wgsl::parse_str(&text)
+                .unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(&text)));
+            naga::valid::Validator::new(naga::valid::ValidationFlags::all(), naga::valid::Capabilities::empty())
+                .validate(&module)
+                .unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(&text)));
+            kernels += usize::from(!module.entry_points.is_empty());
+        }
+        assert!(kernels > 0, "at least one file has an entry point");
+    }
+
+    /// The negative of ring 1: a broken file is refused.
+    #[test]
+    fn unknown_uses_and_invalid_text_are_refused() {
+        assert!(source("common/no_such_file").is_err(), "an unknown name is an error");
+        assert!(naga::front::wgsl::parse_str("fn broken( {").is_err(), "naga refuses invalid text");
+    }
+
+    #[test]
+    fn every_shader_file_is_listed() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("shaders");
+        let mut on_disk = Vec::new();
+        for dir in std::fs::read_dir(&root).expect("shaders/ exists").flatten() {
+            if dir.path().is_dir() {
+                for file in std::fs::read_dir(dir.path()).expect("readable").flatten() {
+                    let path = file.path();
+                    if path.extension().is_some_and(|e| e == "wgsl") {
+                        let relative = path.strip_prefix(&root).expect("below shaders/").with_extension("");
+                        on_disk.push(relative.to_string_lossy().replace('\\', "/"));
+                    }
+                }
+            }
+        }
+        for name in on_disk {
+            assert!(SOURCES.iter().any(|(n, _)| *n == name), "shaders/{name}.wgsl is not listed in SOURCES");
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Hand models in MANO's layout: template, shape directions, joint regressor, skin weights; forward kinematics and
+//! linear blend skinning in `f64`.
+//!
+//! `V = T + S·β (+ P·(R − I))`, `J = J_reg·(T + S·β)`, then linear blend skinning over the 16 joints; the root turns about
+//! the wrist joint, translation comes last (Romero, Tzionas, Black 2017).
+
+mod open;
+mod skinning;
+
+pub use open::open_hand;
+pub use skinning::{PosedHand, pose_hand};
+
+use crate::anatomy::{JOINTS, Side, TIPS};
+use serde::{Deserialize, Serialize};
+
+/// A hand model of one side, metres, rest pose as in MANO (right: fingers along −x, back of the hand +y, thumb +z).
+#[derive(Clone, Debug)]
+pub struct HandModel {
+    /// `open` or `mano`.
+    pub name: String,
+    /// SHA-256 of the file it was read from.
+    pub hash: String,
+    /// Side.
+    pub side: Side,
+    /// Template vertices (V×3).
+    pub template: Vec<[f64; 3]>,
+    /// Triangles (F×3), outward.
+    pub faces: Vec<[u32; 3]>,
+    /// Shape directions: per vertex 3 rows of 10 (`[v][axis][component]`).
+    pub shape_directions: Vec<[[f64; 10]; 3]>,
+    /// Pose correctives, per vertex 3×135; `None` when the model has none.
+    pub pose_directions: Option<Vec<[[f64; 135]; 3]>>,
+    /// Joint regressor: for each of the 16 joints its `(vertex, weight)` list.
+    pub joint_regressor: Vec<Vec<(u32, f64)>>,
+    /// Skin weights (V×16), rows sum to one.
+    pub skin_weights: Vec<[f64; JOINTS]>,
+    /// Mean pose added to `hand_pose` unless the flat convention is used (45).
+    pub hands_mean: [f64; 45],
+    /// Pose basis, rows are directions (45×45).
+    pub hands_components: Vec<[f64; 45]>,
+    /// UV coordinates (T×2), v up.
+    pub uvs: Vec<[f64; 2]>,
+    /// UV index of each face corner (F×3).
+    pub uv_faces: Vec<[u32; 3]>,
+    /// Tip vertices: thumb, index, middle, ring, pinky.
+    pub tips: [u32; TIPS],
+    /// Lower and upper limit of each of the 45 pose components, radians.
+    pub joint_limits: [[f64; 2]; 45],
+    /// Boundary loop at the wrist, in order.
+    pub wrist_loop: Vec<u32>,
+}
+
+/// Parameters of a fitted hand. `hand_pose` is axis-angle with the mean *not* added (flat-hand convention).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HandParameters {
+    /// Side.
+    pub side: Side,
+    /// Rotation about the wrist joint, axis-angle, radians.
+    pub global_orient: [f64; 3],
+    /// Translation, metres, applied last.
+    pub transl: [f64; 3],
+    /// Axis-angle of joints 1-15, radians; 45 numbers.
+    pub hand_pose: Vec<f64>,
+    /// Shape components; 10 numbers.
+    pub betas: Vec<f64>,
+    /// Uniform scale about the origin before the translation; 1 unless asked for.
+    pub scale: f64,
+}
+
+impl HandParameters {
+    /// The template at the origin, flat.
+    #[must_use]
+    pub fn rest(side: Side) -> Self {
+        Self { side, global_orient: [0.0; 3], transl: [0.0; 3], hand_pose: vec![0.0; 45], betas: vec![0.0; 10], scale: 1.0 }
+    }
+}
+
+/// Why a hand model cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum HandError {
+    /// A file is missing or not what it should be.
+    #[error("{path}: {problem}. {remedy}")]
+    Unusable {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        problem: String,
+        /// What to do.
+        remedy: String,
+    },
+}

@@ -1,0 +1,164 @@
+//! Who is beside whom: unique edges with their triangles, and compressed rows (CSR) of neighbours and incident faces.
+
+use std::collections::HashMap;
+
+/// An edge between two vertices with the triangles on its sides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Edge {
+    /// The vertices, smaller index first.
+    pub vertices: [u32; 2],
+    /// The triangles beside it; `None` on a boundary.
+    pub faces: [Option<u32>; 2],
+}
+
+/// Adjacency of a triangle list. Everything is in index order, so two builds are identical.
+#[derive(Clone, Debug, Default)]
+pub struct Topology {
+    /// Number of vertices.
+    pub vertices: usize,
+    /// The triangles.
+    pub faces: Vec<[u32; 3]>,
+    /// Unique edges, sorted by their vertices.
+    pub edges: Vec<Edge>,
+    /// For each face its three edges: `edge k` joins corner k and corner k+1.
+    pub face_edges: Vec<[u32; 3]>,
+    /// Row starts into `neighbours` (V+1).
+    pub neighbour_starts: Vec<u32>,
+    /// Neighbour vertices of each vertex, ascending.
+    pub neighbours: Vec<u32>,
+    /// Row starts into `incident` (V+1).
+    pub incident_starts: Vec<u32>,
+    /// `face × 4 + corner` for each face around each vertex, ascending.
+    pub incident: Vec<u32>,
+}
+
+impl Topology {
+    /// Builds the adjacency of `faces` over `vertices` vertices.
+    ///
+    /// A third triangle on an edge (a non-manifold mesh) keeps the first two; [`Topology::is_manifold`] tells.
+    #[must_use]
+    #[expect(clippy::cast_possible_truncation, reason = "meshes here have far fewer than 2^30 faces")]
+    pub fn new(vertices: usize, faces: &[[u32; 3]]) -> Self {
+        let mut keys: Vec<([u32; 2], u32, usize)> = Vec::with_capacity(faces.len() * 3);
+        for (f, face) in faces.iter().enumerate() {
+            for corner in 0..3 {
+                let (a, b) = (face[corner], face[(corner + 1) % 3]);
+                keys.push(([a.min(b), a.max(b)], f as u32, corner));
+            }
+        }
+        keys.sort_unstable();
+        let mut edges: Vec<Edge> = Vec::with_capacity(keys.len() / 2 + 1);
+        let mut face_edges = vec![[0_u32; 3]; faces.len()];
+        for (vertices, face, corner) in keys {
+            match edges.last_mut() {
+                Some(edge) if edge.vertices == vertices => {
+                    if edge.faces[1].is_none() {
+                        edge.faces[1] = Some(face);
+                    }
+                }
+                _ => edges.push(Edge { vertices, faces: [Some(face), None] }),
+            }
+            face_edges[face as usize][corner] = (edges.len() - 1) as u32;
+        }
+        let (neighbour_starts, neighbours) = rows(
+            vertices,
+            edges.iter().flat_map(|e| [(e.vertices[0], e.vertices[1]), (e.vertices[1], e.vertices[0])]),
+        );
+        let (incident_starts, incident) = rows(
+            vertices,
+            faces.iter().enumerate().flat_map(|(f, face)| (0..3).map(move |c| (face[c], (f * 4 + c) as u32))),
+        );
+        Self { vertices, faces: faces.to_vec(), edges, face_edges, neighbour_starts, neighbours, incident_starts, incident }
+    }
+
+    /// Neighbour vertices of `vertex`.
+    #[must_use]
+    pub fn neighbours_of(&self, vertex: usize) -> &[u32] {
+        &self.neighbours[self.neighbour_starts[vertex] as usize..self.neighbour_starts[vertex + 1] as usize]
+    }
+
+    /// `(face, corner)` pairs around `vertex`.
+    pub fn incident_to(&self, vertex: usize) -> impl Iterator<Item = (usize, usize)> + '_ {
+        self.incident[self.incident_starts[vertex] as usize..self.incident_starts[vertex + 1] as usize]
+            .iter()
+            .map(|&code| (code as usize / 4, code as usize % 4))
+    }
+
+    /// True when every edge has one or two triangles and every directed edge occurs once.
+    #[must_use]
+    pub fn is_manifold(&self) -> bool {
+        let mut directed = HashMap::new();
+        for face in &self.faces {
+            for c in 0..3 {
+                *directed.entry((face[c], face[(c + 1) % 3])).or_insert(0) += 1;
+            }
+        }
+        directed.values().all(|&n| n == 1)
+    }
+
+    /// For each face and each of its edges (corner k to k+1): the vertex opposite the edge in the neighbouring triangle,
+    /// or `u32::MAX` on a boundary. Decides whether an edge is a silhouette.
+    #[must_use]
+    pub fn opposite_vertices(&self) -> Vec<[u32; 3]> {
+        let opposite = |face: u32, edge: &Edge| {
+            self.faces[face as usize].iter().copied().find(|v| !edge.vertices.contains(v)).unwrap_or(u32::MAX)
+        };
+        self.face_edges
+            .iter()
+            .enumerate()
+            .map(|(f, edges)| {
+                edges.map(|e| {
+                    let edge = &self.edges[e as usize];
+                    let other = edge.faces.iter().flatten().copied().find(|&g| g as usize != f);
+                    other.map_or(u32::MAX, |g| opposite(g, edge))
+                })
+            })
+            .collect()
+    }
+}
+
+/// Compressed rows of `(row, value)` pairs, values ascending within a row.
+#[expect(clippy::cast_possible_truncation, reason = "meshes here have far fewer than 2^30 faces")]
+fn rows(count: usize, pairs: impl Iterator<Item = (u32, u32)>) -> (Vec<u32>, Vec<u32>) {
+    let mut pairs: Vec<(u32, u32)> = pairs.collect();
+    pairs.sort_unstable();
+    let mut starts = vec![0_u32; count + 1];
+    for &(row, _) in &pairs {
+        starts[row as usize + 1] += 1;
+    }
+    for row in 0..count {
+        starts[row + 1] += starts[row];
+    }
+    debug_assert_eq!(starts[count] as usize, pairs.len(), "all rows are in range");
+    (starts, pairs.into_iter().map(|(_, value)| value).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two triangles over a square: 0-1-2 and 0-2-3.
+    fn square() -> Topology {
+        Topology::new(4, &[[0, 1, 2], [0, 2, 3]])
+    }
+
+    #[test]
+    fn edges_know_both_sides() {
+        let t = square();
+        assert_eq!(t.edges.len(), 5, "four sides and a diagonal");
+        let diagonal = t.edges.iter().find(|e| e.vertices == [0, 2]).expect("there is a diagonal");
+        assert_eq!(diagonal.faces, [Some(0), Some(1)], "the diagonal has both triangles");
+        assert_eq!(t.neighbours_of(0), &[1, 2, 3], "vertex 0 touches all others");
+        assert_eq!(t.neighbours_of(1), &[0, 2], "vertex 1 touches two");
+        assert_eq!(t.incident_to(2).collect::<Vec<_>>(), vec![(0, 2), (1, 1)], "vertex 2 is a corner of both");
+        assert!(t.is_manifold(), "a square is a manifold");
+        assert!(!Topology::new(4, &[[0, 1, 2], [0, 1, 3]]).is_manifold(), "a doubled directed edge is not");
+    }
+
+    #[test]
+    fn opposite_vertices_cross_the_shared_edge() {
+        let opposite = square().opposite_vertices();
+        assert_eq!(opposite[0], [u32::MAX, u32::MAX, 3], "across 2-0 of the first triangle lies 3");
+        assert_eq!(opposite[1], [1, u32::MAX, u32::MAX], "across 0-2 of the second triangle lies 1");
+    }
+}

@@ -1,0 +1,65 @@
+//! One reconstruction: the stages in order behind a single `advance()`. The command line calls it in its own loop, the
+//! studio in a named worker thread; pausing is not calling.
+
+mod snapshot;
+
+pub use snapshot::{HandSnapshot, Snapshot, ViewPicture};
+
+use serde::{Deserialize, Serialize};
+
+/// The stages in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stage {
+    /// 2D keypoints → 3D joints.
+    Pose,
+    /// Joints → hand-model parameters.
+    Fit,
+    /// Hand albedo and mesh optimisation.
+    Ham,
+}
+
+impl Stage {
+    /// All stages in order.
+    pub const ALL: [Self; 3] = [Self::Pose, Self::Fit, Self::Ham];
+
+    /// Name in files and on screen.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pose => "pose",
+            Self::Fit => "fit",
+            Self::Ham => "ham",
+        }
+    }
+}
+
+/// One line of `metrics.jsonl`: where we are and what the loss was.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StepReport {
+    /// Seconds of computing since the run began (pauses excluded).
+    pub t: f64,
+    /// Stage.
+    pub stage: Stage,
+    /// Part of the stage: `triangulate`, `lm`, `albedo`, `shape`.
+    pub phase: String,
+    /// Iteration within the phase, from 1.
+    pub iter: u32,
+    /// Iterations the phase will take.
+    pub iters: u32,
+    /// Weighted sum of the terms.
+    pub total: f64,
+    /// Weighted terms by their names (`sfs lap albedo mask edge delta` in HAM).
+    pub terms: Vec<(String, f64)>,
+}
+
+/// What one call of `advance()` did.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Advance {
+    /// A step was taken; more follow.
+    Stepped(StepReport),
+    /// A stage ended; its findings in words.
+    StageDone(Stage, Vec<String>),
+    /// The last stage has ended.
+    Finished,
+}
