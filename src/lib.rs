@@ -5,7 +5,11 @@
 pub mod anatomy;
 pub mod camera;
 pub mod capture;
+pub mod energy;
 pub mod gpu;
 pub mod hand;
 pub mod mesh;
+pub mod optimise;
 pub mod pipeline;
+pub mod raster;
+pub mod shading;
