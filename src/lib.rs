@@ -5,6 +5,7 @@
 pub mod anatomy;
 pub mod camera;
 pub mod capture;
+pub mod cli;
 pub mod energy;
 pub mod gpu;
 pub mod hand;

@@ -4,6 +4,7 @@
 //! `n` in world space, normalised after interpolation; colour = `r · ρ` in the image's own (sRGB) encoding. Ours adds one
 //! RGB gain a view, because real cameras differ. A light is 12 numbers: 9 coefficients and 3 gains.
 
+pub mod renderer;
 pub mod shade;
 pub mod vertex_normals;
 
