@@ -7,6 +7,7 @@ pub mod camera;
 pub mod capture;
 pub mod cli;
 pub mod energy;
+pub mod fitting;
 pub mod gpu;
 pub mod hand;
 pub mod mesh;
