@@ -9,3 +9,4 @@ pub mod gpu;
 pub mod hand;
 pub mod mesh;
 pub mod pipeline;
+pub mod raster;

@@ -1,0 +1,3 @@
+//! Rasterisation: what is seen through each pixel.
+
+pub mod cpu;
