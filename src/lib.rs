@@ -10,3 +10,4 @@ pub mod hand;
 pub mod mesh;
 pub mod pipeline;
 pub mod raster;
+pub mod synthetic;
