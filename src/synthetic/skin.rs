@@ -208,7 +208,7 @@ impl Skin {
             let facing = smooth(0.1, 0.35, n.dot(&nail.up));
             let plate = facing * (1.0 - smooth(0.88, 1.0, r));
             let rim = facing * gauss(r - 1.02, 0.07);
-            let moon = plate * (1.0 - smooth(0.3, 0.4, ((s + 1.0).powi(2) + (0.6 * t).powi(2)).sqrt()));
+            let moon = plate * (1.0 - smooth(0.3, 0.4, ((s + 1.0).powi(2) + (0.6_f64 * t).powi(2)).sqrt()));
             out = (plate, rim, moon);
         }
         out
