@@ -386,6 +386,19 @@ impl Training {
         self.albedo.record(recorder);
     }
 
+    /// The vertex kernels by name, for timing.
+    pub(super) fn kernels(&self) -> Vec<(&'static str, &Bound, u32)> {
+        vec![
+            ("vertex_normals", &self.normals, 1),
+            ("vertex_normals_grad", &self.normals_grad, 1),
+            ("unpack_grads", &self.unpack, 1),
+            ("laplacian", &self.laplacian[0], 1),
+            ("laplacian_grad", &self.laplacian[1], 1),
+            ("shape_prior", &self.prior, 1),
+            ("adam", &self.positions.bound, 4),
+        ]
+    }
+
     /// The lists a checkpoint holds.
     pub(super) fn state_buffers<'a>(&'a self, mesh: &'a MeshBuffers) -> [(&'static str, &'a Buffer); 9] {
         [
@@ -417,6 +430,19 @@ impl ViewTraining {
             pad: 0,
         };
         self.image_params.write(gpu, &[params]);
+    }
+
+    /// The view's kernels by name, for timing.
+    pub(super) fn kernels(&self) -> [(&'static str, &Bound, u32); 6] {
+        let pixels = self.pass.region.pixels();
+        [
+            ("image_loss", &self.image_loss, pixels),
+            ("image_sum", &self.image_sum, 1),
+            ("antialias_grad", &self.antialias_grad, pixels),
+            ("shade_grad", &self.shade_grad, pixels),
+            ("lighting_grad", &self.lighting_grad, pixels),
+            ("lighting_sum", &self.lighting_sum, 1),
+        ]
     }
 
     /// Loss and gradients of the view whose colours were just rendered.
