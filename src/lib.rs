@@ -5,6 +5,7 @@
 pub mod anatomy;
 pub mod camera;
 pub mod capture;
+pub mod fitting;
 pub mod gpu;
 pub mod hand;
 pub mod mesh;

@@ -15,6 +15,7 @@ macro_rules! sources {
 
 sources![
     "common/index",
+    "fit/triangulate",
 ];
 
 /// The text of one file, before `//#use` is resolved.
