@@ -1,5 +1,6 @@
 //! The fitting stages. Each has its settings, its step and its result type; stages see each other's results only.
 
+pub mod hand_fit;
 pub mod pose;
 #[cfg(test)]
 mod test_rig;

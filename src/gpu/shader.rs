@@ -15,6 +15,8 @@ macro_rules! sources {
 
 sources![
     "common/index",
+    "fit/damped_step",
+    "fit/hand_normal",
     "fit/triangulate",
 ];
 

@@ -77,7 +77,7 @@ impl Default for PoseSettings {
         Self {
             hands: HandChoice::Auto,
             match_fraction: 0.08,
-            accept_fraction: 0.06,
+            accept_fraction: 0.08,
             max_shift_fraction: 0.25,
             noise_fraction: 0.02,
             robust_scale: 2.5,

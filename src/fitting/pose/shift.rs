@@ -8,6 +8,9 @@ use super::{
 use crate::anatomy::Side;
 use crate::camera::Camera;
 
+/// How much stronger a shift must be when only one hand was seen by the camera.
+const SINGLE_HAND_EVIDENCE: f64 = 1.6;
+
 /// Component-wise median.
 fn median_shift(residuals: &[[f64; 2]]) -> [f64; 2] {
     [0, 1].map(|axis| median(residuals.iter().map(|r| r[axis]).collect()))
@@ -148,8 +151,8 @@ impl Refinement<'_> {
             length([own[0] - shift[0], own[1] - shift[1]]) < 0.5 * size
         };
         let coherent = per_hand.iter().all(agrees) && median_length(&all, shift) < 0.5 * size;
-        // A single hand may be badly detected as a whole: it takes twice the evidence.
-        let needed = self.settings.flag_ratio * if per_hand.len() > 1 { 1.0 } else { 2.0 };
+        // A single hand may be badly detected as a whole: it takes more evidence.
+        let needed = self.settings.flag_ratio * if per_hand.len() > 1 { 1.0 } else { SINGLE_HAND_EVIDENCE };
         let ratio = size / typical_px.max(1e-9) / needed;
         (coherent && ratio > 1.0 && size > self.settings.flag_min_px).then_some((ratio, shift))
     }

@@ -123,3 +123,68 @@ fn settings_refuse_unknown_fields() {
     let some: PoseSettings = ron::from_str("(flag_ratio: 3.0, hands: left)").expect("a part is enough");
     assert_eq!(some.hands, HandChoice::Left, "fields are read");
 }
+
+/// The real capture, from `THENAR_SHARED` or `../shared` beside the checkout; says so when it is not there.
+fn real_capture() -> Option<(Vec<Camera>, Vec<[Option<Keypoints>; 2]>)> {
+    let beside = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
+    let shared = std::env::var_os("THENAR_SHARED").map_or(beside, std::path::PathBuf::from);
+    let folder = shared.join("captures/fmhr_capture_room_1");
+    let Ok(bytes) = std::fs::read(folder.join("camera/param.npz")) else {
+        eprintln!("skipped: the real capture is not here (set THENAR_SHARED)");
+        return None;
+    };
+    let mut npz = npyz::npz::NpzArchive::new(std::io::Cursor::new(bytes)).expect("an archive");
+    let mut matrix = |name: String| {
+        let file = npz.by_name(&name).expect("readable").expect("present");
+        let values: Vec<f64> = match file.dtype() {
+            npyz::DType::Plain(t) if t.size_field() == 4 => {
+                file.into_vec::<f32>().expect("f32").into_iter().map(f64::from).collect()
+            }
+            _ => file.into_vec::<f64>().expect("f64"),
+        };
+        nalgebra::Matrix4::from_row_slice(&values)
+    };
+    let mut cameras = Vec::new();
+    let mut keypoints = Vec::new();
+    for view in 0..16 {
+        let projection = matrix(format!("int_{view}")) * matrix(format!("ext_{view}"));
+        let p = projection.fixed_view::<3, 4>(0, 0).into_owned();
+        cameras.push(Camera::from_projection(&p, 1280, 1024).expect("a camera"));
+        let text = std::fs::read_to_string(folder.join(format!("pose/{view:02}.json"))).expect("keypoints");
+        let json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        keypoints.push(["Left", "Right"].map(|name| {
+            let values: Vec<f64> = json[name].as_array()?.iter().filter_map(serde_json::Value::as_f64).collect();
+            let at = |j: usize| [(values[3 * j] + 1.0) * 640.0, (values[3 * j + 1] + 1.0) * 512.0];
+            (values.len() == 63).then(|| Keypoints { px: std::array::from_fn(at), confidence: [1.0; KEYPOINTS] })
+        }));
+    }
+    Some((cameras, keypoints))
+}
+
+#[test]
+fn the_real_capture() {
+    let Some((cameras, keypoints)) = real_capture() else { return };
+    let used = [true; 16];
+    let result = estimate_joints(&cameras, &keypoints, &used, &PoseSettings::default(), &solver()).expect("two hands");
+    eprintln!("{:#?}", result.findings);
+    eprintln!("median {:.2} px, noise {:.2} px, share {:.2}", result.median_px, result.noise_px, result.assigned_share);
+    let flagged: Vec<usize> = result.views.iter().filter(|v| v.flagged_shift_px.is_some()).map(|v| v.view).collect();
+    assert_eq!(flagged, [5, 6], "exactly the two cameras that are off");
+    let rejected: Vec<(usize, Side)> = result
+        .views
+        .iter()
+        .flat_map(|v| v.detections.iter().filter(|d| d.assigned.is_none()).map(|d| (v.view, d.claimed)))
+        .collect();
+    let wrong = [(0, Side::Right), (4, Side::Right), (6, Side::Left), (15, Side::Left)];
+    assert_eq!(rejected, wrong, "one hand each in these views is known to be wrong");
+    assert!(result.median_px <= 8.0, "median reprojection {} px", result.median_px);
+    // 22 of 26: all but the four wrong ones.
+    assert!(result.assigned_share >= 0.84, "share of assigned detections {}", result.assigned_share);
+    for side in Side::BOTH {
+        let hand = result.joints.hands[side.index()].as_ref().expect("both hands");
+        let at = |j: usize| Vector3::from(hand.joints[j]);
+        let palm_mm = 1e3 * (at(9) - at(0)).norm();
+        eprintln!("{side}: wrist to middle knuckle {palm_mm:.1} mm");
+        assert!((74.0..94.0).contains(&palm_mm), "{side}: {palm_mm} mm");
+    }
+}

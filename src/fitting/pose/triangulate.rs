@@ -209,13 +209,12 @@ fn solve_on_gpu(
 }
 
 /// The twin: same loops, same names, `f64`.
-pub mod reference {
+mod reference {
     use super::{HandSolution, JointSolution, TriangulateOptions, TriangulateScene};
     use nalgebra::{Matrix3, Vector3};
 
     /// Solves one problem.
-    #[must_use]
-    pub fn triangulate(scene: &TriangulateScene, problem: &[usize], options: &TriangulateOptions) -> HandSolution {
+    pub(super) fn triangulate(scene: &TriangulateScene, problem: &[usize], options: &TriangulateOptions) -> HandSolution {
         std::array::from_fn(|joint| triangulate_joint(scene, problem, joint, options))
     }
 
