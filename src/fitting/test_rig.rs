@@ -50,7 +50,9 @@ pub(super) fn random_parameters(side: Side, random: &mut Random) -> HandParamete
     for (i, value) in p.hand_pose.iter_mut().enumerate() {
         let [low, high] = model.joint_limits[i];
         let flexion = i % 3 == 2 && i < 36;
-        let spread = if flexion { 0.25 } else { 0.1 } * random.normal();
+        // Knuckles move sideways and the thumb every way; elsewhere a finger neither twists nor bends sideways much.
+        let loose = i >= 36 || (i % 9 == 1);
+        let spread = if flexion { 0.25 } else if loose { 0.1 } else { 0.02 } * random.normal();
         *value = (model.hands_mean[i] + spread).clamp(0.9 * low, 0.9 * high);
     }
     for b in &mut p.betas {
@@ -91,7 +93,7 @@ impl Rig {
     }
 
     /// Keypoints of both hands in all views, claimed sides correct.
-    pub(super) fn detect(&self, noise: &Noise) -> Vec<[Option<Keypoints>; 2]> {
+    pub(super) fn detect(&self, noise: &Noise) -> Detected {
         let mut random = Random(noise.seed);
         let mut detect = |camera: &Camera, hand: &PosedHand| {
             let mut px = [[0.0; 2]; KEYPOINTS];
@@ -113,4 +115,44 @@ impl Rig {
         let distance = |(a, b): (&[f64; 3], &[f64; 3])| (Vector3::from(*a) - Vector3::from(*b)).norm();
         1e3 * truth.iter().zip(joints).map(distance).sum::<f64>() / 21.0
     }
+}
+
+/// Keypoints of each view by claimed side.
+pub(super) type Detected = Vec<[Option<Keypoints>; 2]>;
+
+/// The real capture, from `THENAR_SHARED` or `../shared` beside the checkout; says so when it is not there.
+pub(super) fn real_capture() -> Option<(Vec<Camera>, Detected)> {
+    let beside = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
+    let shared = std::env::var_os("THENAR_SHARED").map_or(beside, std::path::PathBuf::from);
+    let folder = shared.join("captures/fmhr_capture_room_1");
+    let Ok(bytes) = std::fs::read(folder.join("camera/param.npz")) else {
+        eprintln!("skipped: the real capture is not here (set THENAR_SHARED)");
+        return None;
+    };
+    let mut npz = npyz::npz::NpzArchive::new(std::io::Cursor::new(bytes)).expect("an archive");
+    let mut matrix = |name: String| {
+        let file = npz.by_name(&name).expect("readable").expect("present");
+        let values: Vec<f64> = match file.dtype() {
+            npyz::DType::Plain(t) if t.size_field() == 4 => {
+                file.into_vec::<f32>().expect("f32").into_iter().map(f64::from).collect()
+            }
+            _ => file.into_vec::<f64>().expect("f64"),
+        };
+        nalgebra::Matrix4::from_row_slice(&values)
+    };
+    let mut cameras = Vec::new();
+    let mut keypoints = Vec::new();
+    for view in 0..16 {
+        let projection = matrix(format!("int_{view}")) * matrix(format!("ext_{view}"));
+        let p = projection.fixed_view::<3, 4>(0, 0).into_owned();
+        cameras.push(Camera::from_projection(&p, 1280, 1024).expect("a camera"));
+        let text = std::fs::read_to_string(folder.join(format!("pose/{view:02}.json"))).expect("keypoints");
+        let json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        keypoints.push(["Left", "Right"].map(|name| {
+            let values: Vec<f64> = json[name].as_array()?.iter().filter_map(serde_json::Value::as_f64).collect();
+            let at = |j: usize| [(values[3 * j] + 1.0) * 640.0, (values[3 * j + 1] + 1.0) * 512.0];
+            (values.len() == 63).then(|| Keypoints { px: std::array::from_fn(at), confidence: [1.0; KEYPOINTS] })
+        }));
+    }
+    Some((cameras, keypoints))
 }

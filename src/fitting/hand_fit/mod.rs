@@ -42,6 +42,9 @@ pub struct HandFitSettings {
     pub joints_weight: f64,
     /// How far a model joint may be from what a detector calls that joint, metres; added to the joints' covariance.
     pub joint_sigma_m: f64,
+    /// The same for the wrist: detectors put it about 25 mm nearer to the fingers and to the back of the hand than the joint
+    /// about which a hand model turns.
+    pub wrist_sigma_m: f64,
     /// Weight of the 2D reprojections; below 1 because the errors of one detector are alike in all views.
     pub reprojection_weight: f64,
     /// Least keypoint noise that is believed, pixels.
@@ -68,6 +71,7 @@ impl Default for HandFitSettings {
             start_flexions: vec![0.0, 1.0, 2.0],
             joints_weight: 1.0,
             joint_sigma_m: 0.003,
+            wrist_sigma_m: 0.02,
             reprojection_weight: 0.1,
             least_noise_px: 0.3,
             robust_scale: 4.0,
@@ -159,6 +163,7 @@ pub struct HandFit {
 fn check(settings: &HandFitSettings) -> Result<(), FitError> {
     let positive = [
         ("joint_sigma_m", settings.joint_sigma_m),
+        ("wrist_sigma_m", settings.wrist_sigma_m),
         ("least_noise_px", settings.least_noise_px),
         ("robust_scale", settings.robust_scale),
         ("pose_sigma_rad", settings.pose_sigma_rad),

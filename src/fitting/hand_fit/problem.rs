@@ -71,8 +71,9 @@ impl HandProblem {
         settings: &HandFitSettings,
     ) -> Self {
         let keypoints = KeypointModel::new(model);
-        let floor = Matrix3::identity() * settings.joint_sigma_m.powi(2);
+        let sigma = |k: usize| if k == 0 { settings.wrist_sigma_m } else { settings.joint_sigma_m };
         let target = |k: usize| {
+            let floor = Matrix3::identity() * sigma(k).powi(2);
             let covariance = Matrix3::from_fn(|r, c| joints.covariance[k][r][c]) + floor;
             let information = covariance.try_inverse().filter(|i| i.iter().all(|v| v.is_finite()));
             // A joint no two views agree on tells nothing.
@@ -93,11 +94,16 @@ impl HandProblem {
             q.set_column(3, &column);
             q / q.fixed_view::<1, 3>(2, 0).norm().max(1e-30)
         };
+        // Projections of a joint that means something else to the detector count less in the same measure.
+        let mut observations = observations.to_vec();
+        for observation in &mut observations {
+            observation.weights[0] *= (settings.joint_sigma_m / settings.wrist_sigma_m).powi(2);
+        }
         Self {
             model: keypoints,
             targets: (0..KEYPOINTS).map(target).collect(),
             projections: projections.iter().map(moved).collect(),
-            observations: observations.to_vec(),
+            observations,
             prior_mean: model.hands_mean,
             prior,
             limits: model.joint_limits,

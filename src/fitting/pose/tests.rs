@@ -1,6 +1,6 @@
 //! The pose stage on the synthetic rig and, where it is at hand, on the real capture.
 
-use super::super::test_rig::{Noise, Rig};
+use super::super::test_rig::{Noise, Rig, real_capture};
 use super::*;
 
 const CLEAN: Noise = Noise { px: 0.0, outliers: 0.0, seed: 1 };
@@ -122,43 +122,6 @@ fn settings_refuse_unknown_fields() {
     assert!(ron::from_str::<PoseSettings>("(flag_ratoi: 3.0)").is_err(), "a typing error is no default");
     let some: PoseSettings = ron::from_str("(flag_ratio: 3.0, hands: left)").expect("a part is enough");
     assert_eq!(some.hands, HandChoice::Left, "fields are read");
-}
-
-/// The real capture, from `THENAR_SHARED` or `../shared` beside the checkout; says so when it is not there.
-fn real_capture() -> Option<(Vec<Camera>, Vec<[Option<Keypoints>; 2]>)> {
-    let beside = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
-    let shared = std::env::var_os("THENAR_SHARED").map_or(beside, std::path::PathBuf::from);
-    let folder = shared.join("captures/fmhr_capture_room_1");
-    let Ok(bytes) = std::fs::read(folder.join("camera/param.npz")) else {
-        eprintln!("skipped: the real capture is not here (set THENAR_SHARED)");
-        return None;
-    };
-    let mut npz = npyz::npz::NpzArchive::new(std::io::Cursor::new(bytes)).expect("an archive");
-    let mut matrix = |name: String| {
-        let file = npz.by_name(&name).expect("readable").expect("present");
-        let values: Vec<f64> = match file.dtype() {
-            npyz::DType::Plain(t) if t.size_field() == 4 => {
-                file.into_vec::<f32>().expect("f32").into_iter().map(f64::from).collect()
-            }
-            _ => file.into_vec::<f64>().expect("f64"),
-        };
-        nalgebra::Matrix4::from_row_slice(&values)
-    };
-    let mut cameras = Vec::new();
-    let mut keypoints = Vec::new();
-    for view in 0..16 {
-        let projection = matrix(format!("int_{view}")) * matrix(format!("ext_{view}"));
-        let p = projection.fixed_view::<3, 4>(0, 0).into_owned();
-        cameras.push(Camera::from_projection(&p, 1280, 1024).expect("a camera"));
-        let text = std::fs::read_to_string(folder.join(format!("pose/{view:02}.json"))).expect("keypoints");
-        let json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
-        keypoints.push(["Left", "Right"].map(|name| {
-            let values: Vec<f64> = json[name].as_array()?.iter().filter_map(serde_json::Value::as_f64).collect();
-            let at = |j: usize| [(values[3 * j] + 1.0) * 640.0, (values[3 * j + 1] + 1.0) * 512.0];
-            (values.len() == 63).then(|| Keypoints { px: std::array::from_fn(at), confidence: [1.0; KEYPOINTS] })
-        }));
-    }
-    Some((cameras, keypoints))
 }
 
 #[test]
