@@ -9,6 +9,7 @@ pub mod export;
 pub mod gpu;
 pub mod hand;
 pub mod mesh;
+pub mod metrics;
 pub mod pipeline;
 pub mod raster;
 pub mod synthetic;
