@@ -5,11 +5,16 @@
 pub mod anatomy;
 pub mod camera;
 pub mod capture;
+pub mod cli;
+pub mod energy;
 pub mod export;
+pub mod fitting;
 pub mod gpu;
 pub mod hand;
 pub mod mesh;
 pub mod metrics;
+pub mod optimise;
 pub mod pipeline;
 pub mod raster;
+pub mod shading;
 pub mod synthetic;
