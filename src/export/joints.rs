@@ -38,8 +38,8 @@ impl Joints {
 /// # Errors
 /// [`ExportError::Encode`] or [`ExportError::Io`].
 pub fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<(), ExportError> {
-    let mut text = serde_json::to_string_pretty(value)
-        .map_err(|e| ExportError::Encode { what: "JSON", reason: e.to_string() })?;
+    let mut text =
+        serde_json::to_string_pretty(value).map_err(|e| ExportError::Encode { what: "JSON", reason: e.to_string() })?;
     text.push('\n');
     atomic::write(path, text.as_bytes())
 }
@@ -60,7 +60,10 @@ pub fn read(path: &Path) -> Result<Joints, ExportError> {
     let text = std::fs::read(path).map_err(ExportError::io(path))?;
     let joints: Joints = serde_json::from_slice(&text).map_err(|e| ExportError::format(path, e.to_string()))?;
     if joints.unit != "m" || joints.frame != "capture" {
-        return Err(ExportError::format(path, format!("unit {} and frame {} are not m and capture", joints.unit, joints.frame)));
+        return Err(ExportError::format(
+            path,
+            format!("unit {} and frame {} are not m and capture", joints.unit, joints.frame),
+        ));
     }
     Ok(joints)
 }

@@ -137,9 +137,19 @@ mod tests {
         write_scene(&scene, &a).expect("written");
         write_scene(&make(&settings).expect("a scene"), &b).expect("written");
         let files = [
-            "camera/param.npz", "img/00.png", "img/01.png", "mask/00.png", "mask/01.png", "pose/00.json", "pose/01.json",
-            "ground_truth/mesh_left.ply", "ground_truth/mesh_right.ply", "ground_truth/hand_left.npz",
-            "ground_truth/hand_right.npz", "ground_truth/joints.json", "ground_truth/light.json",
+            "camera/param.npz",
+            "img/00.png",
+            "img/01.png",
+            "mask/00.png",
+            "mask/01.png",
+            "pose/00.json",
+            "pose/01.json",
+            "ground_truth/mesh_left.ply",
+            "ground_truth/mesh_right.ply",
+            "ground_truth/hand_left.npz",
+            "ground_truth/hand_right.npz",
+            "ground_truth/joints.json",
+            "ground_truth/light.json",
         ];
         for file in files {
             let (x, y) = (std::fs::read(a.join(file)).expect(file), std::fs::read(b.join(file)).expect(file));

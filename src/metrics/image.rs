@@ -104,7 +104,7 @@ const RADIUS: usize = 5;
 
 fn window() -> [f64; 2 * RADIUS + 1] {
     let raw: [f64; 2 * RADIUS + 1] = std::array::from_fn(|i| {
-        let d = if i > RADIUS { i - RADIUS } else { RADIUS - i };
+        let d = i.abs_diff(RADIUS);
         #[expect(clippy::cast_precision_loss, reason = "at most 5")]
         let d = d as f64;
         (-0.5 * (d / 1.5).powi(2)).exp()

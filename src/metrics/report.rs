@@ -1,6 +1,56 @@
 //! What `evaluate --json` prints. Field names are a contract.
 
+use super::image::{Picture, gain, iou, psnr_three_ways, ssim_on_mask};
 use serde::{Deserialize, Serialize};
+
+/// A photograph and a render to be compared.
+#[derive(Clone, Copy, Debug)]
+pub struct Comparison<'a> {
+    /// Name of the view.
+    pub name: &'a str,
+    /// True when no stage saw it.
+    pub held_out: bool,
+    /// The photograph.
+    pub photo: &'a Picture,
+    /// The render, black where nothing is rendered, before any gain.
+    pub render: &'a Picture,
+    /// Where the hand is in the photograph.
+    pub mask: &'a [bool],
+    /// Where the render shows a hand.
+    pub rendered: &'a [bool],
+    /// The gain to apply; `None` fits one in closed form inside mask ∩ render.
+    pub gain: Option<[f64; 3]>,
+    /// Median reprojection of the view, pixels, if known.
+    pub reprojection_px_median: Option<f64>,
+}
+
+impl Comparison<'_> {
+    /// The row of the table. The photograph is cut out by its mask (black outside), so that union and full frame count
+    /// silhouette errors and not the room.
+    ///
+    /// # Panics
+    /// When sizes differ.
+    #[must_use]
+    pub fn score(&self) -> ViewScore {
+        let both: Vec<bool> = self.mask.iter().zip(self.rendered).map(|(&m, &r)| m && r).collect();
+        let gain = self.gain.unwrap_or_else(|| gain(self.photo, self.render, &both));
+        let render = self.render.with_gain(gain);
+        let rgb = self.photo.rgb.iter().zip(self.mask).map(|(&p, &m)| if m { p } else { [0.0; 3] }).collect();
+        let photo = Picture { rgb, ..*self.photo };
+        let [psnr_mask, psnr_union, psnr_full] = psnr_three_ways(&photo, &render, self.mask, self.rendered);
+        ViewScore {
+            name: self.name.to_owned(),
+            held_out: self.held_out,
+            psnr_mask,
+            psnr_union,
+            psnr_full,
+            ssim: ssim_on_mask(&photo, &render, self.mask),
+            iou: Some(iou(self.mask, self.rendered)),
+            reprojection_px_median: self.reprojection_px_median,
+            gain,
+        }
+    }
+}
 
 /// Scores of one view.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -109,6 +159,33 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_view_is_scored_on_the_cut_out_hand_after_its_gain() {
+        let (width, height) = (16, 16);
+        let mask: Vec<bool> = (0..256).map(|i| i % 16 < 12 && i / 16 < 12).collect();
+        let level = |i: usize| 0.2 + 0.002 * (i % 97) as f64;
+        let render =
+            Picture { width, height, rgb: (0..256).map(|i| if mask[i] { [level(i); 3] } else { [0.0; 3] }).collect() };
+        let rgb = (0..256).map(|i| if mask[i] { [level(i) * 1.2; 3] } else { [0.9; 3] }).collect();
+        let photo = Picture { width, height, rgb };
+        let view = Comparison {
+            name: "00",
+            held_out: true,
+            photo: &photo,
+            render: &render,
+            mask: &mask,
+            rendered: &mask,
+            gain: None,
+            reprojection_px_median: None,
+        };
+        let fitted = view.score();
+        assert!((fitted.gain[1] - 1.2).abs() < 1e-12, "the gain is found");
+        assert!(fitted.psnr_full.is_some_and(|p| p > 200.0), "then all agrees and the room does not count");
+        assert!(fitted.ssim.is_some_and(|s| s > 0.999_999) && fitted.iou == Some(1.0), "{fitted:?}");
+        let plain = Comparison { gain: Some([1.0; 3]), ..view }.score();
+        assert!(plain.psnr_mask.is_some_and(|p| p < 30.0), "without the gain it does not: {plain:?}");
+    }
+
+    #[test]
     fn fields_are_those_of_the_contract_and_means_keep_held_out_views_apart() {
         let view = |name: &str, held_out, psnr| ViewScore {
             name: name.into(),
@@ -125,12 +202,23 @@ mod tests {
         let keys = |v: &serde_json::Value| v.as_object().expect("an object").keys().cloned().collect::<Vec<_>>();
         let mut view_keys = keys(&json["views"][0]);
         view_keys.sort();
-        let mut expected = ["name", "held_out", "psnr_mask", "psnr_union", "psnr_full", "ssim", "iou", "reprojection_px_median", "gain"];
+        let mut expected = [
+            "name",
+            "held_out",
+            "psnr_mask",
+            "psnr_union",
+            "psnr_full",
+            "ssim",
+            "iou",
+            "reprojection_px_median",
+            "gain",
+        ];
         expected.sort_unstable();
         assert_eq!(view_keys, expected, "a view's fields");
         let mut surface_keys = keys(&json["surface"]);
         surface_keys.sort();
-        let mut expected = ["p2s_mean_mm", "p2s_median_mm", "p2s_p95_mm", "s2p_mean_mm", "f1mm", "f2mm", "joint_mean_mm"];
+        let mut expected =
+            ["p2s_mean_mm", "p2s_median_mm", "p2s_p95_mm", "s2p_mean_mm", "f1mm", "f2mm", "joint_mean_mm"];
         expected.sort_unstable();
         assert_eq!(surface_keys, expected, "the surface's fields");
         let without = serde_json::to_value(Evaluation::new(vec![], None)).expect("JSON");

@@ -3,7 +3,7 @@
 use super::distance::SurfaceIndex;
 use super::report::SurfaceScore;
 use crate::anatomy::KEYPOINTS;
-use crate::mesh::{TriMesh, Topology};
+use crate::mesh::{Topology, TriMesh};
 use nalgebra::{Matrix3, Vector3};
 
 /// Where the hand that is scored ends: points with `(x − point)·normal > 0` count.
@@ -119,7 +119,11 @@ impl SurfaceSamples {
 
 /// The numbers of `evaluate` from result → truth and truth → result samples; `None` when one of them is empty.
 #[must_use]
-pub fn score(to_truth: &SurfaceSamples, to_result: &SurfaceSamples, joint_mean_mm: Option<f64>) -> Option<SurfaceScore> {
+pub fn score(
+    to_truth: &SurfaceSamples,
+    to_result: &SurfaceSamples,
+    joint_mean_mm: Option<f64>,
+) -> Option<SurfaceScore> {
     if to_truth.values.is_empty() || to_result.values.is_empty() {
         return None;
     }
@@ -177,7 +181,8 @@ mod tests {
             }
         }
         let cut = WristCut::from_boundary(&truth, 5e-3).expect("an open wrist");
-        let (to_truth, to_result) = (SurfaceIndex::new(&truth.positions, &truth.faces), SurfaceIndex::new(&result.positions, &result.faces));
+        let (to_truth, to_result) =
+            (SurfaceIndex::new(&truth.positions, &truth.faces), SurfaceIndex::new(&result.positions, &result.faces));
         let there = SurfaceSamples::measure(&result, &to_truth, Some(&cut));
         let back = SurfaceSamples::measure(&truth, &to_result, Some(&cut));
         let s = score(&there, &back, None).expect("samples");

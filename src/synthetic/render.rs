@@ -117,9 +117,8 @@ impl Backdrop {
         let per_px = 6.0 / f64::from(width);
         let (columns, rows) = (width / STEP + 2, height / STEP + 2);
         let at = |i: u32| f64::from(i * STEP) * per_px;
-        let clouds = (0..rows * columns)
-            .map(|i| 0.02 * noise.at(Vector3::new(at(i % columns), at(i / columns), 0.5)))
-            .collect();
+        let clouds =
+            (0..rows * columns).map(|i| 0.02 * noise.at(Vector3::new(at(i % columns), at(i / columns), 0.5))).collect();
         Self {
             clouds,
             columns: columns as usize,
