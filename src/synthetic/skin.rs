@@ -95,7 +95,7 @@ impl Skin {
     pub(crate) fn displacement(&self, rest: [f64; 3], rest_normal: [f64; 3]) -> f64 {
         let p = self.own(rest);
         let back = smooth(-0.3, 0.3, rest_normal[1]);
-        let mut mm = 0.55 * self.noise(0, p, 0.015) + 0.24 * self.noise(0, p, 0.009) + 0.11 * self.noise(1, p, 0.005);
+        let mut mm = 1.1 * self.noise(0, p, 0.015) + 0.36 * self.noise(0, p, 0.009) + 0.13 * self.noise(1, p, 0.005);
         mm += 0.05 * self.noise(1, p, 0.003);
         for k in &self.knuckles {
             let d = p - k.centre;
