@@ -17,9 +17,7 @@ const ROWS: [&[&str]; 7] = [
 ];
 
 /// Imports within a row: (who, whom, why).
-const SAME_ROW: [(&str, &str, &str); 9] = [
-    ("mesh", "anatomy", "words of the hand"),
-    ("camera", "anatomy", "words of the hand"),
+const SAME_ROW: [(&str, &str, &str); 7] = [
     ("shading", "raster", "the geometry buffer"),
     ("energy", "raster", "the geometry buffer"),
     ("neural", "raster", "the geometry buffer"),
@@ -28,9 +26,6 @@ const SAME_ROW: [(&str, &str, &str); 9] = [
     ("pipeline", "metrics", "columns of views.csv"),
     ("export", "pipeline", "the run folder and its result types"),
 ];
-
-/// Imports of a higher row: (who, whom, why). The synthetic capture is written in the formats that results have.
-const UPWARD: [(&str, &str, &str); 1] = [("synthetic", "export", "the writers of PLY, NPZ and JSON")];
 
 /// Modules that a module of a row may not import although their row is lower.
 const NOT_DOWNWARD: [(&str, &str); 2] = [("gpu", "capture"), ("gpu", "hand")];
@@ -57,6 +52,9 @@ const MAY_PRINT: [&str; 2] = ["cli/", "main.rs"];
 
 /// Lines of a source file that nobody should have to hold in mind at once.
 const MAX_LINES: usize = 600;
+
+/// What stands before code that only tests see.
+const TEST_MARK: &str = "#[cfg(test)]";
 
 /// One offence, with where it is.
 type Offences = BTreeSet<String>;
@@ -167,14 +165,13 @@ fn without_comments_and_strings(text: &str) -> String {
 
 /// Blanks the item after each `#[cfg(test)]`: up to its closing brace, or its `;` when it has none.
 fn without_tests(text: &str) -> String {
-    const MARK: &str = "#[cfg(test)]";
     let mut out = String::new();
     let mut rest = text;
-    while let Some(start) = rest.find(MARK) {
+    while let Some(start) = rest.find(TEST_MARK) {
         out.push_str(&rest[..start]);
         let mut depth = 0_usize;
         let mut end = rest.len();
-        for (i, c) in rest.char_indices().skip_while(|(i, _)| *i < start + MARK.len()) {
+        for (i, c) in rest.char_indices().skip_while(|(i, _)| *i < start + TEST_MARK.len()) {
             match c {
                 '{' => depth += 1,
                 '}' if depth <= 1 => {
@@ -260,10 +257,9 @@ fn row_of(module: &str) -> Option<usize> {
 }
 
 fn may_import(who: &str, whom: &str) -> bool {
-    let named = |list: &[(&str, &str, &str)]| list.iter().any(|(a, b, _)| (*a, *b) == (who, whom));
     match (row_of(who), row_of(whom)) {
         _ if who == whom || who == "main" || FREE.contains(&whom) => true,
-        (Some(_), Some(_)) if named(&SAME_ROW) || named(&UPWARD) => true,
+        (Some(_), Some(_)) if SAME_ROW.iter().any(|(a, b, _)| (*a, *b) == (who, whom)) => true,
         (Some(a), Some(b)) => b < a && !NOT_DOWNWARD.contains(&(who, whom)),
         _ => false,
     }
@@ -345,6 +341,28 @@ fn check_shader(file: &str, text: &str) -> Offences {
     offence.map(|what| format!("shaders/{file}: {what}")).into_iter().collect()
 }
 
+/// Files that are modules of tests alone: `#[cfg(test)] mod testing;` in `gpu/mod.rs` makes `gpu/testing.rs` one.
+fn test_files(file: &str, text: &str) -> Vec<String> {
+    let stem = file.trim_end_matches(".rs");
+    let folder = match stem.rsplit_once('/') {
+        Some((folder, "mod")) => format!("{folder}/"),
+        None if ["lib", "main"].contains(&stem) => String::new(),
+        _ => format!("{stem}/"),
+    };
+    let code = without_comments_and_strings(text);
+    code.split(TEST_MARK)
+        .skip(1)
+        .filter_map(|after| {
+            let words: Vec<&str> = after.split(';').next()?.split_whitespace().collect();
+            match words[..] {
+                [.., "mod", name] if !after.split(';').next()?.contains('{') => Some(name.to_owned()),
+                _ => None,
+            }
+        })
+        .flat_map(|name| [format!("{folder}{name}.rs"), format!("{folder}{name}/mod.rs")])
+        .collect()
+}
+
 fn sources() -> Vec<(String, String)> {
     let sources = files(&root().join("src"), "rs");
     assert!(sources.len() > 10, "the sources were found: {} files", sources.len());
@@ -356,7 +374,10 @@ fn assert_none(offences: Offences) {
 }
 
 fn over_sources(check: impl Fn(&str, &str) -> Offences) {
-    assert_none(sources().iter().flat_map(|(file, text)| check(file, &code(text))).collect());
+    let sources = sources();
+    let tests: BTreeSet<String> = sources.iter().flat_map(|(file, text)| test_files(file, text)).collect();
+    let shipped = sources.iter().filter(|(file, _)| !tests.contains(file));
+    assert_none(shipped.flat_map(|(file, text)| check(file, &code(text))).collect());
 }
 
 #[test]
@@ -451,6 +472,16 @@ mod the_checks_find {
         let text = "#[cfg(test)]\nmod testing;\n#[cfg(test)]\nmod tests { fn f() {} }\nuse crate::gpu::Gpu;";
         let expected = Offences::from(["src/mesh/mod.rs:5: `mesh` may not import `gpu`".to_owned()]);
         assert_eq!(check_imports("mesh/mod.rs", &code(text)), expected, "the code goes on, and the line is right");
+    }
+
+    #[test]
+    fn files_of_tests() {
+        let text =
+            "mod buffer;\n#[cfg(test)]\npub mod testing;\n#[cfg(test)]\nmod tests { fn f() { g(); } }\nmod kernel;";
+        assert_eq!(test_files("gpu/mod.rs", text), ["gpu/testing.rs", "gpu/testing/mod.rs"], "beside a mod.rs");
+        assert_eq!(test_files("lib.rs", "#[cfg(test)]\nmod gradcheck;")[0], "gradcheck.rs", "beside lib.rs");
+        assert_eq!(test_files("hand/mano.rs", "#[cfg(test)]\nmod tests;")[0], "hand/mano/tests.rs", "below a file");
+        assert!(test_files("lib.rs", "mod gpu;\n// #[cfg(test)]\nmod mesh;").is_empty(), "shipped modules");
     }
 
     #[test]
