@@ -123,7 +123,7 @@ impl KeypointModel {
         })
     }
 
-    /// The 21 keypoints (MediaPipe order, world metres) and their Jacobian.
+    /// The 21 keypoints (`MediaPipe` order, world metres) and their Jacobian.
     #[must_use]
     pub fn evaluate(&self, parameters: &HandParameters) -> ([[f64; 3]; KEYPOINTS], KeypointJacobian) {
         let rest = self.shaped(&parameters.betas);
@@ -138,14 +138,13 @@ impl KeypointModel {
         let rest_shape = |point: usize, c: usize| Vector3::from_fn(|axis, _| self.shape[point][axis][c]);
         let mut joint_shape = [[Vector3::zeros(); 10]; JOINTS];
         for joint in 0..JOINTS {
-            for c in 0..10 {
-                joint_shape[joint][c] = if joint == 0 {
-                    rest_shape(0, c)
-                } else {
-                    let parent = parent_of(joint);
-                    joint_shape[parent][c] + frames.rotation[parent] * (rest_shape(joint, c) - rest_shape(parent, c))
-                };
-            }
+            joint_shape[joint] = std::array::from_fn(|c| {
+                if joint == 0 {
+                    return rest_shape(0, c);
+                }
+                let parent = parent_of(joint);
+                joint_shape[parent][c] + frames.rotation[parent] * (rest_shape(joint, c) - rest_shape(parent, c))
+            });
         }
         let mut keypoints = [[0.0; 3]; KEYPOINTS];
         let mut jacobian = vec![[[0.0; PARAMETERS]; 3]; KEYPOINTS];

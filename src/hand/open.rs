@@ -1,4 +1,4 @@
-//! The open hand that ships with the program (CC0, derived from MakeHuman; see `assets/hands/PROVENANCE.md`).
+//! The open hand that ships with the program (CC0, derived from `MakeHuman`; see `assets/hands/PROVENANCE.md`).
 //!
 //! An NPZ in MANO's layout with the same field names. The reader checks every shape and every index, so that a damaged
 //! asset is an error here and not a panic later.

@@ -17,7 +17,7 @@ pub struct PosedHand {
     pub vertices: Vec<[f64; 3]>,
     /// Posed 16 joints.
     pub joints: [[f64; 3]; JOINTS],
-    /// The 21 keypoints (MediaPipe order): joints and tips.
+    /// The 21 keypoints (`MediaPipe` order): joints and tips.
     pub keypoints: [[f64; 3]; KEYPOINTS],
 }
 

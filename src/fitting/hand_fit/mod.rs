@@ -45,6 +45,9 @@ pub struct HandFitSettings {
     /// The same for the wrist: detectors put it about 25 mm nearer to the fingers and to the back of the hand than the joint
     /// about which a hand model turns.
     pub wrist_sigma_m: f64,
+    /// The same for the four knuckles at the fingers' base: detectors put them 6 to 10 mm nearer to the wrist than the open
+    /// hand has them.
+    pub knuckle_sigma_m: f64,
     /// Weight of the 2D reprojections; below 1 because the errors of one detector are alike in all views.
     pub reprojection_weight: f64,
     /// Least keypoint noise that is believed, pixels.
@@ -72,6 +75,7 @@ impl Default for HandFitSettings {
             joints_weight: 1.0,
             joint_sigma_m: 0.003,
             wrist_sigma_m: 0.02,
+            knuckle_sigma_m: 0.008,
             reprojection_weight: 0.1,
             least_noise_px: 0.3,
             robust_scale: 4.0,
@@ -140,7 +144,7 @@ pub enum FitError {
 }
 
 enum Engine {
-    Device(DeviceFit),
+    Device(Box<DeviceFit>),
     Reference(Vec<State>),
 }
 
@@ -164,6 +168,7 @@ fn check(settings: &HandFitSettings) -> Result<(), FitError> {
     let positive = [
         ("joint_sigma_m", settings.joint_sigma_m),
         ("wrist_sigma_m", settings.wrist_sigma_m),
+        ("knuckle_sigma_m", settings.knuckle_sigma_m),
         ("least_noise_px", settings.least_noise_px),
         ("robust_scale", settings.robust_scale),
         ("pose_sigma_rad", settings.pose_sigma_rad),
@@ -221,7 +226,8 @@ impl HandFit {
         let engine = match backend {
             FitBackend::Gpu(gpu) => {
                 let kernels = FitKernels::new(gpu)?;
-                Engine::Device(DeviceFit::new(gpu, &kernels, &hands, &starts, &weights, &rule, lambda)?)
+                let device = DeviceFit::new(gpu, &kernels, &hands, &starts, &weights, &rule, lambda)?;
+                Engine::Device(Box::new(device))
             }
             FitBackend::Reference => Engine::Reference(starts.iter().map(|(_, x)| State::new(*x, lambda)).collect()),
         };
@@ -322,7 +328,7 @@ impl HandFit {
             }
             let posed = pose_hand(&self.models[hand], &self.world_parameters(hand, &state.current));
             let moved = |k: usize| (Vector3::from(posed.keypoints[k]) - self.origin, problem.targets[k].0);
-            let mean_joint_mm = 1e3 * (0..21).map(|k| moved(k)).map(|(a, b)| (a - b).norm()).sum::<f64>() / 21.0;
+            let mean_joint_mm = 1e3 * (0..21).map(moved).map(|(a, b)| (a - b).norm()).sum::<f64>() / 21.0;
             let median_px = median_px(problem, &self.origin, &posed);
             fitted.push(FittedHand { posed, mean_joint_mm, median_px, loss: state.loss });
         }

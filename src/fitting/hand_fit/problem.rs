@@ -71,7 +71,11 @@ impl HandProblem {
         settings: &HandFitSettings,
     ) -> Self {
         let keypoints = KeypointModel::new(model);
-        let sigma = |k: usize| if k == 0 { settings.wrist_sigma_m } else { settings.joint_sigma_m };
+        let sigma = |k: usize| match k {
+            0 => settings.wrist_sigma_m,
+            5 | 9 | 13 | 17 => settings.knuckle_sigma_m,
+            _ => settings.joint_sigma_m,
+        };
         let target = |k: usize| {
             let floor = Matrix3::identity() * sigma(k).powi(2);
             let covariance = Matrix3::from_fn(|r, c| joints.covariance[k][r][c]) + floor;
@@ -97,7 +101,9 @@ impl HandProblem {
         // Projections of a joint that means something else to the detector count less in the same measure.
         let mut observations = observations.to_vec();
         for observation in &mut observations {
-            observation.weights[0] *= (settings.joint_sigma_m / settings.wrist_sigma_m).powi(2);
+            for (k, weight) in observation.weights.iter_mut().enumerate() {
+                *weight *= (settings.joint_sigma_m / sigma(k)).powi(2);
+            }
         }
         Self {
             model: keypoints,

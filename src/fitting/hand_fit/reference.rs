@@ -58,16 +58,16 @@ pub(super) fn hand_normal(problem: &HandProblem, weights: &Weights, x: &[f64; PA
             g += (ju * r[0] + jv * r[1]) * (w * weight);
         }
         if !weights.scale_free {
-            for axis in 0..3 {
-                jacobian[k][axis][SCALE] = 0.0;
+            for row in &mut jacobian[k] {
+                row[SCALE] = 0.0;
             }
         }
         let column = |p: usize| Vector3::new(jacobian[k][0][p], jacobian[k][1][p], jacobian[k][2][p]);
         for p in 0..PARAMETERS {
             let w = a * column(p);
             gradient[p] += column(p).dot(&g);
-            for q in 0..PARAMETERS {
-                hessian[p][q] += w.dot(&column(q));
+            for (q, entry) in hessian[p].iter_mut().enumerate() {
+                *entry += w.dot(&column(q));
             }
         }
     }

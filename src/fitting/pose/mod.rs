@@ -88,7 +88,7 @@ impl Default for PoseSettings {
     }
 }
 
-/// The 21 joints of one hand (MediaPipe order).
+/// The 21 joints of one hand (`MediaPipe` order).
 #[derive(Clone, Debug, PartialEq)]
 pub struct HandJoints {
     /// World positions, metres.
