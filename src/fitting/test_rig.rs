@@ -52,7 +52,13 @@ pub(super) fn random_parameters(side: Side, random: &mut Random) -> HandParamete
         let flexion = i % 3 == 2 && i < 36;
         // Knuckles move sideways and the thumb every way; elsewhere a finger neither twists nor bends sideways much.
         let loose = i >= 36 || (i % 9 == 1);
-        let spread = if flexion { 0.25 } else if loose { 0.1 } else { 0.02 } * random.normal();
+        let spread = if flexion {
+            0.25
+        } else if loose {
+            0.1
+        } else {
+            0.02
+        } * random.normal();
         *value = (model.hands_mean[i] + spread).clamp(0.9 * low, 0.9 * high);
     }
     for b in &mut p.betas {
@@ -71,9 +77,8 @@ impl Rig {
     /// `views` cameras of 1280×1024 about a metre away, hands posed from `seed`.
     pub(super) fn new(views: usize, seed: u64) -> Self {
         let mut random = Random(seed);
-        let hands = Side::BOTH.map(|side| {
-            pose_hand(&open_hand(side).expect("sound asset"), &random_parameters(side, &mut random))
-        });
+        let hands = Side::BOTH
+            .map(|side| pose_hand(&open_hand(side).expect("sound asset"), &random_parameters(side, &mut random)));
         let count = f64::from(u32::try_from(views).expect("few"));
         let cameras = (0..u32::try_from(views).expect("few"))
             .map(|i| {

@@ -95,8 +95,8 @@ mod tests {
         // Files in common/ may name variables of the kernels that use them, so they are checked as parts of those.
         for (name, _) in SOURCES.iter().filter(|(name, _)| !name.starts_with("common/")) {
             let text = source(name).expect("known names resolve");
-            let module = naga::front::wgsl::parse_str(&text)
-                .unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(&text)));
+            let module =
+                naga::front::wgsl::parse_str(&text).unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(&text)));
             naga::valid::Validator::new(naga::valid::ValidationFlags::all(), naga::valid::Capabilities::empty())
                 .validate(&module)
                 .unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(&text)));

@@ -154,7 +154,8 @@ impl KeypointModel {
             let mut rest_point = Vector3::from(rest[source]);
             let tip = source.checked_sub(JOINTS);
             if let (Some(tip), Some(correctives)) = (tip, &self.tip_correctives) {
-                rest_point += self.corrective(&correctives[tip], &frames.local, parameters, tip, &frames.rotation, &mut columns);
+                rest_point +=
+                    self.corrective(&correctives[tip], &frames.local, parameters, tip, &frames.rotation, &mut columns);
             }
             for bone in 0..JOINTS {
                 let weight = match tip {
@@ -248,7 +249,8 @@ mod tests {
         model.skin_weights[v] = [0.0; JOINTS];
         model.skin_weights[v][2] = 0.3;
         model.skin_weights[v][3] = 0.7;
-        let entry = |v: usize, a: usize, f: usize| 1e-3 * f64::from(u32::try_from((v + 3 * a + 7 * f) % 11).expect("small"));
+        let entry =
+            |v: usize, a: usize, f: usize| 1e-3 * f64::from(u32::try_from((v + 3 * a + 7 * f) % 11).expect("small"));
         let direction = |v: usize| std::array::from_fn(|a| std::array::from_fn(|f| entry(v, a, f)));
         model.pose_directions = Some((0..model.template.len()).map(direction).collect());
         model

@@ -51,8 +51,7 @@ impl Archive<'_> {
         if file.order() != npyz::Order::C {
             return Err(damaged(path, format!("field `{name}` is stored in Fortran order")));
         }
-        let values =
-            file.into_vec::<T>().map_err(|e| damaged(path, format!("field `{name}` cannot be read ({e})")))?;
+        let values = file.into_vec::<T>().map_err(|e| damaged(path, format!("field `{name}` cannot be read ({e})")))?;
         Ok((values, found))
     }
 

@@ -96,7 +96,8 @@ pub mod reference {
             let (x, y) = (pixel % view.width, pixel / view.width);
             let p = view.pixel_centre(pixel);
             for step in STEPS {
-                let (Some(nx), Some(ny)) = (x.checked_add_signed(step[0] as isize), y.checked_add_signed(step[1] as isize))
+                let (Some(nx), Some(ny)) =
+                    (x.checked_add_signed(step[0] as isize), y.checked_add_signed(step[1] as isize))
                 else {
                     continue;
                 };
@@ -111,8 +112,7 @@ pub mod reference {
                 let q = [p[0] + f64::from(step[0]), p[1] + f64::from(step[1])];
                 let own_depth = view.depth_at(mesh, own, p);
                 let other_depth = view.depth_at(mesh, other, q);
-                let own_front =
-                    own_depth < other_depth || (own_depth == other_depth && step[0] + step[1] < 0);
+                let own_front = own_depth < other_depth || (own_depth == other_depth && step[0] + step[1] < 0);
                 let crossing = if own_front {
                     find_crossing(view, mesh, own, p, step)
                 } else {
@@ -224,7 +224,10 @@ mod tests {
                         value(&moved, &colours, &weights)
                     });
                 let analytic = grads[vertex * 9 + 6 + axis];
-                assert!((numeric - analytic).abs() < 1e-4 * (1.0 + analytic.abs()), "vertex {vertex} axis {axis}: {analytic} vs {numeric}");
+                assert!(
+                    (numeric - analytic).abs() < 1e-4 * (1.0 + analytic.abs()),
+                    "vertex {vertex} axis {axis}: {analytic} vs {numeric}"
+                );
                 checked += usize::from(analytic.abs() > 1e-6);
             }
         }
@@ -269,7 +272,10 @@ mod tests {
         let bound = kernel.bind(&[&mesh[..], &[("colours", &c), ("smooth_colours", &out)]].concat()).expect("binds");
         let gradient = gpu.kernel(super::GRADIENT).expect("compiles");
         let gradient = gradient
-            .bind(&[&mesh[..], &[("colours", &c), ("smooth_grad", &w), ("colours_grad", &back), ("grads", &sums)]].concat())
+            .bind(
+                &[&mesh[..], &[("colours", &c), ("smooth_grad", &w), ("colours_grad", &back), ("grads", &sums)]]
+                    .concat(),
+            )
             .expect("binds");
         let mark = gpu.kernel(super::MARK).expect("compiles").bind(&mesh).expect("binds");
         let mut recorder = gpu.recorder("test");

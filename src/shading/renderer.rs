@@ -205,7 +205,13 @@ impl Renderer {
     }
 
     /// Records the visibility pass of a view, silhouette marks included.
-    pub fn record_visibility(&self, recorder: &mut Recorder, mesh: &MeshBuffers, pixels: &PixelBuffers, view: &ViewPass) {
+    pub fn record_visibility(
+        &self,
+        recorder: &mut Recorder,
+        mesh: &MeshBuffers,
+        pixels: &PixelBuffers,
+        view: &ViewPass,
+    ) {
         let size = (view.region.width, view.region.height);
         recorder.raster(&self.raster, &pixels.target, &view.raster, size, mesh.triangles, &view.ids);
         recorder.dispatch(&view.mark, view.region.pixels());
@@ -221,7 +227,12 @@ impl Renderer {
     ///
     /// # Errors
     /// [`GpuError`] of the submitted work.
-    pub fn render(&self, mesh: &MeshBuffers, pixels: &PixelBuffers, view: &ViewPass) -> Result<Vec<[f32; 4]>, GpuError> {
+    pub fn render(
+        &self,
+        mesh: &MeshBuffers,
+        pixels: &PixelBuffers,
+        view: &ViewPass,
+    ) -> Result<Vec<[f32; 4]>, GpuError> {
         let mut recorder = self.gpu.recorder("render");
         self.record_visibility(&mut recorder, mesh, pixels, view);
         self.record_colours(&mut recorder, view);

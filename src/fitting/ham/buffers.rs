@@ -123,7 +123,8 @@ impl Training {
         let pixel_bytes = pixels.colours.len_bytes();
         let pixel_groups = (pixel_bytes / 16).div_ceil(64) + 64;
         let grads = zeros("fixed-point gradients", u64::from(mesh.vertices) * 36)?;
-        let (albedo_grad, position_grad) = (zeros("albedo gradient", vertex_bytes)?, zeros("position gradient", vertex_bytes)?);
+        let (albedo_grad, position_grad) =
+            (zeros("albedo gradient", vertex_bytes)?, zeros("position gradient", vertex_bytes)?);
         let (sums_grad, directions) = (zeros("normal gradient", vertex_bytes)?, zeros("laplacian", vertex_bytes)?);
         let start = Buffer::storage(gpu, "start positions", &padded(start))?;
         let lights_grad = zeros("light gradient", (views * LIGHT_STRIDE * 4) as u64)?;
@@ -268,12 +269,8 @@ impl Training {
             ("partials", &self.image_partials),
             ("totals", &self.row),
         ])?;
-        let seen = [
-            ("view", &pass.uniform),
-            ("ids", &pass.ids),
-            ("positions", &mesh.positions),
-            ("faces", &mesh.faces),
-        ];
+        let seen =
+            [("view", &pass.uniform), ("ids", &pass.ids), ("positions", &mesh.positions), ("faces", &mesh.faces)];
         let antialias_grad = self.antialias_grad.bind(
             &[
                 &seen[..],

@@ -69,7 +69,9 @@ pub enum HamError {
     #[error("none of the used views shows a hand; check the calibration, or include more views")]
     NoView,
     /// A loss term is NaN or infinite.
-    #[error("the loss `{term}` is not finite at epoch {epoch} of phase `{phase}`; the last good state is kept. Try smaller rates (--set ham.shape_rate=…)")]
+    #[error(
+        "the loss `{term}` is not finite at epoch {epoch} of phase `{phase}`; the last good state is kept. Try smaller rates (--set ham.shape_rate=…)"
+    )]
     Diverged {
         /// Which term.
         term: &'static str,
@@ -79,7 +81,9 @@ pub enum HamError {
         epoch: u32,
     },
     /// Sums of gradients came near the range of their fixed-point representation.
-    #[error("the gradients of {vertices} vertices came near overflow in phase `{phase}`; lower the weights of the image terms")]
+    #[error(
+        "the gradients of {vertices} vertices came near overflow in phase `{phase}`; lower the weights of the image terms"
+    )]
     Overflow {
         /// How many.
         vertices: u32,
@@ -220,7 +224,10 @@ impl Ham {
             .collect();
         let reference = RefMesh { positions: &mesh.positions, faces: &mesh.topology.faces, opposite: &[] };
         let start = start::start(&looks, &reference, &normals);
-        buffers.albedo.write(gpu, &vec![[to_f32(start.albedo[0]), to_f32(start.albedo[1]), to_f32(start.albedo[2]), 0.0]; positions.len()]);
+        buffers.albedo.write(
+            gpu,
+            &vec![[to_f32(start.albedo[0]), to_f32(start.albedo[1]), to_f32(start.albedo[2]), 0.0]; positions.len()],
+        );
         let lights: Vec<f32> = start.lights.iter().flatten().map(|x| to_f32(*x)).collect();
         buffers.lights.write(gpu, &lights);
 
@@ -372,7 +379,10 @@ impl Ham {
         if self.epoch >= self.epochs() {
             let next = if geometry || self.settings.shape_epochs == 0 { Phase::Done } else { Phase::Shape };
             self.enter_phase(next);
-        } else if geometry && self.epoch * 2 >= self.settings.shape_epochs && (self.epoch - 1) * 2 < self.settings.shape_epochs {
+        } else if geometry
+            && self.epoch * 2 >= self.settings.shape_epochs
+            && (self.epoch - 1) * 2 < self.settings.shape_epochs
+        {
             self.write_phase();
         }
         Ok(Some(report))

@@ -133,7 +133,9 @@ pub enum FitError {
     #[error("fit settings: {0}")]
     Settings(String),
     /// The loss is not finite.
-    #[error("the fit of the {side} hand did not stay finite: the joints or the cameras contain values that are not numbers")]
+    #[error(
+        "the fit of the {side} hand did not stay finite: the joints or the cameras contain values that are not numbers"
+    )]
     Diverged {
         /// Which hand.
         side: Side,
@@ -305,9 +307,8 @@ impl HandFit {
     /// The hands as they are now, for pictures of the fit in progress.
     #[must_use]
     pub fn hands(&self) -> Vec<PosedHand> {
-        let pose = |hand: usize| {
-            pose_hand(&self.models[hand], &self.world_parameters(hand, &self.states[self.best(hand)].2))
-        };
+        let pose =
+            |hand: usize| pose_hand(&self.models[hand], &self.world_parameters(hand, &self.states[self.best(hand)].2));
         (0..self.hands.len()).map(pose).collect()
     }
 
@@ -342,8 +343,11 @@ fn median_px(problem: &HandProblem, origin: &Vector3<f64>, posed: &PosedHand) ->
         (h.x / h.z - o.px[k][0]).hypot(h.y / h.z - o.px[k][1])
     };
     let seen = |o: &HandObservation, k: &usize| o.weights[*k] > 0.0;
-    let mut all: Vec<f64> =
-        problem.observations.iter().flat_map(|o| (0..21).filter(|k| seen(o, k)).map(|k| distance(o, k)).collect::<Vec<_>>()).collect();
+    let mut all: Vec<f64> = problem
+        .observations
+        .iter()
+        .flat_map(|o| (0..21).filter(|k| seen(o, k)).map(|k| distance(o, k)).collect::<Vec<_>>())
+        .collect();
     if all.is_empty() {
         return 0.0;
     }

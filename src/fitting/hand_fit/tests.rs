@@ -28,7 +28,11 @@ fn run(backend: FitBackend<'_>, pose: &PoseResult, settings: &HandFitSettings) -
     let mut fit = new_fit(backend, pose, settings);
     let mut last = f64::INFINITY;
     while let Some(step) = fit.step().expect("finite") {
-        assert!(step.total <= last * (1.0 + 1e-5), "an accepted step never raises the loss: {} after {last}", step.total);
+        assert!(
+            step.total <= last * (1.0 + 1e-5),
+            "an accepted step never raises the loss: {} after {last}",
+            step.total
+        );
         last = step.total;
     }
     fit.finish().expect("finite")
@@ -58,8 +62,14 @@ fn somewhere(fit: &HandFit, seed: u64) -> [f64; PARAMETERS] {
 #[test]
 fn layouts() {
     let fit = [
-        ("problems", 0), ("scale_free", 4), ("joints_weight", 8), ("joints_robust", 12), ("reprojection_weight", 16),
-        ("reprojection_robust", 20), ("limit_weight", 24), ("shape_weight", 28),
+        ("problems", 0),
+        ("scale_free", 4),
+        ("joints_weight", 8),
+        ("joints_robust", 12),
+        ("reprojection_weight", 16),
+        ("reprojection_robust", 20),
+        ("limit_weight", 24),
+        ("shape_weight", 28),
     ];
     assert_layout("fit/hand_normal", "FitSettings", size_of::<device::FitUniform>(), &fit);
     let step = [("problems", 0), ("lambda_down", 4), ("lambda_up", 8), ("max_turn", 12)];
@@ -200,7 +210,10 @@ fn noisy_keypoints_give_sane_hands_within_the_limits() {
         for f in &fitted {
             let p = &f.posed.parameters;
             let error = vertex_error_mm(&rig, f);
-            eprintln!("6 px noise, seed {seed}, {}: vertices {error:.2} mm, joints {:.2} mm, {:.2} px", p.side, f.mean_joint_mm, f.median_px);
+            eprintln!(
+                "6 px noise, seed {seed}, {}: vertices {error:.2} mm, joints {:.2} mm, {:.2} px",
+                p.side, f.mean_joint_mm, f.median_px
+            );
             assert!(error < 5.0, "{error} mm");
             assert!(p.betas.iter().all(|b| b.abs() < 4.0), "shape stays human: {:?}", p.betas);
             for (i, (value, [low, high])) in p.hand_pose.iter().zip(&models[p.side.index()].joint_limits).enumerate() {
@@ -270,7 +283,8 @@ fn the_real_capture_is_fitted() {
     let Some((cameras, keypoints)) = real_capture() else { return };
     let gpu = gpu();
     let triangulator = gpu.as_ref().map_or(Triangulator::Reference, |g| Triangulator::on(g).expect("compiles"));
-    let pose = estimate_joints(&cameras, &keypoints, &[true; 16], &PoseSettings::default(), &triangulator).expect("two hands");
+    let pose =
+        estimate_joints(&cameras, &keypoints, &[true; 16], &PoseSettings::default(), &triangulator).expect("two hands");
     let began = std::time::Instant::now();
     let fitted = run(gpu.as_ref().map_or(FitBackend::Reference, FitBackend::Gpu), &pose, &HandFitSettings::default());
     eprintln!("fit of the real capture: {:.2} s", began.elapsed().as_secs_f64());

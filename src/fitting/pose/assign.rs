@@ -42,7 +42,13 @@ fn is_hand_sized(points: &Points) -> bool {
 }
 
 /// Score of a hypothesis over the free detections and the best detection of each view that supports it.
-fn score(cameras: &[Camera], detections: &[Detection], free: &[bool], points: &Points, fraction: f64) -> (f64, Vec<usize>) {
+fn score(
+    cameras: &[Camera],
+    detections: &[Detection],
+    free: &[bool],
+    points: &Points,
+    fraction: f64,
+) -> (f64, Vec<usize>) {
     let mut best: Vec<Option<(f64, usize)>> = vec![None; cameras.len()];
     for (index, detection) in detections.iter().enumerate().filter(|(i, _)| free[*i]) {
         let r = residuals(&cameras[detection.view], points, detection);

@@ -237,9 +237,7 @@ pub(crate) fn median(mut values: Vec<f64>) -> f64 {
 
 /// Scene of the given cameras and detections.
 pub(crate) fn scene_of(cameras: &[Camera], detections: &[Detection]) -> TriangulateScene {
-    let weighted = |d: &Detection| {
-        (d.view, std::array::from_fn(|j| [d.px[j][0], d.px[j][1], d.confidence[j]]))
-    };
+    let weighted = |d: &Detection| (d.view, std::array::from_fn(|j| [d.px[j][0], d.px[j][1], d.confidence[j]]));
     TriangulateScene {
         projections: cameras.iter().map(Camera::projection).collect(),
         detections: detections.iter().map(weighted).collect(),

@@ -224,7 +224,8 @@ fn reject_misfits(state: &mut Refinement<'_>) -> Result<(), PoseError> {
     for d in dropped {
         state.assigned[d] = None;
     }
-    let options = options(state.settings, state.noise_px, state.settings.match_fraction * typical_size_px(state.detections));
+    let options =
+        options(state.settings, state.noise_px, state.settings.match_fraction * typical_size_px(state.detections));
     for hand in 0..2 {
         let members = state.members(hand, &[]);
         if state.points[hand].is_none() || members.len() < 2 {
@@ -252,7 +253,8 @@ fn report(given: &[Camera], state: &Refinement<'_>, shifts: &[(usize, [f64; 2])]
         let shift = shifts.iter().find(|(v, _)| *v == view).map(|(_, s)| *s);
         reports.push(PoseViewReport { view, detections: Vec::new(), flagged_shift_px: shift });
         if let Some([x, y]) = shift {
-            findings.push(format!("view {view}: the camera is off by ({x:.1}, {y:.1}) px; its principal point was moved"));
+            findings
+                .push(format!("view {view}: the camera is off by ({x:.1}, {y:.1}) px; its principal point was moved"));
         }
     }
     for (d, detection) in state.detections.iter().enumerate() {

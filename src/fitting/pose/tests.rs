@@ -40,7 +40,10 @@ fn noise_outliers_and_a_swapped_view_are_borne() {
         keypoints[5].swap(0, 1);
         let result = run(&rig, &keypoints, &PoseSettings::default()).expect("two hands");
         let errors = errors_mm(&rig, &result);
-        eprintln!("3 px, 10 % outliers, one swapped view, seed {seed}: {errors:.3?} mm, noise {:.2} px", result.noise_px);
+        eprintln!(
+            "3 px, 10 % outliers, one swapped view, seed {seed}: {errors:.3?} mm, noise {:.2} px",
+            result.noise_px
+        );
         assert!(errors.len() == 2 && errors.iter().all(|e| *e <= 1.5), "{errors:?} mm");
         let swapped = &result.views[5].detections;
         assert!(swapped.iter().all(|d| d.assigned.is_some_and(|s| s != d.claimed)), "the swap is seen: {swapped:?}");

@@ -214,7 +214,11 @@ mod reference {
     use nalgebra::{Matrix3, Vector3};
 
     /// Solves one problem.
-    pub(super) fn triangulate(scene: &TriangulateScene, problem: &[usize], options: &TriangulateOptions) -> HandSolution {
+    pub(super) fn triangulate(
+        scene: &TriangulateScene,
+        problem: &[usize],
+        options: &TriangulateOptions,
+    ) -> HandSolution {
         std::array::from_fn(|joint| triangulate_joint(scene, problem, joint, options))
     }
 
@@ -317,12 +321,22 @@ mod tests {
     #[test]
     fn layout() {
         let settings = [
-            ("iterations", 0), ("scale_start_px", 4), ("scale_px", 8), ("noise_px", 12), ("gate_px", 16), ("problems", 20),
-            ("pad0", 24), ("pad1", 28),
+            ("iterations", 0),
+            ("scale_start_px", 4),
+            ("scale_px", 8),
+            ("noise_px", 12),
+            ("gate_px", 16),
+            ("problems", 20),
+            ("pad0", 24),
+            ("pad1", 28),
         ];
         assert_layout("fit/triangulate", "TriangulateSettings", size_of::<TriangulateSettings>(), &settings);
         let solution = [
-            ("position", 0), ("support", 12), ("covariance_diagonal", 16), ("weight", 28), ("covariance_rest", 32),
+            ("position", 0),
+            ("support", 12),
+            ("covariance_diagonal", 16),
+            ("weight", 28),
+            ("covariance_rest", 32),
             ("mean_px", 44),
         ];
         assert_layout("fit/triangulate", "Solution", size_of::<Solution>(), &solution);
@@ -346,7 +360,9 @@ mod tests {
         };
         let x = reference::triangulate(&centred, &problems[0], &options)[4].position;
         let slope = |x: &Vector3<f64>| {
-            Vector3::from_fn(|k, _| (energy(&(x + Vector3::ith(k, 1e-6))) - energy(&(x - Vector3::ith(k, 1e-6)))) / 2e-6)
+            Vector3::from_fn(|k, _| {
+                (energy(&(x + Vector3::ith(k, 1e-6))) - energy(&(x - Vector3::ith(k, 1e-6)))) / 2e-6
+            })
         };
         let (at, beside) = (slope(&x).norm(), slope(&(x + Vector3::new(1e-4, 0.0, 0.0))).norm());
         assert!(at < 1e-3 * beside, "gradient {at} at the solution, {beside} a tenth of a millimetre away");
@@ -366,7 +382,8 @@ mod tests {
             assert!(a.support.abs_diff(b.support) <= 1, "support {} and {}", a.support, b.support);
         }
         let text = crate::gpu::shader::source("fit/triangulate").expect("exists");
-        let broken = text.replace("scale * scale / (scale * scale + square)", "scale * scale / (scale * scale + 1.5 * square)");
+        let broken =
+            text.replace("scale * scale / (scale * scale + square)", "scale * scale / (scale * scale + 1.5 * square)");
         assert_ne!(text, broken, "the perturbation took place");
         let broken = Kernel::from_text(&gpu, "fit/triangulate", &broken).expect("compiles");
         let wrong = Triangulator::Gpu(gpu, broken).solve(&scene, &problems, &OPTIONS).expect("runs");
