@@ -111,7 +111,8 @@ impl Preset {
         let mut known = Vec::new();
         list_settings("", &tree, &mut known);
         if !known.iter().any(|k| k == key) {
-            let nearest = known.iter().min_by_key(|k| distance(k, key)).filter(|k| distance(k, key) <= 1 + key.len() / 3);
+            let nearest =
+                known.iter().min_by_key(|k| distance(k, key)).filter(|k| distance(k, key) <= 1 + key.len() / 3);
             let hint = nearest.map_or_else(String::new, |k| format!("; did you mean `{k}`?"));
             return Err(PresetError::UnknownSetting { key: key.to_owned(), hint });
         }

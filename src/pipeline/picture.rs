@@ -89,7 +89,9 @@ impl PictureMaker {
         mesh.normals.write(&gpu, &padded(surface.normals));
         let colours = match mode {
             PictureMode::Shaded | PictureMode::Albedo => padded(surface.albedo),
-            PictureMode::Normals => surface.normals.iter().map(|n| [n[0] * 0.5 + 0.5, n[1] * 0.5 + 0.5, n[2] * 0.5 + 0.5, 0.0]).collect(),
+            PictureMode::Normals => {
+                surface.normals.iter().map(|n| [n[0] * 0.5 + 0.5, n[1] * 0.5 + 0.5, n[2] * 0.5 + 0.5, 0.0]).collect()
+            }
         };
         mesh.albedo.write(&gpu, &colours);
         let light = if mode == PictureMode::Shaded { *light } else { FLAT_LIGHT };
