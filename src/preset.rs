@@ -81,7 +81,7 @@ impl Preset {
             return Self::parse(name, text);
         }
         let path = Path::new(name);
-        if !path.extension().is_some_and(|e| e == "ron") {
+        if path.extension().is_none_or(|e| e != "ron") {
             let known: Vec<&str> = SHIPPED.iter().map(|(n, _, _)| *n).collect();
             return Err(PresetError::Unknown { name: name.to_owned(), known: known.join(", ") });
         }
