@@ -353,8 +353,8 @@ impl Reconstruction {
             _ => None,
         };
         let trusted = ham.map_or_else(Vec::new, |h| h.mask_trust().iter().map(|t| t.map(|t| t.trusted)).collect());
-        let reprojection =
-            self.pose.as_ref().map_or_else(Vec::new, |p| p.views.iter().map(results::median_after_px).collect());
+        let views = self.capture.views.len();
+        let reprojection = self.pose.as_ref().map_or_else(Vec::new, |p| results::medians_after_px(&p.views, views));
         let facts = CheckpointFacts {
             capture_hash: self.capture.hash.clone(),
             model: self.models[0].name.clone(),
