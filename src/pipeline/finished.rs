@@ -13,7 +13,8 @@ use crate::gpu::Gpu;
 use crate::hand::{HandModel, PosedHand, pose_hand};
 use crate::mesh::{TriMesh, vertex_normals};
 use crate::metrics::{
-    Comparison, Evaluation, Picture, SurfaceIndex, SurfaceSamples, SurfaceScore, WristCut, joint_mean_mm, mask_of, score,
+    Comparison, Evaluation, Picture, SurfaceIndex, SurfaceSamples, SurfaceScore, WristCut, joint_mean_mm, mask_of,
+    score,
 };
 use crate::shading::LIGHT_STRIDE;
 use std::path::{Path, PathBuf};
@@ -59,7 +60,11 @@ impl FinishedRun {
         let level = if checkpoint.ham.is_some() { record.preset.ham.level } else { 0 };
         let mesh = FineMesh::new(&hands, level);
         let list = |name: &str| {
-            checkpoint.ham.as_ref().and_then(|h| h.lists.iter().find(|(n, _)| n == name)).map(|(_, list)| list.as_slice())
+            checkpoint
+                .ham
+                .as_ref()
+                .and_then(|h| h.lists.iter().find(|(n, _)| n == name))
+                .map(|(_, list)| list.as_slice())
         };
         let unpad = |list: &[f32]| list.chunks_exact(4).map(|c| [c[0], c[1], c[2]]).collect::<Vec<[f32; 3]>>();
         let vertices = match (list("positions"), list("albedo")) {
@@ -141,7 +146,12 @@ impl FinishedRun {
     ///
     /// # Errors
     /// [`PipelineError::NoSuchView`] or a GPU error.
-    pub fn render(&self, maker: &mut PictureMaker, view: usize, mode: PictureMode) -> Result<Vec<[f32; 4]>, PipelineError> {
+    pub fn render(
+        &self,
+        maker: &mut PictureMaker,
+        view: usize,
+        mode: PictureMode,
+    ) -> Result<Vec<[f32; 4]>, PipelineError> {
         let cameras = &self.checkpoint.facts.cameras;
         let camera =
             cameras.get(view).ok_or(PipelineError::NoSuchView { view, last: cameras.len().saturating_sub(1) })?;
