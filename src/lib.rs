@@ -9,3 +9,9 @@ pub mod gpu;
 pub mod hand;
 pub mod mesh;
 pub mod pipeline;
+#[cfg(feature = "studio")]
+pub mod studio;
+
+// Test support shared with `tests/` names the crate by its public name.
+#[cfg(all(test, feature = "studio"))]
+extern crate self as thenar;
