@@ -5,10 +5,15 @@
 pub mod anatomy;
 pub mod camera;
 pub mod capture;
+pub mod cli;
+pub mod energy;
 pub mod gpu;
 pub mod hand;
 pub mod mesh;
+pub mod optimise;
 pub mod pipeline;
+pub mod raster;
+pub mod shading;
 #[cfg(feature = "studio")]
 pub mod studio;
 

@@ -133,7 +133,7 @@ const CURVES: [f64; 4] = [0.04, 0.72, 0.66, 0.97];
 fn look(path: &Path) -> Seen {
     let picture = image::open(path).expect("the screenshot was written").to_rgb8();
     // Frustum lines, the selected one's accent, skin, and the curves' own colours.
-    let frustums = count(&picture, VIEW, |p| near(p, [120, 135, 158], 26));
+    let frustums = count(&picture, VIEW, |p| near(p, [120, 135, 158], 8));
     let skin = count(&picture, VIEW, |p| p.0[0] > 140 && p.0[0] > p.0[2].saturating_add(24) && p.0[0] > p.0[1].saturating_add(10));
     let sfs = count(&picture, CURVES, |p| near(p, [86, 180, 233], 24));
     let lap = count(&picture, CURVES, |p| near(p, [230, 159, 0], 24));
@@ -166,7 +166,7 @@ fn the_window_shows_cameras_hands_and_curves_and_the_check_can_fail() {
         format!("open {}", dir.display()),
         "wait-open".into(),
         shot("opened.png"),
-        "reconstruct; wait-finished; wait-picture; frame; wait 0.5".into(),
+        "reconstruct; wait-finished; wait-picture".into(),
         shot("finished.png"),
         "show cameras off; show joints off".into(),
         shot("no_cameras.png"),

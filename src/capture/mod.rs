@@ -1,16 +1,22 @@
 //! A capture: views of one instant, each a camera with its image, mask and keypoints. Metric, undistorted, read-only.
 //!
 //! Readers turn a folder into a [`Capture`]; everything downstream sees metres and OpenCV cameras, whatever the folder
-//! used. The folder is never written to.
+//! used. The folder is never written to. [`inspect`] says what was found and how good it is.
 
 mod fmhr;
+mod inspect;
+mod npz;
+mod open;
+mod source;
 
 pub use fmhr::read_fmhr;
+pub use inspect::{DetectionReport, Flag, Inspection, MaskReport, MaskVerdict, ViewReport, inspect};
+pub use npz::{FloatArray, Npz, NpzError};
 
 use crate::anatomy::{KEYPOINTS, Side};
 use crate::camera::Camera;
 use image::{GrayImage, RgbImage};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The 21 detected keypoints of one hand in one view.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,7 +64,7 @@ pub struct Capture {
 /// Why a folder cannot be used. Every message names the file and says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum CaptureError {
-    /// The folder does not exist or is no folder.
+    /// A file or folder is missing, damaged or contradicts the others.
     #[error("{path}: {problem}. {remedy}", path = path.display())]
     Unusable {
         /// The offending file or folder.
@@ -68,9 +74,33 @@ pub enum CaptureError {
         /// What to do about it.
         remedy: String,
     },
+    /// An array archive cannot be used.
+    #[error("{source}. {remedy}")]
+    Array {
+        /// What is wrong with which array.
+        source: NpzError,
+        /// What to do about it.
+        remedy: String,
+    },
+}
+
+impl CaptureError {
+    /// An [`CaptureError::Unusable`]; the remedy is a sentence without its full stop.
+    pub(crate) fn unusable(path: &Path, problem: impl Into<String>, remedy: &str) -> Self {
+        Self::Unusable { path: path.into(), problem: problem.into(), remedy: format!("{remedy}.") }
+    }
 }
 
 impl Capture {
+    /// Opens a capture of any known format, found by content. `path` is the capture's folder or a folder that holds
+    /// exactly one.
+    ///
+    /// # Errors
+    /// [`CaptureError`] naming the file and the remedy; nothing is written.
+    pub fn open(path: &Path) -> Result<Self, CaptureError> {
+        open::open_capture(path)
+    }
+
     /// Sides for which at least two views claim a detection.
     #[must_use]
     pub fn claimed_sides(&self) -> Vec<Side> {

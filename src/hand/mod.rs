@@ -4,11 +4,17 @@
 //! `V = T + S·β (+ P·(R − I))`, `J = J_reg·(T + S·β)`, then linear blend skinning over the 16 joints; the root turns about
 //! the wrist joint, translation comes last (Romero, Tzionas, Black 2017).
 
+mod keypoints;
 mod open;
+pub mod rotation;
 mod skinning;
 
+pub use keypoints::{
+    KeypointJacobian, KeypointModel, PARAMETERS, POSE, SCALE, SHAPE, TRANSL, is_ancestor_or_self, parameter_vector,
+    parameters_from_vector,
+};
 pub use open::open_hand;
-pub use skinning::{PosedHand, pose_hand};
+pub use skinning::{JointFrames, PosedHand, joint_frames, pose_hand, regress_joints, shaped_template, skin_vertices};
 
 use crate::anatomy::{JOINTS, Side, TIPS};
 use serde::{Deserialize, Serialize};

@@ -64,7 +64,7 @@ pub struct Options {
 /// `open PATH`, `preset NAME`, `reconstruct`, `pause`, `stop`, `wait-open`, `wait-mesh`, `wait-steps N`, `wait-finished`,
 /// `wait-picture`, `wait SECONDS`, `select N`, `fly N`, `exclude N`, `frame`, `shading albedo|clay|normals`,
 /// `compare wipe|side|difference`, `scrub FRACTION`, `live`, `show WHAT on|off` (`cameras hands joints grid curves export help`),
-/// `screenshot PATH`, `measure SECONDS`, `quit`. A failed command ends the window with an error.
+/// `size WIDTHxHEIGHT`, `screenshot PATH`, `measure SECONDS`, `quit`. A failed command ends the window with an error.
 pub const SCRIPT_VARIABLE: &str = "THENAR_STUDIO_SCRIPT";
 
 /// Facts about the machine that decide how much is drawn.
@@ -157,7 +157,7 @@ pub fn run_with(backend: Arc<dyn Backend>, options: Options) -> anyhow::Result<(
         .init_resource::<PanelTextures>()
         .init_resource::<viewport::ViewActions>()
         .configure_sets(Update, (StudioSet::News, StudioSet::View).chain())
-        .add_systems(First, time_frames)
+        .add_systems(First, (time_frames, fit_monitor))
         .add_systems(Startup, set_up)
         .add_systems(Update, (drops, news).chain().in_set(StudioSet::News))
         .add_systems(Update, keep_moving.after(StudioSet::View))
@@ -275,6 +275,24 @@ struct LinkCell(std::sync::Mutex<Link>);
 impl LinkCell {
     fn get(&mut self) -> &mut Link {
         self.0.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// Shrinks a window that is larger than the screen, once the screen is known.
+fn fit_monitor(
+    monitors: Query<&bevy::window::Monitor>,
+    mut window: Single<&mut Window, With<PrimaryWindow>>,
+    mut done: Local<bool>,
+) {
+    if *done {
+        return;
+    }
+    let Some(monitor) = monitors.iter().max_by_key(|m| m.physical_width) else { return };
+    *done = true;
+    let limit = (monitor.physical_width, monitor.physical_height);
+    let (w, h) = (window.resolution.physical_width(), window.resolution.physical_height());
+    if w > limit.0 || h > limit.1 {
+        window.resolution.set_physical_resolution(w.min(limit.0), h.min(limit.1));
     }
 }
 

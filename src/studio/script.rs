@@ -6,7 +6,7 @@ use super::viewport::ViewActions;
 use super::{FrameTimes, viewport::Motion};
 use bevy::prelude::*;
 use bevy::render::view::screenshot::{Screenshot, ScreenshotCaptured};
-use bevy::window::RequestRedraw;
+use bevy::window::{PrimaryWindow, RequestRedraw};
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -35,6 +35,7 @@ pub(super) enum Step {
     WaitPicture,
     Screenshot(PathBuf),
     Measure(Duration),
+    Size(u32, u32),
     Quit,
 }
 
@@ -87,6 +88,10 @@ fn parse_step(text: &str) -> anyhow::Result<Step> {
         "wait-picture" => Step::WaitPicture,
         "screenshot" => Step::Screenshot(rest.into()),
         "measure" => Step::Measure(seconds()?),
+        "size" => {
+            let (w, h) = rest.split_once('x').ok_or_else(|| anyhow::anyhow!("`{text}`: expected WIDTHxHEIGHT"))?;
+            Step::Size(w.parse()?, h.parse()?)
+        }
         "quit" => Step::Quit,
         _ => anyhow::bail!("`{word}` is no command"),
     })
@@ -111,6 +116,7 @@ pub(super) fn run(
     mut actions: ResMut<ViewActions>,
     mut times: ResMut<FrameTimes>,
     motion: Res<Motion>,
+    mut window: Single<&mut Window, With<PrimaryWindow>>,
     mut redraw: MessageWriter<RequestRedraw>,
     mut exit: MessageWriter<AppExit>,
 ) {
@@ -121,6 +127,10 @@ pub(super) fn run(
     let outcome = match &step {
         Step::Screenshot(path) => screenshot(&mut commands, &mut script, path, motion.is_flying(), &mut redraw),
         Step::Measure(duration) => measure(&mut script, &mut times, waited, *duration, &mut redraw),
+        Step::Size(w, h) => {
+            window.resolution.set(f32::from(u16::try_from(*w).unwrap_or(1280)), f32::from(u16::try_from(*h).unwrap_or(800)));
+            Outcome::Done
+        }
         Step::Quit => {
             exit.write(AppExit::Success);
             Outcome::Done
@@ -177,7 +187,7 @@ fn simple_step(step: &Step, session: &mut Session, actions: &mut ViewActions, wa
         Step::WaitSteps(count) => return done_when(session.steps.len() >= *count),
         Step::WaitFinished => return done_when(session.state == RunState::Finished),
         Step::WaitPicture => return done_when(session.picture().is_some_and(|(_, exact)| exact)),
-        Step::Screenshot(_) | Step::Measure(_) | Step::Quit => {}
+        Step::Screenshot(_) | Step::Measure(_) | Step::Size(..) | Step::Quit => {}
     }
     Outcome::Done
 }

@@ -1,5 +1,6 @@
 //! What the panels remember between frames: modes, sliders, open windows.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 /// What the vertices' colours mean.
@@ -16,7 +17,7 @@ pub(crate) enum Shading {
 
 impl Shading {
     /// All modes in the order of their keys.
-    pub const ALL: [Self; 3] = [Self::Albedo, Self::Clay, Self::Normals];
+    pub(crate) const ALL: [Self; 3] = [Self::Albedo, Self::Clay, Self::Normals];
 
     /// Name on screen.
     #[must_use]
@@ -43,7 +44,7 @@ pub(crate) enum CompareMode {
 
 impl CompareMode {
     /// All modes.
-    pub const ALL: [Self; 3] = [Self::Wipe, Self::Side, Self::Difference];
+    pub(crate) const ALL: [Self; 3] = [Self::Wipe, Self::Side, Self::Difference];
 
     /// Name on screen.
     #[must_use]
@@ -81,6 +82,8 @@ pub(crate) struct UiState {
     pub show_keypoints: bool,
     /// G is held: show the photograph alone.
     pub blink: bool,
+    /// Curves that are switched off.
+    pub hidden_curves: BTreeSet<String>,
     /// Exponential smoothing of the curves, 0..0.99; display only.
     pub smoothing: f32,
     /// A folder hangs over the window.
@@ -121,6 +124,7 @@ impl Default for UiState {
             zoom_to_hands: true,
             show_keypoints: false,
             blink: false,
+            hidden_curves: BTreeSet::new(),
             smoothing: 0.0,
             drop_hover: false,
             show_help: false,

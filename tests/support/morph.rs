@@ -23,7 +23,7 @@ pub fn test_camera(index: usize, count: usize) -> Camera {
     let height = if index % 2 == 0 { -0.12 } else { -0.34 };
     let centre = Vector3::new(0.7 * angle.sin(), height, -0.7 * angle.cos());
     let z = -centre.normalize();
-    let x = z.cross(&Vector3::new(0.0, -1.0, 0.0)).normalize() * -1.0;
+    let x = z.cross(&Vector3::new(0.0, -1.0, 0.0)).normalize();
     let x = if x.norm() > 0.5 { x } else { Vector3::x() };
     let y = z.cross(&x);
     let rotation = Matrix3::from_rows(&[x.transpose(), y.transpose(), z.transpose()]);
@@ -148,7 +148,9 @@ impl Backend for MorphBackend {
 
     fn open(&self, path: &Path) -> anyhow::Result<Opened> {
         anyhow::ensure!(path.exists(), "no such folder");
-        Ok(Opened { capture: test_capture(self.views), run: None })
+        let capture =
+            if path.join("camera").exists() { thenar::capture::read_fmhr(path)? } else { test_capture(self.views) };
+        Ok(Opened { capture, run: None })
     }
 
     fn start(&self, request: &RunRequest) -> anyhow::Result<Started> {

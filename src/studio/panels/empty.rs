@@ -20,7 +20,6 @@ pub(super) fn show(root: &mut Ui, session: &mut Session, actions: &mut Vec<Actio
             ui.label(RichText::new("From a calibrated multi-view capture to a textured, animatable hand").size(15.0).color(WEAK));
             ui.add_space(24.0);
             if let Some(path) = &session.opening {
-                ui.spinner();
                 ui.label(format!("Reading {}", path.display()));
                 return;
             }
@@ -37,9 +36,13 @@ pub(super) fn show(root: &mut Ui, session: &mut Session, actions: &mut Vec<Actio
                 actions.push(Action::Open(PathBuf::from(text)));
             }
             ui.add_space(26.0);
-            Frame::NONE.fill(WELL).corner_radius(6).inner_margin(Margin::same(14)).show(ui, |ui| {
-                ui.with_layout(Layout::top_down(Align::Min), |ui| {
-                    ui.set_max_width(520.0);
+            let card = egui::Rect::from_center_size(
+                ui.cursor().center_top() + vec2(0.0, 80.0),
+                vec2(ui.available_width().min(560.0), 160.0),
+            );
+            ui.scope_builder(egui::UiBuilder::new().max_rect(card).layout(Layout::top_down(Align::Min)), |ui| {
+                Frame::NONE.fill(WELL).corner_radius(6).inner_margin(Margin::same(16)).show(ui, |ui| {
+                    ui.set_width(ui.available_width());
                     ui.label(RichText::new("What a capture folder contains").strong());
                     ui.label(RichText::new(FOLDER).monospace().color(WEAK));
                     ui.label(RichText::new("No capture at hand?  `thenar synth sample` writes one with a known answer.").color(WEAK));

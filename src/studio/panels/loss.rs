@@ -6,7 +6,7 @@ use super::theme::{self, ACCENT, WEAK, WELL};
 use crate::pipeline::StepReport;
 use crate::studio::session::{Action, Session};
 use egui::{Color32, RichText, Ui};
-use egui_plot::{Corner, GridInput, GridMark, HoverPosition, Legend, Line, Plot, PlotPoint, PlotPoints, Text, VLine};
+use egui_plot::{GridInput, GridMark, HoverPosition, Line, Plot, PlotPoint, PlotPoints, Text, VLine};
 
 /// Points drawn a curve; more lines than pixels help nobody.
 const POINTS: usize = 800;
@@ -100,10 +100,66 @@ fn decades(input: GridInput) -> Vec<GridMark> {
     marks
 }
 
+/// Names of all terms in order of first appearance, without `total`.
+fn term_names(steps: &[StepReport]) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    let mut phase = None;
+    for report in steps {
+        let this = Some((report.stage, report.phase.as_str()));
+        if phase == this || report.terms.len() < 2 {
+            continue;
+        }
+        phase = this;
+        for (name, _) in &report.terms {
+            if !names.contains(name) {
+                names.push(name.clone());
+            }
+        }
+    }
+    names
+}
+
+fn colour(name: &str, names: &[String]) -> Color32 {
+    match names.iter().position(|n| n == name) {
+        Some(position) => theme::series(name, position),
+        None => Color32::from_gray(235),
+    }
+}
+
+/// One switch a curve, with its colour.
+fn legend(ui: &mut Ui, session: &mut Session, names: &[String]) {
+    if names.is_empty() {
+        ui.label(RichText::new("logarithmic").small().color(WEAK));
+        return;
+    }
+    ui.spacing_mut().item_spacing.x = 3.0;
+    for name in std::iter::once("total").chain(names.iter().map(String::as_str)) {
+        let hidden = session.ui.hidden_curves.contains(name);
+        let colour = if hidden { theme::LINE } else { colour(name, names) };
+        let galley = ui.painter().layout_no_wrap(
+            name.to_owned(),
+            egui::FontId::proportional(12.0),
+            if hidden { WEAK.gamma_multiply(0.6) } else { theme::TEXT },
+        );
+        let size = egui::vec2(galley.size().x + 26.0, 18.0);
+        let (rect, response) = ui.allocate_exact_size(size, egui::Sense::click());
+        if response.hovered() {
+            ui.painter().rect_filled(rect, 3.0, ui.visuals().widgets.hovered.weak_bg_fill);
+        }
+        let line = [rect.left_center() + egui::vec2(4.0, 0.0), rect.left_center() + egui::vec2(17.0, 0.0)];
+        ui.painter().line_segment(line, egui::Stroke::new(3.0, colour));
+        ui.painter().galley(rect.left_center() + egui::vec2(21.0, -galley.size().y * 0.5), galley, theme::TEXT);
+        if response.on_hover_text("Show or hide this curve").clicked() && !session.ui.hidden_curves.remove(name) {
+            session.ui.hidden_curves.insert(name.to_owned());
+        }
+    }
+}
+
 pub(super) fn show(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>) {
+    let names = term_names(&session.steps);
     ui.horizontal(|ui| {
         theme::title(ui, "LOSS");
-        ui.label(RichText::new("logarithmic, per metrics line; click or drag to scrub").small().color(WEAK));
+        legend(ui, session, &names);
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             ui.spacing_mut().slider_width = 70.0;
             ui.add(egui::Slider::new(&mut session.ui.smoothing, 0.0..=0.98).show_value(false))
@@ -122,24 +178,27 @@ pub(super) fn show(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>
     let (smooth, marks) = curves(&session.steps, smoothing);
     let raw = if smoothing > 0.0 { curves(&session.steps, 0.0).0 } else { Vec::new() };
     let cursor = session.shown.as_ref().map(|s| f64::from(s.step));
-    let mut names: Vec<String> = Vec::new();
-    for c in smooth.iter().filter(|c| c.name != "total" && !names.contains(&c.name)).map(|c| c.name.clone()).collect::<Vec<_>>() {
-        if !names.contains(&c) {
-            names.push(c);
-        }
-    }
-    let colour = |name: &str| {
-        if name == "total" { Color32::from_gray(235) } else { theme::series(name, names.iter().position(|n| n == name).unwrap_or(0)) }
-    };
+    let visible = |c: &Curve| !session.ui.hidden_curves.contains(&c.name);
+    let smooth: Vec<Curve> = smooth.into_iter().filter(visible).collect();
+    let raw: Vec<Curve> = raw.into_iter().filter(visible).collect();
+    #[expect(clippy::cast_precision_loss, reason = "step counts are small")]
+    let last_step = session.steps.len() as f64;
     let top = smooth.iter().flat_map(|c| &c.points).map(|p| p[1]).fold(f64::NEG_INFINITY, f64::max);
     let response = Plot::new("loss")
-        .legend(Legend::default().position(Corner::RightTop).background_alpha(0.6).follow_insertion_order(true))
         .allow_drag(false)
         .allow_scroll(false)
         .allow_zoom(false)
         .show_background(true)
         .y_grid_spacer(decades)
-        .y_axis_formatter(|mark, _| value_text(mark.value))
+        .grid_color(Color32::from_gray(110))
+        .grid_fade(0.9)
+        .set_margin_fraction(egui::vec2(0.01, 0.09))
+        .y_axis_formatter(|mark, range| {
+            // A label at the very edge would be cut or lie on the title.
+            let margin = 0.04 * (range.end() - range.start());
+            let inside = mark.value > range.start() + margin && mark.value < range.end() - margin;
+            if inside { value_text(mark.value) } else { String::new() }
+        })
         .x_axis_formatter(|mark, _| if mark.value.fract() == 0.0 { format!("{}", mark.value) } else { String::new() })
         .label_formatter(|at| match at {
             HoverPosition::NearDataPoint { plot_name, position, .. } if !plot_name.is_empty() => {
@@ -148,19 +207,25 @@ pub(super) fn show(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>
             _ => None,
         })
         .show(ui, |plot| {
-            for mark in &marks {
+            for (i, mark) in marks.iter().enumerate() {
                 plot.vline(VLine::new("", mark.step).color(theme::LINE).width(1.0).allow_hover(false));
-                let at = PlotPoint::new(mark.step, top);
-                let text = RichText::new(format!(" {}", mark.name)).size(10.5).color(WEAK);
-                plot.text(Text::new("", at, text).anchor(egui::Align2::LEFT_TOP).allow_hover(false));
+                // The name of a phase, if its stretch is wide enough for it.
+                let x = |step: f64| plot.screen_from_plot(PlotPoint::new(step, top)).x;
+                let end = marks.get(i + 1).map_or(last_step, |m| m.step);
+                #[expect(clippy::cast_precision_loss, reason = "a few letters")]
+                if x(end) - x(mark.step) > 6.0 * mark.name.len() as f32 + 6.0 {
+                    let text = RichText::new(format!(" {}", mark.name)).size(10.5).color(WEAK);
+                    let at = PlotPoint::new(mark.step, plot.plot_bounds().max()[1]);
+                    plot.text(Text::new("", at, text).anchor(egui::Align2::LEFT_TOP).allow_hover(false));
+                }
             }
             for curve in raw {
-                let colour = colour(&curve.name).gamma_multiply(0.3);
+                let colour = colour(&curve.name, &names).gamma_multiply(0.3);
                 plot.line(Line::new("", PlotPoints::from(curve.points)).color(colour).width(1.0).allow_hover(false));
             }
             for curve in smooth {
                 let width = if curve.name == "total" { 2.0 } else { 1.4 };
-                let colour = colour(&curve.name);
+                let colour = colour(&curve.name, &names);
                 plot.line(Line::new(curve.name, PlotPoints::from(curve.points)).color(colour).width(width));
             }
             if let Some(step) = cursor {

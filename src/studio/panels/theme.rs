@@ -24,7 +24,7 @@ pub(crate) const AMBER: Color32 = Color32::from_rgb(231, 173, 82);
 pub(crate) const RED: Color32 = Color32::from_rgb(228, 101, 94);
 
 /// Colours of the loss terms: Okabe and Ito's palette, told apart by colour-blind eyes too.
-const SERIES: [Color32; 7] = [
+const SERIES: [Color32; 10] = [
     Color32::from_rgb(86, 180, 233),
     Color32::from_rgb(230, 159, 0),
     Color32::from_rgb(204, 121, 167),
@@ -32,13 +32,16 @@ const SERIES: [Color32; 7] = [
     Color32::from_rgb(240, 228, 66),
     Color32::from_rgb(213, 94, 0),
     Color32::from_rgb(122, 143, 230),
+    Color32::from_rgb(158, 202, 110),
+    Color32::from_rgb(196, 160, 222),
+    Color32::from_rgb(150, 156, 165),
 ];
 
 /// Colour of a loss term: fixed for the known ones, by order of appearance for others.
 pub(crate) fn series(name: &str, position: usize) -> Color32 {
     let known = ["sfs", "lap", "albedo", "mask", "edge", "delta"];
-    let i = known.iter().position(|k| *k == name).unwrap_or(position);
-    SERIES[i % SERIES.len()]
+    let others = SERIES.len() - known.len();
+    SERIES[known.iter().position(|k| *k == name).unwrap_or(known.len() + position % others)]
 }
 
 /// Sets fonts, colours and spacings.
@@ -73,6 +76,11 @@ pub(crate) fn apply(ctx: &Context) {
     }
     ctx.set_theme(egui::Theme::Dark);
     ctx.all_styles_mut(|style| {
+        // A panel that gives way to another one is no mistake.
+        #[cfg(debug_assertions)]
+        {
+            style.debug.warn_if_rect_changes_id = false;
+        }
         style.visuals = visuals.clone();
         style.spacing.item_spacing = egui::vec2(6.0, 5.0);
         style.spacing.button_padding = egui::vec2(8.0, 3.0);

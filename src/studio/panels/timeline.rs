@@ -18,7 +18,7 @@ pub(super) fn show(ui: &mut Ui, session: &Session, actions: &mut Vec<Action>) {
             actions.push(Action::ScrubBy(1));
         }
         let live = session.cursor.is_none();
-        let text = if session.state == RunState::Running { "● Live" } else { "● Latest" };
+        let text = if session.state == RunState::Running { "⏺ Live" } else { "⏺ Latest" };
         let text = if live { RichText::new(text).color(ON_ACCENT).strong() } else { RichText::new(text) };
         let fill = if live { ACCENT } else { ui.visuals().widgets.inactive.weak_bg_fill };
         let response = ui.add_enabled(why_not.is_none(), egui::Button::new(text).fill(fill));
@@ -29,7 +29,7 @@ pub(super) fn show(ui: &mut Ui, session: &Session, actions: &mut Vec<Action>) {
         let words = session.shown.as_ref().map_or_else(String::new, |s| {
             format!("{} {} {} · step {}", s.stage.name(), s.phase, s.iter, s.step)
         });
-        let words_width = 190.0;
+        let words_width = 205.0;
         let track = ui.available_size() - vec2(words_width, 0.0);
         let (rect, response) = ui.allocate_exact_size(vec2(track.x.max(60.0), 26.0), Sense::click_and_drag());
         paint(ui, rect, session);

@@ -82,7 +82,6 @@ fn progress(ui: &mut Ui, session: &Session) {
     match session.state {
         RunState::Idle if session.steps.is_empty() => {}
         RunState::Starting => {
-            ui.spinner();
             ui.label(RichText::new("preparing").color(WEAK));
         }
         state => {

@@ -34,6 +34,7 @@ pub(super) struct Scene {
     capture_revision: u64,
     placement: Option<Placement>,
     planes: Vec<Entity>,
+    backdrop: Option<(usize, Entity)>,
     hands: Vec<Entity>,
     shown: (u64, Option<Shading>, bool),
 }
@@ -46,7 +47,7 @@ pub(super) fn plugin(app: &mut App) {
         .add_systems(Startup, set_gizmos)
         .add_systems(
             Update,
-            (rebuild_rig, update_planes, update_hands, motion::click, motion::follow, draw_lines).chain().in_set(StudioSet::View),
+            (rebuild_rig, update_planes, update_backdrop, update_hands, motion::click, motion::follow, draw_lines).chain().in_set(StudioSet::View),
         );
 }
 
@@ -67,24 +68,16 @@ fn rebuild_rig(
         return;
     }
     scene.capture_revision = session.capture_revision;
-    for entity in std::mem::take(&mut scene.planes) {
+    let old = scene.backdrop.take().map(|(_, e)| e);
+    for entity in std::mem::take(&mut scene.planes).into_iter().chain(old) {
         commands.entity(entity).despawn();
     }
     let Some(capture) = &session.capture else { return };
     let placement = Placement::of(capture);
     for (view, found) in capture.views.iter().enumerate() {
         let Some(thumbnail) = session.thumbnails.get(view) else { continue };
-        let (width, height) = thumbnail.dimensions();
-        let rgba = thumbnail.pixels().flat_map(|p| [p.0[0], p.0[1], p.0[2], 255]).collect();
-        let image = Image::new(
-            Extent3d { width, height, depth_or_array_layers: 1 },
-            TextureDimension::D2,
-            rgba,
-            TextureFormat::Rgba8UnormSrgb,
-            bevy::asset::RenderAssetUsages::RENDER_WORLD,
-        );
         let material = StandardMaterial {
-            base_color_texture: Some(images.add(image)),
+            base_color_texture: Some(images.add(texture(thumbnail))),
             unlit: true,
             cull_mode: None,
             ..default()
@@ -102,29 +95,65 @@ fn rebuild_rig(
     motion.frame_rig(&placement);
 }
 
-/// Image planes: hidden with the cameras, dark when excluded, far behind the hands when looked through.
+fn texture(image: &image::RgbImage) -> Image {
+    let (width, height) = image.dimensions();
+    Image::new(
+        Extent3d { width, height, depth_or_array_layers: 1 },
+        TextureDimension::D2,
+        image.pixels().flat_map(|p| [p.0[0], p.0[1], p.0[2], 255]).collect(),
+        TextureFormat::Rgba8UnormSrgb,
+        bevy::asset::RenderAssetUsages::RENDER_WORLD,
+    )
+}
+
+/// The photograph at full size, far behind the hands, while its camera is looked through.
+fn update_backdrop(
+    mut commands: Commands,
+    session: Res<Session>,
+    mut scene: ResMut<Scene>,
+    motion: Res<Motion>,
+    mut meshes: ResMut<Assets<Mesh>>,
+    mut materials: ResMut<Assets<StandardMaterial>>,
+    mut images: ResMut<Assets<Image>>,
+) {
+    let through = motion.through();
+    if scene.backdrop.map(|(view, _)| view) == through {
+        return;
+    }
+    if let Some((_, entity)) = scene.backdrop.take() {
+        commands.entity(entity).despawn();
+    }
+    let (Some(view), Some(placement)) = (through, scene.placement) else { return };
+    let Some(found) = session.capture.as_ref().and_then(|c| c.views.get(view)) else { return };
+    let material = StandardMaterial {
+        base_color_texture: Some(images.add(texture(&found.image))),
+        base_color: Color::srgb(0.72, 0.72, 0.72),
+        unlit: true,
+        cull_mode: None,
+        ..default()
+    };
+    let entity = commands.spawn((
+        Mesh3d(meshes.add(rig::image_plane(&found.camera))),
+        MeshMaterial3d(materials.add(material)),
+        placement.camera(&found.camera).with_scale(Vec3::splat(2.2 * placement.radius)),
+        NoFrustumCulling,
+    ));
+    scene.backdrop = Some((view, entity.id()));
+}
+
+/// Image planes: hidden with the cameras and while one of them is looked through, dark when excluded.
 fn update_planes(
     session: Res<Session>,
-    scene: Res<Scene>,
     motion: Res<Motion>,
-    mut planes: Query<(&ImagePlane, &mut Transform, &mut Visibility, &MeshMaterial3d<StandardMaterial>)>,
+    mut planes: Query<(&ImagePlane, &mut Visibility, &MeshMaterial3d<StandardMaterial>)>,
     mut materials: ResMut<Assets<StandardMaterial>>,
 ) {
-    let Some(placement) = scene.placement else { return };
-    let through = motion.through();
-    for (plane, mut transform, mut visibility, material) in &mut planes {
-        let own = through == Some(plane.view);
-        let shown = (session.ui.show_cameras && through.is_none()) || own;
-        let wanted = if shown { Visibility::Visible } else { Visibility::Hidden };
+    let shown = session.ui.show_cameras && motion.through().is_none();
+    let wanted = if shown { Visibility::Visible } else { Visibility::Hidden };
+    for (plane, mut visibility, material) in &mut planes {
         visibility.set_if_neq(wanted);
-        let depth = if own { 2.2 } else { PLANE_DEPTH } * placement.radius;
-        if (transform.scale.x - depth).abs() > 1e-6 {
-            transform.scale = Vec3::splat(depth);
-        }
         let colour = if session.excluded.contains(&plane.view) {
             Color::srgb(0.28, 0.24, 0.24)
-        } else if own {
-            Color::srgb(0.72, 0.72, 0.72)
         } else {
             Color::WHITE
         };

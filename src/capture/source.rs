@@ -1,0 +1,140 @@
+//! Reading the files of a capture: every byte that is read enters the capture's hash, and every failure names its file.
+
+use super::CaptureError;
+use image::{DynamicImage, ImageReader};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::Cursor;
+use std::path::{Path, PathBuf};
+
+/// Largest file read, in bytes; anything beyond is a mistake.
+const MAX_FILE_BYTES: u64 = 1 << 30;
+
+/// A folder being read, with the digest of each file read so far by its relative name.
+pub(super) struct Source {
+    root: PathBuf,
+    digests: BTreeMap<String, [u8; 32]>,
+}
+
+/// A numbered file such as `img/07.png`.
+pub(super) struct Numbered {
+    /// 7.
+    pub(super) index: u32,
+    /// `07`.
+    pub(super) stem: String,
+    /// Path relative to the capture's root, with `/`.
+    pub(super) name: String,
+}
+
+impl Source {
+    pub(super) fn new(root: &Path) -> Self {
+        Self { root: root.into(), digests: BTreeMap::new() }
+    }
+
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        name.split('/').fold(self.root.clone(), |path, part| path.join(part))
+    }
+
+    pub(super) fn exists(&self, name: &str) -> bool {
+        self.path(name).exists()
+    }
+
+    pub(super) fn read(&mut self, name: &str) -> Result<Vec<u8>, CaptureError> {
+        let path = self.path(name);
+        let unusable = |problem: String, remedy: &str| CaptureError::unusable(&path, problem, remedy);
+        let meta = std::fs::metadata(&path).map_err(|e| {
+            if e.kind() == std::io::ErrorKind::NotFound {
+                unusable("the file is missing".into(), "Copy it into the capture")
+            } else {
+                unusable(format!("cannot be read ({e})"), "Check the permissions of the file")
+            }
+        })?;
+        if meta.is_dir() {
+            return Err(unusable("is a folder where a file belongs".into(), "Replace it by the file"));
+        }
+        if meta.len() > MAX_FILE_BYTES {
+            return Err(unusable("is larger than 1 GiB".into(), "Check that it is the right file"));
+        }
+        let bytes = std::fs::read(&path)
+            .map_err(|e| unusable(format!("cannot be read ({e})"), "Check the permissions of the file and the disk"))?;
+        self.digests.insert(name.to_owned(), Sha256::digest(&bytes).into());
+        Ok(bytes)
+    }
+
+    pub(super) fn read_image(&mut self, name: &str) -> Result<DynamicImage, CaptureError> {
+        let bytes = self.read(name)?;
+        let path = self.path(name);
+        let damaged = |problem: String| {
+            CaptureError::unusable(&path, problem, "Copy the file again, or export it once more as PNG or JPEG")
+        };
+        if is_truncated_jpeg(&bytes) {
+            return Err(damaged("the JPEG is truncated: its end marker is missing".into()));
+        }
+        ImageReader::new(Cursor::new(bytes))
+            .with_guessed_format()
+            .map_err(|e| damaged(format!("cannot be read ({e})")))?
+            .decode()
+            .map_err(|e| damaged(format!("is truncated, damaged or no PNG or JPEG image ({e})")))
+    }
+
+    /// Files of a folder whose stem is a number and whose extension is one of `extensions` (any case), by number.
+    /// Other files are ignored, except that the second list names those of the right extension without a number.
+    pub(super) fn numbered(&self, folder: &str, extensions: &[&str]) -> Result<(Vec<Numbered>, Vec<String>), CaptureError> {
+        let path = self.path(folder);
+        let unreadable = |e: std::io::Error| {
+            CaptureError::unusable(&path, format!("the folder cannot be read ({e})"), "Check the path and its permissions")
+        };
+        let mut numbered = Vec::new();
+        let mut others = Vec::new();
+        for entry in std::fs::read_dir(&path).map_err(unreadable)? {
+            let file: PathBuf = entry.map_err(unreadable)?.file_name().into();
+            let extension = file.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+            let full = file.to_string_lossy().into_owned();
+            if !extensions.contains(&extension.as_str()) || full.starts_with('.') {
+                continue;
+            }
+            let stem = file.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
+            let name = format!("{folder}/{full}");
+            match stem.parse() {
+                Ok(index) if stem.bytes().all(|b| b.is_ascii_digit()) => numbered.push(Numbered { index, stem, name }),
+                _ => others.push(name),
+            }
+        }
+        numbered.sort_by(|a, b| (a.index, &a.name).cmp(&(b.index, &b.name)));
+        others.sort_unstable();
+        if let Some(pair) = numbered.windows(2).find(|pair| pair[0].index == pair[1].index) {
+            return Err(CaptureError::unusable(
+                &self.path(&pair[1].name),
+                format!("has the same number as {}", pair[0].name),
+                "Remove one of the two",
+            ));
+        }
+        Ok((numbered, others))
+    }
+
+    /// SHA-256 over the names and digests of all files read, in name order; 64 hexadecimal digits.
+    pub(super) fn hash(&self) -> String {
+        let mut hasher = Sha256::new();
+        for (name, digest) in &self.digests {
+            hasher.update(name.as_bytes());
+            hasher.update([0]);
+            hasher.update(digest);
+        }
+        let mut hex = String::with_capacity(64);
+        for byte in hasher.finalize() {
+            let _ = write!(hex, "{byte:02x}"); // writing to a string cannot fail
+        }
+        hex
+    }
+}
+
+/// Decoders fill the missing part of a cut JPEG with grey instead of failing, so the end marker is looked for after the
+/// last start-of-scan marker (neither can occur inside entropy-coded data).
+fn is_truncated_jpeg(bytes: &[u8]) -> bool {
+    if !bytes.starts_with(&[0xff, 0xd8]) {
+        return false;
+    }
+    let scan = bytes.windows(2).rposition(|pair| pair == [0xff, 0xda]).unwrap_or(0);
+    !bytes[scan..].windows(2).any(|pair| pair == [0xff, 0xd9])
+}

@@ -1,0 +1,124 @@
+//! How a command ends: exit codes, and the one place that maps errors to them.
+
+use crate::capture::CaptureError;
+use crate::gpu::GpuError;
+use crate::hand::HandError;
+use std::process::ExitCode;
+
+/// Exit codes, a contract with the programs that call us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Done.
+    Done = 0,
+    /// Failed.
+    Failed = 1,
+    /// Called wrongly.
+    Usage = 2,
+    /// The input cannot be used; nothing was written.
+    Input = 3,
+    /// Finished, but a quality gate warns about the result.
+    Gate = 4,
+    /// The GPU was lost or ran out of memory.
+    Gpu = 5,
+    /// Interrupted; a checkpoint was saved.
+    Interrupted = 130,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// Why a command did not do its job.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// Arguments that clap cannot judge alone.
+    #[error("{0}")]
+    Usage(String),
+    /// The capture folder cannot be used.
+    #[error(transparent)]
+    Capture(#[from] CaptureError),
+    /// The hand model cannot be used.
+    #[error(transparent)]
+    Hand(#[from] HandError),
+    /// The graphics device.
+    #[error(transparent)]
+    Gpu(#[from] GpuError),
+    /// The result could not be written to stdout.
+    #[error("the result could not be written")]
+    Output(#[from] std::io::Error),
+    /// Anything else.
+    #[error(transparent)]
+    Other(#[from] anyhow::Error),
+}
+
+impl From<serde_json::Error> for CliError {
+    fn from(e: serde_json::Error) -> Self {
+        Self::Output(e.into())
+    }
+}
+
+impl CliError {
+    /// The exit code of this error.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Usage(_) | Self::Gpu(GpuError::UnknownDevice { .. }) => Exit::Usage,
+            Self::Capture(_) | Self::Hand(_) => Exit::Input,
+            Self::Gpu(e) if e.is_lost_or_full() => Exit::Gpu,
+            Self::Gpu(_) | Self::Output(_) | Self::Other(_) => Exit::Failed,
+        }
+    }
+}
+
+/// Prints an error with its causes on stderr.
+#[expect(clippy::print_stderr, reason = "the command line's own voice")]
+pub(super) fn print(error: &CliError) {
+    eprintln!("error: {}", with_causes(error));
+}
+
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(e) = cause {
+        text += &format!(": {e}");
+        cause = e.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_error_has_the_exit_code_of_the_contract() {
+        let unusable =
+            CaptureError::Unusable { path: "x".into(), problem: "is not there".into(), remedy: String::new() };
+        let hand = HandError::Unusable { path: "x".into(), problem: "is not there".into(), remedy: String::new() };
+        let unknown = GpuError::UnknownDevice { wanted: "9".into(), available: String::new() };
+        for (error, code) in [
+            (CliError::Usage("no".into()), 2),
+            (unusable.into(), 3),
+            (hand.into(), 3),
+            (GpuError::Lost("reset".into()).into(), 5),
+            (GpuError::OutOfMemory { label: "x".into(), bytes: 1 }.into(), 5),
+            (GpuError::NoAdapter.into(), 1),
+            (unknown.into(), 2),
+            (std::io::Error::other("disk full").into(), 1),
+            (anyhow::anyhow!("else").into(), 1),
+        ] {
+            assert_eq!(error.exit() as u8, code, "{error}");
+        }
+        assert_eq!(Exit::Interrupted as u8, 130, "as a shell reports Ctrl-C");
+        assert_eq!(Exit::Gate as u8, 4, "warning gate");
+    }
+
+    #[test]
+    fn causes_are_told() {
+        let error = CliError::from(std::io::Error::other("disk full"));
+        assert_eq!(with_causes(&error), "the result could not be written: disk full", "outer first");
+    }
+}

@@ -1,0 +1,85 @@
+//! `thenar export`: files for other programs, from a run folder.
+
+use std::path::PathBuf;
+
+/// A file format to export.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// Binary glTF with the albedo as a texture and as vertex colours.
+    Glb,
+    /// Wavefront OBJ with a texture.
+    Obj,
+    /// Binary PLY with normals and vertex colours.
+    Ply,
+    /// Hand-model parameters.
+    Npz,
+}
+
+/// The frame of exported meshes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Frame {
+    /// Y up, metres.
+    #[default]
+    Gltf,
+    /// The capture's own frame, metres.
+    Capture,
+}
+
+/// The pose of exported meshes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Pose {
+    /// As in the capture.
+    #[default]
+    Posed,
+    /// The rest pose of the hand model.
+    Rest,
+}
+
+/// Arguments of `thenar export`.
+#[derive(Clone, Debug, PartialEq, Eq, clap::Args)]
+pub struct ExportArgs {
+    /// Run folder.
+    pub run: PathBuf,
+    /// Formats, separated by commas.
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "glb")]
+    pub format: Vec<Format>,
+    /// Folder to write to (default: RUN/exports).
+    #[arg(short, long = "output", value_name = "DIR")]
+    pub output: Option<PathBuf>,
+    /// Frame of the positions.
+    #[arg(long, value_enum, default_value_t)]
+    pub frame: Frame,
+    /// Width and height of the texture in pixels.
+    #[arg(long, default_value_t = 1024, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(16..=8192))]
+    pub texture: u32,
+    /// Pose of the meshes.
+    #[arg(long, value_enum, default_value_t)]
+    pub pose: Pose,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::args::parse_only;
+
+    #[test]
+    fn the_documented_forms_parse() {
+        let args: ExportArgs = parse_only("run").expect("documented");
+        let expected = ExportArgs {
+            run: "run".into(),
+            format: vec![Format::Glb],
+            output: None,
+            frame: Frame::Gltf,
+            texture: 1024,
+            pose: Pose::Posed,
+        };
+        assert_eq!(args, expected, "defaults");
+        let args: ExportArgs =
+            parse_only("run --format glb,obj,ply,npz -o out --frame capture --texture 2048 --pose rest").expect("all");
+        assert_eq!(args.format, [Format::Glb, Format::Obj, Format::Ply, Format::Npz], "formats");
+        assert_eq!((args.frame, args.texture, args.pose), (Frame::Capture, 2048, Pose::Rest), "the others");
+        for wrong in ["", "run --format fbx", "run --texture 0", "run --frame sideways"] {
+            assert_eq!(parse_only::<ExportArgs>(wrong).expect_err(wrong).exit_code(), 2, "{wrong}");
+        }
+    }
+}

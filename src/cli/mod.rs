@@ -1,0 +1,164 @@
+//! The command line: one file a command, and what they share.
+//!
+//! Other programs call it, so it is a contract: stdout carries results (JSON with `--json`), stderr progress and logs,
+//! and the exit codes are those of [`Exit`]. A command is `run(args, out)`: it writes its result to `out` and returns how
+//! it ended; [`CliError::exit`] is the one place that turns an error into an exit code.
+
+mod args;
+mod devices;
+mod error;
+mod evaluate;
+mod export;
+mod inspect;
+mod interrupt;
+mod logging;
+mod progress;
+mod reconstruct;
+mod render;
+mod synth;
+
+pub use args::{HandModelChoice, HandSelection, Setting, ViewSelection};
+pub use devices::DevicesArgs;
+pub use error::{CliError, Exit};
+pub use evaluate::EvaluateArgs;
+pub use export::{ExportArgs, Format, Frame, Pose};
+pub use inspect::InspectArgs;
+pub use interrupt::Interrupt;
+pub use progress::{Progress, ProgressMode};
+pub use reconstruct::ReconstructArgs;
+pub use render::{RenderArgs, RenderMode};
+pub use synth::{SynthArgs, SynthHands};
+
+use clap::Parser;
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Multi-view hand reconstruction by inverse rendering.
+///
+/// Without a command the studio opens; PATH is a capture folder or the folder of a reconstruction.
+#[derive(Debug, Parser)]
+#[command(
+    name = "thenar",
+    version,
+    args_conflicts_with_subcommands = true,
+    after_help = "Exit codes: 0 done, 1 failed, 2 usage, 3 input unusable, 4 finished with a warning gate, \
+                  5 GPU lost or out of memory, 130 interrupted after saving.\n\
+                  Results go to stdout, progress and logs to stderr (RUST_LOG=thenar=debug shows more)."
+)]
+struct Cli {
+    /// Capture or run folder to open in the studio.
+    path: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// A command with its arguments.
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// List the graphics devices, fastest kind first.
+    Devices(DevicesArgs),
+}
+
+/// What the command line asks for.
+#[derive(Debug)]
+pub enum Action {
+    /// Run a command.
+    Command(Command),
+    /// Open the studio, on a folder if one is given.
+    Studio(Option<PathBuf>),
+}
+
+/// Reads the command line (program name first). Help, the version and usage errors are printed here; their exit code is
+/// the error.
+///
+/// # Errors
+/// The exit code to end with: 0 for help and version, 2 for a usage error.
+pub fn parse<I, T>(arguments: I) -> Result<Action, ExitCode>
+where
+    I: IntoIterator<Item = T>,
+    T: Into<OsString> + Clone,
+{
+    match Cli::try_parse_from(arguments) {
+        Ok(Cli { command: Some(command), .. }) => Ok(Action::Command(command)),
+        Ok(Cli { path, .. }) => Ok(Action::Studio(path)),
+        Err(e) => {
+            // Nobody is left to tell when stderr is closed.
+            let _ = e.print();
+            Err(if e.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() })
+        }
+    }
+}
+
+/// Runs a command with stdout for its result and says on stderr what went wrong.
+#[must_use]
+pub fn run(command: Command) -> ExitCode {
+    logging::start();
+    let mut out = std::io::stdout().lock();
+    let result = run_to(command, &mut out).and_then(|exit| {
+        out.flush()?;
+        Ok(exit)
+    });
+    match result {
+        Ok(exit) => exit.into(),
+        // The reader of our result has seen enough (`thenar devices | head -n 1`).
+        Err(CliError::Output(e)) if e.kind() == std::io::ErrorKind::BrokenPipe => Exit::Done.into(),
+        Err(e) => {
+            error::print(&e);
+            e.exit().into()
+        }
+    }
+}
+
+/// Runs a command that writes its result to `out`.
+///
+/// # Errors
+/// Whatever the command ran into; [`CliError::exit`] gives its exit code.
+pub fn run_to(command: Command, out: &mut dyn Write) -> Result<Exit, CliError> {
+    match command {
+        Command::Devices(args) => devices::run(&args, out),
+    }
+}
+
+/// Says on stderr that the program was called wrongly.
+#[must_use]
+pub fn report_usage(message: &str) -> ExitCode {
+    error::print(&CliError::Usage(message.to_owned()));
+    Exit::Usage.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn without_a_command_the_studio_opens() {
+        assert!(matches!(parse(["thenar"]), Ok(Action::Studio(None))), "no argument");
+        let Ok(Action::Studio(Some(path))) = parse(["thenar", "captures/room"]) else {
+            panic!("a path opens the studio")
+        };
+        assert_eq!(path, PathBuf::from("captures/room"), "the path is handed on");
+    }
+
+    #[test]
+    fn help_and_version_end_well_and_nonsense_is_a_usage_error() {
+        for (arguments, expected) in [
+            (&["thenar", "--help"][..], Exit::Done),
+            (&["thenar", "--version"], Exit::Done),
+            (&["thenar", "devices", "--help"], Exit::Done),
+            (&["thenar", "--nonsense"], Exit::Usage),
+            (&["thenar", "devices", "--nonsense"], Exit::Usage),
+            (&["thenar", "one", "two"], Exit::Usage),
+        ] {
+            let code = parse(arguments.iter().copied()).expect_err("nothing to run");
+            assert_eq!(format!("{code:?}"), format!("{:?}", ExitCode::from(expected)), "{arguments:?}");
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! `thenar reconstruct`: from a capture folder to a run folder.
+
+use super::args::{self, HandModelChoice, HandSelection, Setting};
+use super::progress::ProgressMode;
+use crate::gpu::DeviceChoice;
+use crate::pipeline::Stage;
+use std::path::PathBuf;
+
+/// Arguments of `thenar reconstruct`.
+#[derive(Clone, Debug, PartialEq, Eq, clap::Args)]
+pub struct ReconstructArgs {
+    /// Capture folder; it is only read.
+    pub capture: PathBuf,
+    /// Run folder to write.
+    #[arg(short, long = "output", value_name = "RUN")]
+    pub output: PathBuf,
+    /// How to fit: a preset by name, or a RON file.
+    #[arg(long, default_value = "standard", value_name = "NAME|FILE.ron")]
+    pub preset: String,
+    /// Which hands.
+    #[arg(long, value_enum, default_value_t)]
+    pub hands: HandSelection,
+    /// Hand model: `open`, `mano`, or a folder with MANO's files.
+    #[arg(long, default_value = "open", value_name = "open|mano|DIR")]
+    pub hand_model: HandModelChoice,
+    /// Stop after this stage.
+    #[arg(long, value_parser = args::stage, value_name = "pose|fit|ham")]
+    pub until: Option<Stage>,
+    /// Views that no stage may see, by position, e.g. 3,11.
+    #[arg(long, value_delimiter = ',', value_name = "VIEWS")]
+    pub hold_out: Vec<usize>,
+    /// Views that are left out altogether, by position.
+    #[arg(long, value_delimiter = ',', value_name = "VIEWS")]
+    pub exclude: Vec<usize>,
+    /// Seed of everything random.
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Change one setting of the preset; may be repeated.
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<Setting>,
+    /// Go on from the checkpoint of RUN.
+    #[arg(long)]
+    pub resume: bool,
+    /// Graphics device by name or index, see `thenar devices`.
+    #[arg(long, default_value = "auto", value_name = "NAME|INDEX")]
+    pub device: DeviceChoice,
+    /// Progress on stderr.
+    #[arg(long, value_enum, default_value_t)]
+    pub progress: ProgressMode,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::args::parse_only;
+
+    #[test]
+    fn the_shortest_form_has_the_documented_defaults() {
+        let args: ReconstructArgs = parse_only("room -o run").expect("documented");
+        let expected = ReconstructArgs {
+            capture: "room".into(),
+            output: "run".into(),
+            preset: "standard".into(),
+            hands: HandSelection::Auto,
+            hand_model: HandModelChoice::Open,
+            until: None,
+            hold_out: vec![],
+            exclude: vec![],
+            seed: 0,
+            set: vec![],
+            resume: false,
+            device: DeviceChoice::Auto,
+            progress: ProgressMode::Auto,
+        };
+        assert_eq!(args, expected, "defaults");
+    }
+
+    #[test]
+    fn every_documented_option_parses() {
+        let args: ReconstructArgs = parse_only(
+            "room -o run --preset my.ron --hands both --hand-model ./models --until fit --hold-out 3,11 --exclude 1,2 \
+             --seed 7 --set ham.level=2 --set fit.starts=4 --resume --device 1 --progress json",
+        )
+        .expect("documented");
+        assert_eq!(args.preset, "my.ron", "preset");
+        assert_eq!(args.hands, HandSelection::Both, "hands");
+        assert_eq!(args.hand_model, HandModelChoice::Directory("./models".into()), "hand model");
+        assert_eq!(args.until, Some(Stage::Fit), "until");
+        assert_eq!((args.hold_out, args.exclude), (vec![3, 11], vec![1, 2]), "view lists");
+        assert_eq!((args.seed, args.resume), (7, true), "seed and resume");
+        assert_eq!(args.set.len(), 2, "--set repeats");
+        assert_eq!(args.device, DeviceChoice::Index(1), "device");
+        assert_eq!(args.progress, ProgressMode::Json, "progress");
+    }
+
+    #[test]
+    fn wrong_values_are_usage_errors() {
+        for wrong in [
+            "room",
+            "-o run",
+            "room -o run --hands three",
+            "room -o run --until nowhere",
+            "room -o run --hold-out a",
+            "room -o run --set level",
+            "room -o run --progress loud",
+            "room -o run --seed -1",
+        ] {
+            let error = parse_only::<ReconstructArgs>(wrong).expect_err(wrong);
+            assert_eq!(error.exit_code(), 2, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! Photometric L1 and silhouette squared error (kernel `energy/image_loss`). One invocation a pixel.
+//!
+//! A target pixel packs RGB and coverage in four bytes: coverage 0..=254 is 0..1, 255 means unknown (bad mask, forearm).
+//! Where it is known, the silhouette term is `(α − m)²` and colours count where `m > 1/2`; where it is unknown, colours
+//! count only where the render covers the pixel fully.
+
+use bytemuck::{Pod, Zeroable};
+
+/// Kernel name.
+pub const NAME: &str = "energy/image_loss";
+/// Coverage byte for "unknown".
+pub const UNKNOWN: u8 = 255;
+
+/// Uniform of the kernel.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+pub struct ImageLossParams {
+    /// Weight of one channel's absolute difference.
+    pub photometric: f32,
+    /// Weight of one pixel's squared coverage difference.
+    pub silhouette: f32,
+    /// First record in the partial sums.
+    pub partial_offset: u32,
+    /// Padding.
+    pub pad: u32,
+}
+
+/// CPU twin.
+pub mod reference {
+    /// `(photometric, silhouette)` and the gradient to the antialiased colours.
+    #[must_use]
+    pub fn image_loss(photometric: f64, silhouette: f64, smooth: &[[f64; 4]], targets: &[u32]) -> ([f64; 2], Vec<[f64; 4]>) {
+        let mut value = [0.0; 2];
+        let grad = smooth
+            .iter()
+            .zip(targets)
+            .map(|(c, packed)| {
+                let bytes = packed.to_le_bytes().map(f64::from);
+                let known = bytes[3] < 255.0;
+                let m = bytes[3] / 254.0;
+                let mut g = [0.0; 4];
+                if if known { m > 0.5 } else { c[3] > 0.999 } {
+                    for k in 0..3 {
+                        let residual = c[k] - bytes[k] / 255.0;
+                        value[0] += photometric * residual.abs();
+                        g[k] = photometric * if residual == 0.0 { 0.0 } else { residual.signum() };
+                    }
+                }
+                if known {
+                    let miss = c[3] - m;
+                    value[1] += silhouette * miss * miss;
+                    g[3] = 2.0 * silhouette * miss;
+                }
+                g
+            })
+            .collect();
+        (value, grad)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gpu::{Buffer, Kernel, shader, testing};
+    use crate::shading::testing::{Scene, central_difference, worst_difference};
+    use std::mem::offset_of;
+
+    fn targets(scene: &Scene) -> Vec<u32> {
+        (0..scene.ids.len() as u32).map(|i| i.wrapping_mul(2_654_435_761) | if i % 5 == 0 { 0xff00_0000 } else { 0 }).collect()
+    }
+
+    fn colours(scene: &Scene) -> Vec<[f64; 4]> {
+        scene.random_pixels(7).iter().map(|p| [p[0].abs(), p[1].abs(), p[2].abs(), if p[3] > 0.0 { 1.0 } else { -p[3] }]).collect()
+    }
+
+    #[test]
+    fn layout_matches() {
+        testing::assert_layout(
+            NAME,
+            "ImageLossParams",
+            size_of::<ImageLossParams>(),
+            &[
+                ("photometric", offset_of!(ImageLossParams, photometric)),
+                ("silhouette", offset_of!(ImageLossParams, silhouette)),
+                ("partial_offset", offset_of!(ImageLossParams, partial_offset)),
+                ("pad", offset_of!(ImageLossParams, pad)),
+            ],
+        );
+    }
+
+    #[test]
+    fn reference_gradient_matches_differences() {
+        let scene = Scene::new();
+        let (targets, colours) = (targets(&scene), colours(&scene));
+        let (_, grad) = reference::image_loss(1.5, 4.0, &colours, &targets);
+        for pixel in (0..colours.len()).step_by(11) {
+            for k in 0..4 {
+                // The threshold on full coverage is a kink by design; coverage lanes stay below it.
+                if k == 3 && colours[pixel][3] > 0.99 && targets[pixel] >> 24 == 255 {
+                    continue;
+                }
+                let numeric = central_difference(1e-7, |h| {
+                    let mut c = colours.clone();
+                    c[pixel][k] += h;
+                    let (v, _) = reference::image_loss(1.5, 4.0, &c[pixel..=pixel], &targets[pixel..=pixel]);
+                    v[0] + v[1]
+                });
+                assert!((numeric - grad[pixel][k]).abs() < 1e-5, "pixel {pixel} channel {k}: {} vs {numeric}", grad[pixel][k]);
+            }
+        }
+    }
+
+    fn run_gpu(text: Option<&str>) -> Option<[f64; 2]> {
+        let gpu = testing::gpu()?;
+        let scene = Scene::new();
+        let (targets, colours) = (targets(&scene), colours(&scene));
+        let (value, grad) = reference::image_loss(1.5, 4.0, &colours, &targets);
+        let b = scene.upload(&gpu);
+        let params = ImageLossParams { photometric: 1.5, silhouette: 4.0, partial_offset: 4, pad: 0 };
+        let params = Buffer::uniform(&gpu, "params", &params).expect("small");
+        let c = b.pixels(&gpu, &colours);
+        let t = Buffer::storage(&gpu, "targets", &targets).expect("small");
+        let out = Buffer::zeros(&gpu, "grad", colours.len() as u64 * 16).expect("small");
+        let groups = scene.view.pixels().div_ceil(64);
+        let partials = Buffer::zeros(&gpu, "partials", u64::from(groups) * 8 + 16).expect("small");
+        let kernel = match text {
+            Some(text) => Kernel::from_text(&gpu, NAME, text).expect("compiles"),
+            None => gpu.kernel(NAME).expect("compiles"),
+        };
+        let bound = kernel
+            .bind(&[
+                ("view", &b.view),
+                ("params", &params),
+                ("smooth_colours", &c),
+                ("targets", &t),
+                ("smooth_grad", &out),
+                ("partials", &partials),
+            ])
+            .expect("binds");
+        let mut recorder = gpu.recorder("test");
+        recorder.dispatch(&bound, scene.view.pixels());
+        recorder.submit().expect("runs");
+        let sums = gpu.read::<f32>(&partials).expect("reads")[4..].chunks(2).fold([0.0; 2], |s, r| [s[0] + r[0], s[1] + r[1]]);
+        Some([
+            worst_difference(&sums, &value),
+            worst_difference(&gpu.read::<f32>(&out).expect("reads"), &grad.iter().flatten().copied().collect::<Vec<_>>()),
+        ])
+    }
+
+    #[test]
+    fn gpu_matches_reference() {
+        let Some([value, grad]) = run_gpu(None) else { return };
+        assert!(value < 1e-4, "values differ by {value}");
+        assert!(grad < 1e-4, "gradients differ by {grad}");
+    }
+
+    #[test]
+    fn a_perturbed_kernel_is_caught() {
+        let text = shader::source(NAME).expect("known");
+        let broken = text.replace("2.0 * params.silhouette", "1.9 * params.silhouette");
+        assert_ne!(text, broken, "the perturbation changes the text");
+        let Some([_, grad]) = run_gpu(Some(&broken)) else { return };
+        assert!(grad > 1e-4, "a wrong factor must be seen, difference {grad}");
+    }
+}

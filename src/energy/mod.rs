@@ -1,0 +1,7 @@
+//! The terms of the HAM loss, value and gradient together: image (photometric, silhouette), Laplacian, edges, displacement.
+//!
+//! Units: positions in metres; weights are given by the stage, converted from the published frame (1 unit = 0.639 m).
+
+pub mod image_loss;
+pub mod laplacian;
+pub mod shape_prior;

@@ -1,0 +1,94 @@
+//! Settings of HAM: counts, rates and weights. Lengths in the weights are in the *published frame* (1 unit = `unit_m`
+//! metres) and converted here, once.
+
+use serde::{Deserialize, Serialize};
+
+/// See the module.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HamSettings {
+    /// Loop subdivisions of the fitted model (0-4). Each multiplies triangles by four.
+    pub level: usize,
+    /// Images are used at `1 / image_divisor` of their size.
+    pub image_divisor: u32,
+    /// Views per optimiser step. Fewer views make more steps an epoch, more views make smoother ones.
+    pub views_per_step: usize,
+    /// Epochs over all views for albedo and light (phase A).
+    pub albedo_epochs: u32,
+    /// Epochs over all views for displacement and albedo (phase B).
+    pub shape_epochs: u32,
+    /// Adam rate of albedo in phase A, per step.
+    pub albedo_rate: f64,
+    /// Adam rate of albedo in phase B, per step.
+    pub albedo_rate_shape: f64,
+    /// Adam rate of light coefficients and gains, per step.
+    pub light_rate: f64,
+    /// Adam rate of positions, published units per step.
+    pub shape_rate: f64,
+    /// Metres of one published unit (0.639 for the authors' capture room).
+    pub unit_m: f64,
+    /// Photometric L1, mean over all pixels and channels (`sfs`).
+    pub photometric: f64,
+    /// Mean length of the uniform Laplacian of positions, per published unit (`lap`).
+    pub laplacian: f64,
+    /// `true`: Laplacian of the displacement (keeps the model's own curvature), `false`: of positions, as published.
+    pub laplacian_of_displacement: bool,
+    /// Mean length of the uniform Laplacian of albedo (`albedo`).
+    pub albedo_laplacian: f64,
+    /// Squared silhouette error, mean over all pixels (`mask`).
+    pub silhouette: f64,
+    /// Edge-length term, per squared published unit (`edge`).
+    pub edge: f64,
+    /// Squared displacement, per squared published unit (`delta`).
+    pub displacement: f64,
+    /// Masks below this recall or precision against the fitted model are not trusted; 0 trusts all.
+    pub mask_trust: f64,
+}
+
+impl Default for HamSettings {
+    fn default() -> Self {
+        Self {
+            level: 3,
+            image_divisor: 1,
+            views_per_step: 4,
+            albedo_epochs: 40,
+            shape_epochs: 120,
+            albedo_rate: 1e-2,
+            albedo_rate_shape: 5e-3,
+            light_rate: 5e-3,
+            shape_rate: 1e-4,
+            unit_m: 0.639,
+            photometric: 50.0,
+            laplacian: 2000.0,
+            laplacian_of_displacement: true,
+            albedo_laplacian: 1.0,
+            silhouette: 1000.0,
+            edge: 5e5,
+            displacement: 5e4,
+            mask_trust: 0.7,
+        }
+    }
+}
+
+impl HamSettings {
+    /// Step of positions in metres.
+    #[must_use]
+    pub fn shape_rate_m(&self) -> f64 {
+        self.shape_rate * self.unit_m
+    }
+    /// Laplacian weight per metre.
+    #[must_use]
+    pub fn laplacian_per_m(&self) -> f64 {
+        self.laplacian / self.unit_m
+    }
+    /// Edge weight per square metre.
+    #[must_use]
+    pub fn edge_per_m2(&self) -> f64 {
+        self.edge / (self.unit_m * self.unit_m)
+    }
+    /// Displacement weight per square metre.
+    #[must_use]
+    pub fn displacement_per_m2(&self) -> f64 {
+        self.displacement / (self.unit_m * self.unit_m)
+    }
+}

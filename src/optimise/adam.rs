@@ -1,0 +1,154 @@
+//! Adam (Kingma & Ba 2015) with bounds (kernel `optimise/adam`). One invocation a number.
+
+use bytemuck::{Pod, Zeroable};
+
+/// Kernel name.
+pub const NAME: &str = "optimise/adam";
+
+/// Uniform of the kernel.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Pod, Zeroable)]
+pub struct AdamParams {
+    /// Step size in units of the parameters.
+    pub rate: f32,
+    /// Decay of the first moment.
+    pub beta1: f32,
+    /// Decay of the second moment.
+    pub beta2: f32,
+    /// Added to the root.
+    pub epsilon: f32,
+    /// `1 / (1 − β₁ᵗ)`.
+    pub correction1: f32,
+    /// `1 / (1 − β₂ᵗ)`.
+    pub correction2: f32,
+    /// Lower bound of the parameters.
+    pub lower: f32,
+    /// Upper bound of the parameters.
+    pub upper: f32,
+}
+
+impl AdamParams {
+    /// Settings of step `t` (from 1) with the usual decays.
+    #[must_use]
+    #[expect(clippy::cast_possible_truncation, reason = "f32 is what the GPU gets")]
+    pub fn at_step(rate: f64, t: i32, lower: f32, upper: f32) -> Self {
+        let (beta1, beta2) = (0.9_f64, 0.999_f64);
+        Self {
+            rate: rate as f32,
+            beta1: beta1 as f32,
+            beta2: beta2 as f32,
+            epsilon: 1e-8,
+            correction1: (1.0 / (1.0 - beta1.powi(t))) as f32,
+            correction2: (1.0 / (1.0 - beta2.powi(t))) as f32,
+            lower,
+            upper,
+        }
+    }
+}
+
+/// CPU twin.
+pub mod reference {
+    use super::AdamParams;
+
+    /// One step in place: parameters, first and second moments.
+    pub fn adam(params: &AdamParams, gradient: &[f64], parameters: &mut [f64], m: &mut [f64], s: &mut [f64]) {
+        let (b1, b2) = (f64::from(params.beta1), f64::from(params.beta2));
+        for i in 0..parameters.len() {
+            m[i] = b1 * m[i] + (1.0 - b1) * gradient[i];
+            s[i] = b2 * s[i] + (1.0 - b2) * gradient[i] * gradient[i];
+            let root = (s[i] * f64::from(params.correction2)).sqrt() + f64::from(params.epsilon);
+            let step = f64::from(params.rate) * m[i] * f64::from(params.correction1) / root;
+            parameters[i] = (parameters[i] - step).clamp(f64::from(params.lower), f64::from(params.upper));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gpu::{Buffer, Kernel, shader, testing};
+    use crate::shading::testing::{noise, worst_difference};
+    use std::mem::offset_of;
+
+    #[test]
+    fn layout_matches() {
+        testing::assert_layout(
+            NAME,
+            "AdamParams",
+            size_of::<AdamParams>(),
+            &[
+                ("rate", offset_of!(AdamParams, rate)),
+                ("beta1", offset_of!(AdamParams, beta1)),
+                ("beta2", offset_of!(AdamParams, beta2)),
+                ("epsilon", offset_of!(AdamParams, epsilon)),
+                ("correction1", offset_of!(AdamParams, correction1)),
+                ("correction2", offset_of!(AdamParams, correction2)),
+                ("lower", offset_of!(AdamParams, lower)),
+                ("upper", offset_of!(AdamParams, upper)),
+            ],
+        );
+    }
+
+    /// The twin walks to the minimum of a quadratic, where differences of its value vanish.
+    #[test]
+    fn reference_finds_a_minimum() {
+        let target = [0.3, -0.7, 0.1];
+        let mut x = [0.0; 3];
+        let (mut m, mut s) = ([0.0; 3], [0.0; 3]);
+        for t in 1..=2000 {
+            let g: Vec<f64> = x.iter().zip(&target).map(|(x, t)| 2.0 * (x - t)).collect();
+            reference::adam(&AdamParams::at_step(5e-3, t, -1.0, 1.0), &g, &mut x, &mut m, &mut s);
+        }
+        assert!(x.iter().zip(&target).all(|(x, t)| (x - t).abs() < 1e-3), "ends at the minimum: {x:?}");
+    }
+
+    fn run_gpu(text: Option<&str>) -> Option<f64> {
+        let gpu = testing::gpu()?;
+        let count = 200;
+        let mut x: Vec<f64> = (0..count).map(|i| f64::from(noise(i) as f32)).collect();
+        let (mut m, mut s) = (vec![0.0; x.len()], vec![0.0; x.len()]);
+        let to_f32 = |v: &[f64]| v.iter().map(|x| *x as f32).collect::<Vec<f32>>();
+        let parameters = Buffer::storage(&gpu, "parameters", &to_f32(&x)).expect("small");
+        let first = Buffer::zeros(&gpu, "m", count * 4).expect("small");
+        let second = Buffer::zeros(&gpu, "s", count * 4).expect("small");
+        let kernel = match text {
+            Some(text) => Kernel::from_text(&gpu, NAME, text).expect("compiles"),
+            None => gpu.kernel(NAME).expect("compiles"),
+        };
+        for t in 1..=5 {
+            let g: Vec<f64> = (0..count).map(|i| f64::from(noise(1000 * t + i) as f32)).collect();
+            let params = AdamParams::at_step(1e-2, t as i32, -0.9, 0.9);
+            reference::adam(&params, &g, &mut x, &mut m, &mut s);
+            let params = Buffer::uniform(&gpu, "params", &params).expect("small");
+            let gradient = Buffer::storage(&gpu, "gradient", &to_f32(&g)).expect("small");
+            let bound = kernel
+                .bind(&[
+                    ("params", &params),
+                    ("gradient", &gradient),
+                    ("parameters", &parameters),
+                    ("first_moment", &first),
+                    ("second_moment", &second),
+                ])
+                .expect("binds");
+            let mut recorder = gpu.recorder("test");
+            recorder.dispatch(&bound, count as u32);
+            recorder.submit().expect("runs");
+        }
+        Some(worst_difference(&gpu.read::<f32>(&parameters).expect("reads"), &x))
+    }
+
+    #[test]
+    fn gpu_matches_reference() {
+        let Some(worst) = run_gpu(None) else { return };
+        assert!(worst < 1e-5, "parameters differ by {worst}");
+    }
+
+    #[test]
+    fn a_perturbed_kernel_is_caught() {
+        let text = shader::source(NAME).expect("known");
+        let broken = text.replace("s * params.correction2", "s * params.correction1");
+        assert_ne!(text, broken, "the perturbation changes the text");
+        let Some(worst) = run_gpu(Some(&broken)) else { return };
+        assert!(worst > 1e-5, "a wrong correction must be seen, difference {worst}");
+    }
+}

@@ -1,0 +1,284 @@
+//! Antialiasing of silhouette edges and its gradient (kernels `raster/antialias`, `raster/antialias_grad`).
+//!
+//! For two neighbouring pixels that see different triangles, the nearer triangle's silhouette edge crosses the line
+//! between their centres at distance `t` from the front pixel's centre. The front colour then covers `t − 1/2` of the
+//! other pixel, or leaves `1/2 − t` of its own to the other. Both colours and `t` are differentiable; nothing else is.
+//! One invocation a pixel; only the gradient to vertices is summed atomically (fixed point).
+
+/// Kernel names.
+pub const FORWARD: &str = "raster/antialias";
+/// Kernel names.
+pub const GRADIENT: &str = "raster/antialias_grad";
+
+/// CPU twins in `f64`.
+pub mod reference {
+    use crate::raster::reference::{RefMesh, RefView, V2, cross2};
+
+    /// Where a silhouette edge lies between two pixel centres.
+    #[derive(Clone, Copy, Debug)]
+    pub struct Crossing {
+        /// Distance from the front pixel's centre, 0..1.
+        pub t: f64,
+        along_y: bool,
+        towards: f64,
+        a: u32,
+        b: u32,
+    }
+
+    const STEPS: [[i32; 2]; 4] = [[-1, 0], [1, 0], [0, -1], [0, 1]];
+
+    fn swapped(v: V2, swap: bool) -> V2 {
+        if swap { [v[1], v[0]] } else { v }
+    }
+
+    fn minus(a: V2, b: V2) -> V2 {
+        [a[0] - b[0], a[1] - b[1]]
+    }
+
+    fn find_crossing(view: &RefView, mesh: &RefMesh<'_>, front: u32, p: V2, step: [i32; 2]) -> Option<Crossing> {
+        let along_y = step[1] != 0;
+        let towards = f64::from(step[0] + step[1]);
+        let face = front as usize - 1;
+        let s = mesh.faces[face].map(|v| minus(view.screen(mesh.positions[v as usize]), p));
+        for k in 0..3 {
+            let next = (k + 1) % 3;
+            let (a, b) = (swapped(s[k], along_y), swapped(s[next], along_y));
+            if (a[1] < 0.0) == (b[1] < 0.0) {
+                continue;
+            }
+            let t = towards * (a[0] - a[1] * (b[0] - a[0]) / (b[1] - a[1]));
+            if !(0.0..=1.0).contains(&t) {
+                continue;
+            }
+            let across = mesh.opposite[face][k];
+            if across != u32::MAX {
+                let o = minus(view.screen(mesh.positions[across as usize]), p);
+                let edge = minus(s[next], s[k]);
+                let own = cross2(edge, minus(s[(k + 2) % 3], s[k]));
+                let other = cross2(edge, minus(o, s[k]));
+                if own * other <= 0.0 {
+                    continue;
+                }
+            }
+            return Some(Crossing { t, along_y, towards, a: mesh.faces[face][k], b: mesh.faces[face][next] });
+        }
+        None
+    }
+
+    /// Calls `visit(pixel, neighbour, own_front, crossing, front_centre)` for every ordered pair across a silhouette.
+    fn for_pairs(
+        view: &RefView,
+        mesh: &RefMesh<'_>,
+        ids: &[u32],
+        mut visit: impl FnMut(usize, usize, bool, Crossing, V2),
+    ) {
+        for pixel in 0..view.width * view.height {
+            let (x, y) = (pixel % view.width, pixel / view.width);
+            let p = view.pixel_centre(pixel);
+            for step in STEPS {
+                let (Some(nx), Some(ny)) = (x.checked_add_signed(step[0] as isize), y.checked_add_signed(step[1] as isize))
+                else {
+                    continue;
+                };
+                if nx >= view.width || ny >= view.height {
+                    continue;
+                }
+                let neighbour = ny * view.width + nx;
+                let (own, other) = (ids[pixel], ids[neighbour]);
+                if own == other {
+                    continue;
+                }
+                let q = [p[0] + f64::from(step[0]), p[1] + f64::from(step[1])];
+                let own_depth = view.depth_at(mesh, own, p);
+                let other_depth = view.depth_at(mesh, other, q);
+                let own_front =
+                    own_depth < other_depth || (own_depth == other_depth && step[0] + step[1] < 0);
+                let crossing = if own_front {
+                    find_crossing(view, mesh, own, p, step)
+                } else {
+                    find_crossing(view, mesh, other, q, [-step[0], -step[1]])
+                };
+                if let Some(crossing) = crossing {
+                    visit(pixel, neighbour, own_front, crossing, if own_front { p } else { q });
+                }
+            }
+        }
+    }
+
+    /// Antialiased colours (RGBA, premultiplied) from plain ones.
+    #[must_use]
+    pub fn antialias(view: &RefView, mesh: &RefMesh<'_>, ids: &[u32], colours: &[[f64; 4]]) -> Vec<[f64; 4]> {
+        let mut out = colours.to_vec();
+        for_pairs(view, mesh, ids, |pixel, neighbour, own_front, crossing, _| {
+            if (crossing.t < 0.5) == own_front {
+                for k in 0..4 {
+                    out[pixel][k] += (crossing.t - 0.5).abs() * (colours[neighbour][k] - colours[pixel][k]);
+                }
+            }
+        });
+        out
+    }
+
+    /// Gradient of [`antialias`]: to the plain colours (returned) and to positions, added to `grads` (9 a vertex, the last
+    /// three per millimetre).
+    pub fn antialias_grad(
+        view: &RefView,
+        mesh: &RefMesh<'_>,
+        ids: &[u32],
+        colours: &[[f64; 4]],
+        smooth_grad: &[[f64; 4]],
+        grads: &mut [f64],
+    ) -> Vec<[f64; 4]> {
+        let mut out = smooth_grad.to_vec();
+        for_pairs(view, mesh, ids, |pixel, neighbour, own_front, crossing, front_centre| {
+            let weight = (crossing.t - 0.5).abs();
+            if (crossing.t < 0.5) == own_front {
+                let g = smooth_grad[pixel];
+                let mut d_t = 0.0;
+                for k in 0..4 {
+                    out[pixel][k] -= weight * g[k];
+                    d_t += g[k] * (colours[neighbour][k] - colours[pixel][k]);
+                }
+                if view.geometry {
+                    crossing_grad(view, mesh, &crossing, front_centre, if own_front { -d_t } else { d_t }, grads);
+                }
+            } else {
+                for k in 0..4 {
+                    out[pixel][k] += weight * smooth_grad[neighbour][k];
+                }
+            }
+        });
+        out
+    }
+
+    fn crossing_grad(view: &RefView, mesh: &RefMesh<'_>, c: &Crossing, front_centre: V2, d_t: f64, grads: &mut [f64]) {
+        let ends = [c.a, c.b].map(|v| view.to_pixel(mesh.positions[v as usize]));
+        let s = ends.map(|h| [h[0] / h[2], h[1] / h[2]]);
+        let [a, b] = s.map(|s| swapped(minus(s, front_centre), c.along_y));
+        let dy = b[1] - a[1];
+        let k = -a[1] / dy;
+        let dx = b[0] - a[0];
+        let d = d_t * c.towards;
+        let d_a = swapped([d * (1.0 - k), -d * dx * b[1] / (dy * dy)], c.along_y);
+        let d_b = swapped([d * k, d * dx * a[1] / (dy * dy)], c.along_y);
+        for (vertex, h, s, d) in [(c.a, ends[0], s[0], d_a), (c.b, ends[1], s[1], d_b)] {
+            let world = view.to_pixel_grad([d[0] / h[2], d[1] / h[2], -(s[0] * d[0] + s[1] * d[1]) / h[2]]);
+            for axis in 0..3 {
+                grads[vertex as usize * 9 + 6 + axis] += 1e-3 * world[axis];
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::gpu::{Buffer, Kernel, shader, testing};
+    use crate::raster::reference::RefView;
+    use crate::shading::testing::{Scene, central_difference, worst_difference};
+
+    /// A linear functional of the antialiased image, so that differences are exact away from the kinks.
+    fn value(scene: &Scene, colours: &[[f64; 4]], weights: &[[f64; 4]]) -> f64 {
+        let view = RefView::from(&scene.view);
+        let out = super::reference::antialias(&view, &scene.mesh(), &scene.ids, colours);
+        out.iter().zip(weights).map(|(c, w)| (0..4).map(|k| c[k] * w[k]).sum::<f64>()).sum()
+    }
+
+    /// Ring 2: the twin's gradients are differences of the twin's value. The scene's silhouettes stay away from pixel
+    /// centres by more than the step, the only place where the crossing jumps.
+    #[test]
+    fn reference_gradient_matches_differences() {
+        let scene = Scene::new();
+        let view = RefView::from(&scene.view);
+        let colours = scene.random_pixels(1);
+        let weights = scene.random_pixels(2);
+        let mut grads = vec![0.0; scene.positions.len() * 9];
+        let colours_grad =
+            super::reference::antialias_grad(&view, &scene.mesh(), &scene.ids, &colours, &weights, &mut grads);
+        let mut checked = 0;
+        for vertex in 0..scene.positions.len() {
+            for axis in 0..3 {
+                let numeric = 1e-3
+                    * central_difference(1e-8, |h| {
+                        let mut moved = scene.clone();
+                        moved.positions[vertex][axis] += h;
+                        value(&moved, &colours, &weights)
+                    });
+                let analytic = grads[vertex * 9 + 6 + axis];
+                assert!((numeric - analytic).abs() < 1e-4 * (1.0 + analytic.abs()), "vertex {vertex} axis {axis}: {analytic} vs {numeric}");
+                checked += usize::from(analytic.abs() > 1e-6);
+            }
+        }
+        assert!(checked > 6, "silhouettes move some vertices ({checked})");
+        for pixel in (0..colours.len()).step_by(7) {
+            let numeric = central_difference(1e-4, |h| {
+                let mut c = colours.clone();
+                c[pixel][1] += h;
+                value(&scene, &c, &weights)
+            });
+            assert!((numeric - colours_grad[pixel][1]).abs() < 1e-8, "colour of pixel {pixel}");
+        }
+    }
+
+    fn run_gpu(scene: &Scene, forward: Option<&str>) -> Option<(f64, f64, f64)> {
+        let gpu = testing::gpu()?;
+        let view = RefView::from(&scene.view);
+        let colours = scene.random_pixels(1);
+        let weights = scene.random_pixels(2);
+        let smooth = super::reference::antialias(&view, &scene.mesh(), &scene.ids, &colours);
+        let mut grads = vec![0.0; scene.positions.len() * 9];
+        let colours_grad =
+            super::reference::antialias_grad(&view, &scene.mesh(), &scene.ids, &colours, &weights, &mut grads);
+
+        let buffers = scene.upload(&gpu);
+        let c = buffers.pixels(&gpu, &colours);
+        let w = buffers.pixels(&gpu, &weights);
+        let out = Buffer::zeros(&gpu, "out", colours.len() as u64 * 16).expect("small");
+        let back = Buffer::zeros(&gpu, "back", colours.len() as u64 * 16).expect("small");
+        let sums = Buffer::zeros(&gpu, "grads", grads.len() as u64 * 4).expect("small");
+        let kernel = match forward {
+            Some(text) => Kernel::from_text(&gpu, super::FORWARD, text).expect("compiles"),
+            None => gpu.kernel(super::FORWARD).expect("compiles"),
+        };
+        let mesh = [
+            ("view", &buffers.view),
+            ("ids", &buffers.ids),
+            ("positions", &buffers.positions),
+            ("faces", &buffers.faces),
+            ("opposite", &buffers.opposite),
+        ];
+        let bound = kernel.bind(&[&mesh[..], &[("colours", &c), ("smooth_colours", &out)]].concat()).expect("binds");
+        let gradient = gpu.kernel(super::GRADIENT).expect("compiles");
+        let gradient = gradient
+            .bind(&[&mesh[..], &[("colours", &c), ("smooth_grad", &w), ("colours_grad", &back), ("grads", &sums)]].concat())
+            .expect("binds");
+        let mut recorder = gpu.recorder("test");
+        recorder.dispatch(&bound, scene.view.pixels());
+        recorder.dispatch(&gradient, scene.view.pixels());
+        recorder.submit().expect("runs");
+        let flat = |v: &[[f64; 4]]| v.iter().flatten().copied().collect::<Vec<f64>>();
+        Some((
+            worst_difference(&gpu.read::<f32>(&out).expect("reads"), &flat(&smooth)),
+            worst_difference(&gpu.read::<f32>(&back).expect("reads"), &flat(&colours_grad)),
+            buffers.worst_fixed(&gpu, &sums, &grads),
+        ))
+    }
+
+    /// Ring 3: the GPU computes what the twin computes.
+    #[test]
+    fn gpu_matches_reference() {
+        let Some((forward, colours, grads)) = run_gpu(&Scene::new(), None) else { return };
+        assert!(forward < 2e-3, "antialiased colours differ by {forward}");
+        assert!(colours < 2e-3, "colour gradients differ by {colours}");
+        assert!(grads < 2e-3, "position gradients differ by {grads}");
+    }
+
+    /// The harness fails when the blending rule is off.
+    #[test]
+    fn a_perturbed_kernel_is_caught() {
+        let text = shader::source(super::FORWARD).expect("known");
+        let broken = text.replace("abs(pair.cross.t - 0.5)", "abs(pair.cross.t - 0.4)");
+        assert_ne!(text, broken, "the perturbation changes the text");
+        let Some((forward, ..)) = run_gpu(&Scene::new(), Some(&broken)) else { return };
+        assert!(forward > 2e-3, "a wrong blend must be seen, difference {forward}");
+    }
+}

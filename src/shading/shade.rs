@@ -1,0 +1,277 @@
+//! Shading of a region and its gradients (kernels `shading/shade`, `shading/shade_grad`, `shading/lighting_grad`).
+//!
+//! `colour = gain ∘ ρ · r(n)`. Gradients: to albedo, to vertex normals, to positions through the perspective-correct
+//! barycentrics (per millimetre), and to the twelve numbers of the light. One invocation a pixel; sums over pixels into
+//! vertices are fixed point, sums into the light go workgroup by workgroup in a fixed order.
+
+/// Kernel names.
+pub const FORWARD: &str = "shading/shade";
+/// Kernel names.
+pub const GRADIENT: &str = "shading/shade_grad";
+/// Kernel names.
+pub const LIGHT_GRADIENT: &str = "shading/lighting_grad";
+
+/// CPU twins in `f64`.
+pub mod reference {
+    use crate::raster::reference::{RefMesh, RefView, V3, dot, mix};
+    use crate::shading::{LIGHT_STRIDE, sh_basis};
+
+    /// Per-vertex attributes and lights.
+    #[derive(Clone, Copy, Debug)]
+    pub struct Attributes<'a> {
+        /// Unit vertex normals.
+        pub normals: &'a [V3],
+        /// Vertex albedo.
+        pub albedo: &'a [V3],
+        /// Twelve numbers a light.
+        pub lights: &'a [f64],
+    }
+
+    struct Pixel {
+        face: [usize; 3],
+        lambda: V3,
+        u: [[f64; 2]; 3],
+        sum: f64,
+        m_length: f64,
+        n: V3,
+        rho: V3,
+        c: [f64; 9],
+        gain: V3,
+        r: f64,
+    }
+
+    fn at_pixel(view: &RefView, mesh: &RefMesh<'_>, a: &Attributes<'_>, pixel: usize, triangle: u32) -> Pixel {
+        let face = mesh.faces[triangle as usize - 1].map(|v| v as usize);
+        let b = view.barycentric(mesh, triangle as usize - 1, view.pixel_centre(pixel));
+        let m = mix(b.lambda, face.map(|v| a.normals[v]));
+        let m_length = dot(m, m).sqrt().max(1e-12);
+        let n = m.map(|x| x / m_length);
+        let rho = mix(b.lambda, face.map(|v| a.albedo[v]));
+        let light = &a.lights[view.light * LIGHT_STRIDE..][..LIGHT_STRIDE];
+        let mut c = [0.0; 9];
+        c.copy_from_slice(&light[..9]);
+        let r = sh_basis(n).iter().zip(&c).map(|(b, c)| b * c).sum();
+        Pixel { face, lambda: b.lambda, u: b.u, sum: b.sum, m_length, n, rho, c, gain: [light[9], light[10], light[11]], r }
+    }
+
+    /// Plain colours (RGBA) of a region.
+    #[must_use]
+    pub fn shade(view: &RefView, mesh: &RefMesh<'_>, a: &Attributes<'_>, ids: &[u32]) -> Vec<[f64; 4]> {
+        let mut out = vec![[0.0; 4]; ids.len()];
+        for (pixel, &triangle) in ids.iter().enumerate().filter(|(_, t)| **t != 0) {
+            let p = at_pixel(view, mesh, a, pixel, triangle);
+            out[pixel] = [p.gain[0] * p.r * p.rho[0], p.gain[1] * p.r * p.rho[1], p.gain[2] * p.r * p.rho[2], 1.0];
+        }
+        out
+    }
+
+    fn sh_grad(c: &[f64; 9], n: V3) -> V3 {
+        let [x, y, z] = n;
+        [
+            c[3] + c[4] * y - 2.0 * c[6] * x + c[7] * z + 2.0 * c[8] * x,
+            c[1] + c[4] * x + c[5] * z - 2.0 * c[6] * y - 2.0 * c[8] * y,
+            c[2] + c[5] * y + 4.0 * c[6] * z + c[7] * x,
+        ]
+    }
+
+    fn add(grads: &mut [f64], vertex: usize, slot: usize, value: V3, factor: f64) {
+        for k in 0..3 {
+            grads[vertex * 9 + slot + k] += factor * value[k];
+        }
+    }
+
+    /// Gradient of [`shade`], added to `grads` (9 a vertex: albedo, normal, position per millimetre).
+    pub fn shade_grad(
+        view: &RefView,
+        mesh: &RefMesh<'_>,
+        a: &Attributes<'_>,
+        ids: &[u32],
+        colours_grad: &[[f64; 4]],
+        grads: &mut [f64],
+    ) {
+        for (pixel, &triangle) in ids.iter().enumerate().filter(|(_, t)| **t != 0) {
+            let p = at_pixel(view, mesh, a, pixel, triangle);
+            let g = colours_grad[pixel];
+            let d_rho = [0, 1, 2].map(|k| g[k] * p.gain[k] * p.r);
+            for i in 0..3 {
+                add(grads, p.face[i], 0, d_rho, p.lambda[i]);
+            }
+            if !view.geometry {
+                continue;
+            }
+            let scale: f64 = (0..3).map(|k| g[k] * p.gain[k] * p.rho[k]).sum();
+            let d_n = sh_grad(&p.c, p.n).map(|x| scale * x);
+            let along = dot(p.n, d_n);
+            let d_m = [0, 1, 2].map(|k| (d_n[k] - p.n[k] * along) / p.m_length);
+            for i in 0..3 {
+                add(grads, p.face[i], 3, d_m, p.lambda[i]);
+            }
+            if p.sum.abs() <= 1e-12 {
+                continue;
+            }
+            let d_lambda = p.face.map(|v| dot(d_rho, a.albedo[v]) + dot(d_m, a.normals[v]));
+            let mean = dot(d_lambda, p.lambda);
+            let d_b = d_lambda.map(|d| (d - mean) / p.sum);
+            let centre = view.pixel_centre(pixel);
+            for i in 0..3 {
+                let (j, k) = ((i + 1) % 3, (i + 2) % 3);
+                // b_k = u_i × u_j and b_j = u_k × u_i.
+                let d_u = [
+                    -d_b[j] * p.u[k][1] + d_b[k] * p.u[j][1],
+                    d_b[j] * p.u[k][0] - d_b[k] * p.u[j][0],
+                ];
+                let d_h = [d_u[0], d_u[1], -(centre[0] * d_u[0] + centre[1] * d_u[1])];
+                add(grads, p.face[i], 6, view.to_pixel_grad(d_h), 1e-3);
+            }
+        }
+    }
+
+    /// Gradient of [`shade`] to the region's light.
+    #[must_use]
+    pub fn lighting_grad(
+        view: &RefView,
+        mesh: &RefMesh<'_>,
+        a: &Attributes<'_>,
+        ids: &[u32],
+        colours_grad: &[[f64; 4]],
+    ) -> [f64; LIGHT_STRIDE] {
+        let mut out = [0.0; LIGHT_STRIDE];
+        for (pixel, &triangle) in ids.iter().enumerate().filter(|(_, t)| **t != 0) {
+            let p = at_pixel(view, mesh, a, pixel, triangle);
+            let g = colours_grad[pixel];
+            let d_r: f64 = (0..3).map(|k| g[k] * p.gain[k] * p.rho[k]).sum();
+            for (o, b) in out.iter_mut().zip(sh_basis(p.n)) {
+                *o += d_r * b;
+            }
+            for k in 0..3 {
+                out[9 + k] += g[k] * p.r * p.rho[k];
+            }
+        }
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::reference::{Attributes, lighting_grad, shade, shade_grad};
+    use crate::gpu::{Buffer, Kernel, shader, testing};
+    use crate::raster::reference::RefView;
+    use crate::shading::testing::{Scene, central_difference, worst_difference};
+
+    fn value(scene: &Scene, weights: &[[f64; 4]]) -> f64 {
+        let out = shade(&RefView::from(&scene.view), &scene.mesh(), &scene.attributes(), &scene.ids);
+        out.iter().zip(weights).map(|(c, w)| (0..3).map(|k| c[k] * w[k]).sum::<f64>()).sum()
+    }
+
+    /// Ring 2, lane by lane: albedo, normals, positions, light.
+    #[test]
+    fn reference_gradient_matches_differences() {
+        let scene = Scene::new();
+        let view = RefView::from(&scene.view);
+        let weights = scene.random_pixels(3);
+        let mut grads = vec![0.0; scene.positions.len() * 9];
+        shade_grad(&view, &scene.mesh(), &scene.attributes(), &scene.ids, &weights, &mut grads);
+        let light = lighting_grad(&view, &scene.mesh(), &scene.attributes(), &scene.ids, &weights);
+        let check = |name: &str, analytic: f64, numeric: f64| {
+            assert!((analytic - numeric).abs() < 1e-5 * (1.0 + analytic.abs()), "{name}: {analytic} vs {numeric}");
+        };
+        for v in 0..scene.positions.len() {
+            for axis in 0..3 {
+                let lane = |edit: &dyn Fn(&mut Scene, f64)| {
+                    central_difference(1e-6, |h| {
+                        let mut moved = scene.clone();
+                        edit(&mut moved, h);
+                        value(&moved, &weights)
+                    })
+                };
+                check("albedo", grads[v * 9 + axis], lane(&|s, h| s.albedo[v][axis] += h));
+                check("normal", grads[v * 9 + 3 + axis], lane(&|s, h| s.normals[v][axis] += h));
+                check("position", grads[v * 9 + 6 + axis], 1e-3 * lane(&|s, h| s.positions[v][axis] += h));
+            }
+        }
+        for k in 0..12 {
+            let numeric = central_difference(1e-6, |h| {
+                let mut moved = scene.clone();
+                moved.lights[12 + k] += h;
+                value(&moved, &weights)
+            });
+            check("light", light[k], numeric);
+        }
+    }
+
+    fn run_gpu(scene: &Scene, forward: Option<&str>) -> Option<[f64; 3]> {
+        let gpu = testing::gpu()?;
+        let view = RefView::from(&scene.view);
+        let weights = scene.random_pixels(3);
+        let a: Attributes<'_> = scene.attributes();
+        let colours = shade(&view, &scene.mesh(), &a, &scene.ids);
+        let mut grads = vec![0.0; scene.positions.len() * 9];
+        shade_grad(&view, &scene.mesh(), &a, &scene.ids, &weights, &mut grads);
+        let light = lighting_grad(&view, &scene.mesh(), &a, &scene.ids, &weights);
+
+        let b = scene.upload(&gpu);
+        let w = b.pixels(&gpu, &weights);
+        let out = Buffer::zeros(&gpu, "out", scene.ids.len() as u64 * 16).expect("small");
+        let sums = Buffer::zeros(&gpu, "grads", grads.len() as u64 * 4).expect("small");
+        let groups = scene.view.pixels().div_ceil(64);
+        let partials = Buffer::zeros(&gpu, "partials", u64::from(groups) * 48).expect("small");
+        let common = [
+            ("view", &b.view),
+            ("ids", &b.ids),
+            ("positions", &b.positions),
+            ("normals", &b.normals),
+            ("albedo", &b.albedo),
+            ("faces", &b.faces),
+            ("lights", &b.lights),
+        ];
+        let kernel = match forward {
+            Some(text) => Kernel::from_text(&gpu, super::FORWARD, text).expect("compiles"),
+            None => gpu.kernel(super::FORWARD).expect("compiles"),
+        };
+        let forward = kernel.bind(&[&common[..], &[("colours", &out)]].concat()).expect("binds");
+        let gradient = gpu.kernel(super::GRADIENT).expect("compiles");
+        let gradient = gradient.bind(&[&common[..], &[("colours_grad", &w), ("grads", &sums)]].concat()).expect("binds");
+        let lighting = gpu.kernel(super::LIGHT_GRADIENT).expect("compiles");
+        let lighting =
+            lighting.bind(&[&common[..], &[("colours_grad", &w), ("partials", &partials)]].concat()).expect("binds");
+        let mut recorder = gpu.recorder("test");
+        recorder.dispatch(&forward, scene.view.pixels());
+        recorder.dispatch(&gradient, scene.view.pixels());
+        recorder.dispatch(&lighting, scene.view.pixels());
+        recorder.submit().expect("runs");
+        let partials = gpu.read::<f32>(&partials).expect("reads");
+        let mut summed = [0.0_f32; 12];
+        for record in partials.chunks(12) {
+            for k in 0..12 {
+                summed[k] += record[k];
+            }
+        }
+        Some([
+            worst_difference(
+                &gpu.read::<f32>(&out).expect("reads"),
+                &colours.iter().flatten().copied().collect::<Vec<_>>(),
+            ),
+            b.worst_fixed(&gpu, &sums, &grads),
+            worst_difference(&summed, &light),
+        ])
+    }
+
+    /// Ring 3.
+    #[test]
+    fn gpu_matches_reference() {
+        let Some([colours, grads, light]) = run_gpu(&Scene::new(), None) else { return };
+        assert!(colours < 1e-3, "colours differ by {colours}");
+        assert!(grads < 2e-3, "vertex gradients differ by {grads}");
+        assert!(light < 2e-3, "light gradients differ by {light}");
+    }
+
+    /// The harness fails when a coefficient of the light model is off.
+    #[test]
+    fn a_perturbed_kernel_is_caught() {
+        let text = shader::source(super::FORWARD).expect("known");
+        let broken = text.replace("c[7] * n.z * n.x", "c[7] * n.z * n.y");
+        assert_ne!(text, broken, "the perturbation changes the text");
+        let Some([colours, ..]) = run_gpu(&Scene::new(), Some(&broken)) else { return };
+        assert!(colours > 1e-3, "a wrong basis must be seen, difference {colours}");
+    }
+}

@@ -1,0 +1,200 @@
+//! The small scene that all pixel kernels are checked on: a bent box of 12 triangles before a wall-like second box, seen
+//! by one camera, built so that no vertex or edge passes within the difference step of a pixel centre.
+
+use crate::camera::Camera;
+use crate::gpu::{Buffer, Gpu};
+use crate::mesh::{Topology, vertex_normals};
+use crate::raster::ViewRegion;
+use crate::raster::reference::{RefMesh, RefView, cross2};
+use crate::shading::shade::reference::Attributes;
+use nalgebra::{Matrix3, Rotation3, Vector3};
+
+/// A deterministic number in [-1, 1) from an index (`SplitMix64`).
+pub fn noise(index: u64) -> f64 {
+    let mut z = index.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(0x1234_5678_9abc_def1);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 52) as f64 - 1.0
+}
+
+/// Central difference of `f` around 0.
+pub fn central_difference(step: f64, f: impl Fn(f64) -> f64) -> f64 {
+    (f(step) - f(-step)) / (2.0 * step)
+}
+
+/// Largest difference relative to `1 + |expected|`.
+pub fn worst_difference(actual: &[f32], expected: &[f64]) -> f64 {
+    assert!(actual.len() >= expected.len(), "the buffer holds every value");
+    actual.iter().zip(expected).map(|(a, e)| (f64::from(*a) - e).abs() / (1.0 + e.abs())).fold(0.0, f64::max)
+}
+
+/// xyz → xyz0 in `f32`.
+pub fn pack(v: &[[f64; 3]]) -> Vec<[f32; 4]> {
+    v.iter().map(|v| [v[0] as f32, v[1] as f32, v[2] as f32, 0.0]).collect()
+}
+
+/// See the module.
+#[derive(Clone)]
+pub struct Scene {
+    pub view: ViewRegion,
+    pub positions: Vec<[f64; 3]>,
+    pub faces: Vec<[u32; 3]>,
+    pub opposite: Vec<[u32; 3]>,
+    pub normals: Vec<[f64; 3]>,
+    pub albedo: Vec<[f64; 3]>,
+    pub lights: Vec<f64>,
+    pub ids: Vec<u32>,
+}
+
+/// Its buffers on the device.
+pub struct SceneBuffers {
+    pub view: Buffer,
+    pub ids: Buffer,
+    pub positions: Buffer,
+    pub faces: Buffer,
+    pub opposite: Buffer,
+    pub normals: Buffer,
+    pub albedo: Buffer,
+    pub lights: Buffer,
+    pub incident_starts: Buffer,
+    pub incident: Buffer,
+    pub neighbour_starts: Buffer,
+    pub neighbours: Buffer,
+}
+
+fn bent_box(centre: Vector3<f64>, half: f64, seed: u64) -> (Vec<[f64; 3]>, Vec<[u32; 3]>) {
+    let turn = Rotation3::from_euler_angles(0.4, 0.6, 0.2);
+    let mut p = Vec::new();
+    for i in 0..8_u64 {
+        let corner = Vector3::new(
+            if i & 1 == 0 { -1.0 } else { 1.0 },
+            if i & 2 == 0 { -1.0 } else { 1.0 },
+            if i & 4 == 0 { -1.0 } else { 1.0 },
+        );
+        let bend = Vector3::new(noise(seed + 3 * i), noise(seed + 3 * i + 1), noise(seed + 3 * i + 2)) * 0.2;
+        p.push((centre + turn * (corner + bend) * half).into());
+    }
+    let f = vec![
+        [0, 2, 1], [1, 2, 3], [4, 5, 6], [5, 7, 6], [0, 1, 4], [1, 5, 4], [2, 6, 3], [3, 6, 7], [0, 4, 2], [2, 4, 6],
+        [1, 3, 5], [3, 7, 5],
+    ];
+    (p, f)
+}
+
+impl Scene {
+    pub fn new() -> Self {
+        let (mut positions, mut faces) = bent_box(Vector3::new(0.003, -0.002, 0.5), 0.03, 100);
+        let (behind, more) = bent_box(Vector3::new(0.02, 0.015, 0.62), 0.035, 300);
+        faces.extend(more.iter().map(|f: &[u32; 3]| f.map(|v| v + 8)));
+        positions.extend(behind);
+        // What the GPU sees is f32; the twin must see the same numbers.
+        for p in &mut positions {
+            *p = p.map(|x| f64::from(x as f32));
+        }
+        let camera = Camera {
+            width_px: 64,
+            height_px: 48,
+            k: Matrix3::new(210.0, 0.0, 31.3, 0.0, 215.0, 22.8, 0.0, 0.0, 1.0),
+            rotation: Rotation3::from_euler_angles(0.02, -0.03, 0.05).into_inner(),
+            translation: Vector3::new(0.001, 0.002, 0.01),
+        };
+        let view = ViewRegion::new(&camera, 1, true);
+        let topology = Topology::new(positions.len(), &faces);
+        assert!(topology.is_manifold(), "the boxes are closed");
+        let normals = vertex_normals(&positions, &faces).iter().map(|n| n.map(|x| f64::from(x as f32))).collect();
+        let albedo = (0..positions.len() as u64)
+            .map(|v| [0, 1, 2].map(|k| f64::from((0.5 + 0.3 * noise(900 + 3 * v + k)) as f32)))
+            .collect();
+        let lights = (0..24).map(|k| f64::from((if k % 12 == 0 || k % 12 > 8 { 0.9 } else { 0.25 * noise(50 + k) }) as f32)).collect();
+        let mut scene = Self {
+            view,
+            positions,
+            faces,
+            opposite: topology.opposite_vertices(),
+            normals,
+            albedo,
+            lights,
+            ids: Vec::new(),
+        };
+        scene.ids = scene.brute_force_ids();
+        let covered = scene.ids.iter().filter(|i| **i != 0).count();
+        assert!(covered > 300 && covered < 2500, "the boxes fill part of the picture: {covered}");
+        scene
+    }
+
+    /// Visibility by testing every triangle at every pixel.
+    pub fn brute_force_ids(&self) -> Vec<u32> {
+        let view = RefView::from(&self.view);
+        let mesh = self.mesh();
+        (0..view.width * view.height)
+            .map(|pixel| {
+                let p = view.pixel_centre(pixel);
+                let mut best = (f64::INFINITY, 0);
+                for face in 0..self.faces.len() {
+                    let s = self.faces[face].map(|v| view.screen(self.positions[v as usize]));
+                    // y is down: outward faces turn clockwise on the screen's numbers, so the cross product is negative.
+                    if cross2([s[1][0] - s[0][0], s[1][1] - s[0][1]], [s[2][0] - s[0][0], s[2][1] - s[0][1]]) >= 0.0 {
+                        continue;
+                    }
+                    let b = view.barycentric(&mesh, face, p);
+                    let depth = view.depth_at(&mesh, face as u32 + 1, p);
+                    if b.lambda.iter().all(|l| *l >= 0.0) && depth < best.0 {
+                        best = (depth, face as u32 + 1);
+                    }
+                }
+                best.1
+            })
+            .collect()
+    }
+
+    pub fn mesh(&self) -> RefMesh<'_> {
+        RefMesh { positions: &self.positions, faces: &self.faces, opposite: &self.opposite }
+    }
+
+    pub fn attributes(&self) -> Attributes<'_> {
+        Attributes { normals: &self.normals, albedo: &self.albedo, lights: &self.lights }
+    }
+
+    /// One RGBA record a pixel, background zero.
+    pub fn random_pixels(&self, seed: u64) -> Vec<[f64; 4]> {
+        (0..self.ids.len() as u64)
+            .map(|i| [0, 1, 2, 3].map(|k| f64::from(noise(seed * 1_000_003 + i * 4 + k) as f32)))
+            .collect()
+    }
+
+    pub fn upload(&self, gpu: &Gpu) -> SceneBuffers {
+        let topology = Topology::new(self.positions.len(), &self.faces);
+        let pad = |f: &[[u32; 3]]| f.iter().map(|f| [f[0], f[1], f[2], 0]).collect::<Vec<[u32; 4]>>();
+        let lights: Vec<f32> = self.lights.iter().map(|l| *l as f32).collect();
+        let storage = |label: &str, data: &[[f32; 4]]| Buffer::storage(gpu, label, data).expect("small");
+        let words = |label: &str, data: &[u32]| Buffer::storage(gpu, label, data).expect("small");
+        SceneBuffers {
+            view: Buffer::uniform(gpu, "view", &self.view).expect("small"),
+            ids: words("ids", &self.ids),
+            positions: storage("positions", &pack(&self.positions)),
+            faces: Buffer::storage(gpu, "faces", &pad(&self.faces)).expect("small"),
+            opposite: Buffer::storage(gpu, "opposite", &pad(&self.opposite)).expect("small"),
+            normals: storage("normals", &pack(&self.normals)),
+            albedo: storage("albedo", &pack(&self.albedo)),
+            lights: Buffer::storage(gpu, "lights", &lights).expect("small"),
+            incident_starts: words("incident_starts", &topology.incident_starts),
+            incident: words("incident", &topology.incident),
+            neighbour_starts: words("neighbour_starts", &topology.neighbour_starts),
+            neighbours: words("neighbours", &topology.neighbours),
+        }
+    }
+}
+
+impl SceneBuffers {
+    pub fn pixels(&self, gpu: &Gpu, pixels: &[[f64; 4]]) -> Buffer {
+        let data: Vec<[f32; 4]> = pixels.iter().map(|p| p.map(|x| x as f32)).collect();
+        Buffer::storage(gpu, "pixels", &data).expect("small")
+    }
+
+    /// Largest relative difference between fixed-point sums on the device and the twin's.
+    pub fn worst_fixed(&self, gpu: &Gpu, sums: &Buffer, expected: &[f64]) -> f64 {
+        let raw: Vec<i32> = gpu.read(sums).expect("reads");
+        let floats: Vec<f32> = raw.iter().map(|r| *r as f32 / 65536.0).collect();
+        worst_difference(&floats, expected)
+    }
+}
