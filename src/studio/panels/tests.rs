@@ -305,3 +305,24 @@ fn the_export_window_offers_files_and_the_same_as_a_command() {
     let [Action::Export(request)] = actions.as_slice() else { panic!("one export: {actions:?}") };
     assert_eq!(request.formats, ["glb", "npz"], "the ticked formats");
 }
+
+#[test]
+fn every_sign_on_screen_has_a_glyph() {
+    let mut bench = Bench::finished();
+    let _ = bench.session.apply(Action::ToggleExclude(1));
+    bench.session.overrides.insert("ham.weight_lap".to_owned(), 1.0);
+    bench.session.ui.show_help = true;
+    bench.session.banner = Some(crate::studio::Problem { what: "w".to_owned(), meaning: "m".to_owned(), remedy: "r".to_owned() });
+    bench.settle();
+    let mut missing: Vec<char> = bench
+        .texts
+        .iter()
+        .flat_map(|(t, _)| t.chars())
+        .filter(|c| !c.is_whitespace())
+        .filter(|&c| !bench.ctx.fonts_mut(|f| f.has_glyph(&egui::FontId::proportional(13.0), c)))
+        .collect();
+    missing.extend("●○✔⊘⚠⏸⏹▶".chars().filter(|&c| !bench.ctx.fonts_mut(|f| f.has_glyph(&egui::FontId::proportional(13.0), c))));
+    missing.sort_unstable();
+    missing.dedup();
+    assert!(missing.is_empty(), "no boxes: {missing:?}");
+}
