@@ -101,10 +101,13 @@ fn window(display: &Display, script: &str) -> bool {
 #[test]
 #[ignore = "started by the other tests"]
 fn window_child() {
-    let Ok(script) = std::env::var("THENAR_TEST_SCRIPT") else { return };
+    let (script, path) = (std::env::var("THENAR_TEST_SCRIPT").ok(), std::env::var_os("THENAR_TEST_PATH"));
+    if script.is_none() && path.is_none() {
+        return;
+    }
     let milliseconds = std::env::var("THENAR_TEST_STEP_MS").ok().and_then(|v| v.parse().ok()).unwrap_or(4);
     let backend = morph::MorphBackend { steps: 240, step_time: Duration::from_millis(milliseconds), ..Default::default() };
-    let options = thenar::studio::Options { path: None, script: Some(script) };
+    let options = thenar::studio::Options { path: path.map(PathBuf::from), script };
     thenar::studio::run_with(Arc::new(backend), options).expect("the script succeeds");
 }
 

@@ -18,7 +18,7 @@ const CENTRES: [[f64; 3]; 2] = [[-0.09, 0.0, 0.0], [0.09, 0.0, 0.0]];
 const HALF_AXES: [f64; 3] = [0.045, 0.085, 0.02];
 
 /// Cameras on an arc around the origin, 0.7 m away, image 320×256.
-pub fn test_camera(index: usize, count: usize) -> Camera {
+pub(crate) fn test_camera(index: usize, count: usize) -> Camera {
     let angle = (index as f64 / count.max(2) as f64 - 0.5) * 4.2;
     let height = if index % 2 == 0 { -0.12 } else { -0.34 };
     let centre = Vector3::new(0.7 * angle.sin(), height, -0.7 * angle.cos());
@@ -57,7 +57,7 @@ fn joints(hand: usize) -> [[f64; 3]; KEYPOINTS] {
 }
 
 /// A capture of `count` views with masks and keypoints.
-pub fn test_capture(count: usize) -> Capture {
+pub(crate) fn test_capture(count: usize) -> Capture {
     let views = (0..count)
         .map(|i| {
             let camera = test_camera(i, count);
@@ -97,7 +97,7 @@ pub fn test_capture(count: usize) -> Capture {
 
 /// Makes [`MorphEngine`]s.
 #[derive(Clone, Debug)]
-pub struct MorphBackend {
+pub(crate) struct MorphBackend {
     /// Optimiser steps in all.
     pub steps: u32,
     /// Time burnt by each.
@@ -160,7 +160,7 @@ impl Backend for MorphBackend {
 }
 
 /// Morphs spheres.
-pub struct MorphEngine {
+pub(crate) struct MorphEngine {
     settings: MorphBackend,
     capture: Arc<Capture>,
     step: u32,

@@ -6,7 +6,7 @@ use super::theme::{self, ACCENT, WEAK, WELL};
 use crate::pipeline::StepReport;
 use crate::studio::session::{Action, Session};
 use egui::{Color32, RichText, Ui};
-use egui_plot::{GridInput, GridMark, HoverPosition, Line, Plot, PlotPoint, PlotPoints, Text, VLine};
+use egui_plot::{GridInput, GridMark, HoverPosition, Line, Plot, PlotPoints, PlotTransform, VLine};
 
 /// Points drawn a curve; more lines than pixels help nobody.
 const POINTS: usize = 800;
@@ -126,6 +126,21 @@ fn colour(name: &str, names: &[String]) -> Color32 {
     }
 }
 
+/// The names of the phases along the upper edge, where there is room. Painted over the plot, as items of the plot would
+/// take part in its bounds.
+fn phase_names(ui: &Ui, transform: &PlotTransform, marks: &[Mark]) {
+    let frame = *transform.frame();
+    let painter = ui.painter_at(frame);
+    for (i, mark) in marks.iter().enumerate() {
+        let x = |step: f64| transform.position_from_point_x(step);
+        let (left, right) = (x(mark.step), marks.get(i + 1).map_or(frame.right(), |m| x(m.step)));
+        let galley = painter.layout_no_wrap(mark.name.clone(), egui::FontId::proportional(10.5), WEAK);
+        if galley.size().x + 8.0 < right - left {
+            painter.galley(egui::pos2(left + 4.0, frame.top() + 2.0), galley, WEAK);
+        }
+    }
+}
+
 /// One switch a curve, with its colour.
 fn legend(ui: &mut Ui, session: &mut Session, names: &[String]) {
     if names.is_empty() {
@@ -181,16 +196,13 @@ pub(super) fn show(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>
     let visible = |c: &Curve| !session.ui.hidden_curves.contains(&c.name);
     let smooth: Vec<Curve> = smooth.into_iter().filter(visible).collect();
     let raw: Vec<Curve> = raw.into_iter().filter(visible).collect();
-    #[expect(clippy::cast_precision_loss, reason = "step counts are small")]
-    let last_step = session.steps.len() as f64;
-    let top = smooth.iter().flat_map(|c| &c.points).map(|p| p[1]).fold(f64::NEG_INFINITY, f64::max);
     let response = Plot::new("loss")
         .allow_drag(false)
         .allow_scroll(false)
         .allow_zoom(false)
         .show_background(true)
         .y_grid_spacer(decades)
-        .grid_color(Color32::from_gray(110))
+        .grid_color(Color32::from_gray(84))
         .grid_fade(0.9)
         .set_margin_fraction(egui::vec2(0.01, 0.09))
         .y_axis_formatter(|mark, range| {
@@ -207,17 +219,8 @@ pub(super) fn show(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>
             _ => None,
         })
         .show(ui, |plot| {
-            for (i, mark) in marks.iter().enumerate() {
+            for mark in &marks {
                 plot.vline(VLine::new("", mark.step).color(theme::LINE).width(1.0).allow_hover(false));
-                // The name of a phase, if its stretch is wide enough for it.
-                let x = |step: f64| plot.screen_from_plot(PlotPoint::new(step, top)).x;
-                let end = marks.get(i + 1).map_or(last_step, |m| m.step);
-                #[expect(clippy::cast_precision_loss, reason = "a few letters")]
-                if x(end) - x(mark.step) > 6.0 * mark.name.len() as f32 + 6.0 {
-                    let text = RichText::new(format!(" {}", mark.name)).size(10.5).color(WEAK);
-                    let at = PlotPoint::new(mark.step, plot.plot_bounds().max()[1]);
-                    plot.text(Text::new("", at, text).anchor(egui::Align2::LEFT_TOP).allow_hover(false));
-                }
             }
             for curve in raw {
                 let colour = colour(&curve.name, &names).gamma_multiply(0.3);
@@ -233,6 +236,7 @@ pub(super) fn show(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>
             }
             plot.pointer_coordinate()
         });
+    phase_names(ui, &response.transform, &marks);
     let touched = response.response.clicked() || response.response.dragged();
     if let (true, Some(at)) = (touched, response.inner)
         && let Some(index) = session.track.nearest(at.x)

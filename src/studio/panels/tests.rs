@@ -314,14 +314,16 @@ fn every_sign_on_screen_has_a_glyph() {
     bench.session.ui.show_help = true;
     bench.session.banner = Some(crate::studio::Problem { what: "w".to_owned(), meaning: "m".to_owned(), remedy: "r".to_owned() });
     bench.settle();
+    let glyphs: std::collections::BTreeSet<char> =
+        bench.ctx.fonts_mut(|f| f.fonts.font(&egui::FontFamily::Proportional).characters().keys().copied().collect());
     let mut missing: Vec<char> = bench
         .texts
         .iter()
         .flat_map(|(t, _)| t.chars())
         .filter(|c| !c.is_whitespace())
-        .filter(|&c| !bench.ctx.fonts_mut(|f| f.has_glyph(&egui::FontId::proportional(13.0), c)))
+        .filter(|c| !glyphs.contains(c))
         .collect();
-    missing.extend("●○✔⊘⚠⏸⏹▶".chars().filter(|&c| !bench.ctx.fonts_mut(|f| f.has_glyph(&egui::FontId::proportional(13.0), c))));
+    missing.extend("⏺○✔⊘⚠⏸⏹▶↺".chars().filter(|c| !glyphs.contains(c)));
     missing.sort_unstable();
     missing.dedup();
     assert!(missing.is_empty(), "no boxes: {missing:?}");

@@ -73,7 +73,7 @@ fn progress(ui: &mut Ui, session: &Session) {
         let (sign, colour) = if session.stages_done.contains(&stage) {
             ("✔", ACCENT)
         } else if here {
-            ("●", TEXT)
+            ("⏺", TEXT)
         } else {
             ("○", WEAK)
         };

@@ -205,7 +205,7 @@ fn draw_lines(session: Res<Session>, scene: Res<Scene>, motion: Res<Motion>, mut
     if session.ui.show_grid && motion.through().is_none() {
         let cells = (radius * 8.0).clamp(4.0, 24.0).round() as u32 * 2;
         let flat = Isometry3d::from_rotation(Quat::from_rotation_x(std::f32::consts::FRAC_PI_2));
-        let lowered = Isometry3d::new(Vec3::new(0.0, -0.45 * radius, 0.0), flat.rotation);
+        let lowered = Isometry3d::new(Vec3::new(0.0, placement.middle.y - 0.45 * placement.reach, 0.0), flat.rotation);
         gizmos.grid(lowered, UVec2::splat(cells), Vec2::splat(0.1), Color::srgb(0.135, 0.145, 0.16));
     }
     if session.ui.show_cameras && motion.through().is_none() {

@@ -75,7 +75,7 @@ impl Motion {
 
     pub(super) fn frame_rig(&mut self, placement: &Placement) {
         self.framed_hands = false;
-        self.orbit = Some(Orbit { focus: Vec3::ZERO, yaw: 0.38, pitch: 0.42, radius: placement.radius * 2.5 });
+        self.orbit = Some(Orbit { focus: placement.middle, yaw: 0.38, pitch: 0.42, radius: placement.reach * 2.2 });
     }
 
     pub(super) fn frame(&mut self, placement: &Placement, centre: Vec3, radius: f32) {

@@ -18,6 +18,10 @@ pub(super) struct Placement {
     pub(super) bevy_from_world: Affine3A,
     /// Median distance of the cameras from the origin, metres.
     pub(super) radius: f32,
+    /// Middle of the box around cameras and origin, in the 3D view.
+    pub(super) middle: Vec3,
+    /// Half the diagonal of that box, metres.
+    pub(super) reach: f32,
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "the screen needs no more than f32")]
@@ -45,7 +49,13 @@ impl Placement {
         distances.sort_by(f64::total_cmp);
         #[expect(clippy::cast_possible_truncation, reason = "a length on screen")]
         let radius = distances.get(distances.len() / 2).map_or(1.0, |d| *d as f32).max(0.05);
-        Self { bevy_from_world: Affine3A::from_mat3_translation(rotation, -(rotation * vec3(&focus))), radius }
+        let bevy_from_world = Affine3A::from_mat3_translation(rotation, -(rotation * vec3(&focus)));
+        let (mut lo, mut hi) = (Vec3::ZERO, Vec3::ZERO);
+        for camera in &cameras {
+            let at = bevy_from_world.transform_point3(vec3(&camera.centre()));
+            (lo, hi) = (lo.min(at), hi.max(at));
+        }
+        Self { bevy_from_world, radius, middle: (lo + hi) * 0.5, reach: (hi - lo).length().max(0.1) * 0.5 }
     }
 
     /// Pose of the capture's world.
