@@ -7,6 +7,8 @@ pub mod camera;
 pub mod capture;
 pub mod cli;
 pub mod energy;
+pub mod export;
+pub mod fitting;
 pub mod gpu;
 pub mod hand;
 pub mod mesh;
@@ -14,6 +16,7 @@ pub mod optimise;
 pub mod pipeline;
 pub mod raster;
 pub mod shading;
+pub mod synthetic;
 #[cfg(feature = "studio")]
 pub mod studio;
 

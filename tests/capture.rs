@@ -352,8 +352,13 @@ fn arrays_of_both_orders_and_precisions_are_read() {
         .expect("a header");
     fortran.extend([1.0_f32, 4.0, 2.0, 5.0, 3.0, 6.0]).expect("values");
     fortran.finish().expect("an end");
-    let mut whole =
-        npz.array("whole", Default::default()).expect("an array").default_dtype().shape(&[1]).begin_nd().expect("a header");
+    let mut whole = npz
+        .array("whole", Default::default())
+        .expect("an array")
+        .default_dtype()
+        .shape(&[1])
+        .begin_nd()
+        .expect("a header");
     whole.extend([1_i32]).expect("values");
     whole.finish().expect("an end");
     drop(npz);
@@ -386,6 +391,7 @@ fn findings_follow_what_is_changed() {
 }
 
 /// The real capture, or `None` said loudly.
+#[expect(clippy::print_stderr, reason = "a skipped test must say so")]
 fn real_capture() -> Option<Capture> {
     let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join("shared");
     let shared = std::env::var_os("THENAR_SHARED").map_or_else(beside, PathBuf::from);

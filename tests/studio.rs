@@ -194,3 +194,95 @@ fn a_failed_command_ends_the_window_with_an_error() {
     let Some(display) = display() else { return };
     assert!(!window(&display, "open /no/such/folder; wait-open; quit"), "a folder that does not exist is an error");
 }
+
+#[test]
+fn the_mouse_selects_a_camera_flies_into_it_and_orbits() {
+    let Some(display) = display() else { return };
+    if Command::new("xdotool").arg("version").stdout(Stdio::null()).status().is_err() {
+        assert!(std::env::var("REQUIRE_GPU").is_ok_and(|v| v != "1"), "REQUIRE_GPU=1 but xdotool is not installed");
+        println!("skipped: no xdotool");
+        return;
+    }
+    let (dir, _guard) = pictures();
+    let at = |name: &str| dir.join(name);
+    let shot = |name: &str| format!("screenshot {}", at(name).display());
+    let script = [
+        format!("open {}", dir.display()),
+        "wait-open".into(),
+        shot("mouse_before.png"),
+        "wait-selected 4".into(),
+        shot("mouse_selected.png"),
+        "wait-through 4; wait 0.5".into(),
+        shot("mouse_through.png"),
+        "wait-orbit".into(),
+        shot("mouse_orbit.png"),
+        "quit".into(),
+    ]
+    .join(";");
+    let mut command = Command::new(std::env::current_exe().expect("this test has a path"));
+    command.args(["--ignored", "--exact", "window_child", "--nocapture"]).env("THENAR_TEST_SCRIPT", script);
+    display.dress(&mut command);
+    let child = command.spawn().expect("this test runs");
+    let mouse = |words: &[&str]| {
+        let mut command = Command::new("xdotool");
+        display.dress(&mut command);
+        assert!(command.args(words).status().is_ok_and(|s| s.success()), "xdotool {words:?}");
+    };
+    let written = |name: &str| {
+        let deadline = Instant::now() + Duration::from_secs(90);
+        while !at(name).exists() {
+            assert!(Instant::now() < deadline, "{name} is written");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        // The file exists before it is complete.
+        std::thread::sleep(Duration::from_millis(400));
+    };
+    for name in ["mouse_before.png", "mouse_selected.png", "mouse_through.png", "mouse_orbit.png"] {
+        let _ = std::fs::remove_file(at(name));
+    }
+    written("mouse_before.png");
+    // The picture of view 04 in the 3D view: skin on the image plane nearest to the lower middle.
+    let picture = image::open(at("mouse_before.png")).expect("written").to_rgb8();
+    let skin = |p: Rgb<u8>| p.0[0] > 140 && p.0[0] > p.0[2].saturating_add(24) && p.0[0] > p.0[1].saturating_add(10);
+    let (_, y, x) = picture
+        .enumerate_pixels()
+        .filter(|(x, y, p)| (220..880).contains(x) && (100..560).contains(y) && skin(**p))
+        .map(|(x, y, _)| (0, y, x))
+        .max()
+        .expect("a thumbnail is visible");
+    mouse(&["mousemove", &x.to_string(), &y.to_string(), "click", "1"]);
+    written("mouse_selected.png");
+    mouse(&["click", "1", "click", "1"]);
+    written("mouse_through.png");
+    mouse(&["mousemove", "500", "300", "mousedown", "1", "mousemove", "560", "320", "mousemove", "600", "330"]);
+    std::thread::sleep(Duration::from_millis(600));
+    mouse(&["mouseup", "1"]);
+    assert!(finish(child, Duration::from_secs(120)), "selecting, flying and orbiting work by mouse");
+}
+
+/// The whole program on a small synthetic capture, as a user would see it.
+#[test]
+#[ignore = "takes minutes; needs the whole pipeline behind the window"]
+fn the_program_reconstructs_a_sample_in_its_window() {
+    let Some(display) = display() else { return };
+    let (dir, _guard) = pictures();
+    let sample = tempfile::tempdir().expect("a temporary folder");
+    let capture = sample.path().join("sample");
+    let program = env!("CARGO_BIN_EXE_thenar");
+    let made = Command::new(program).arg("synth").arg(&capture).args(["--views", "6", "--size", "320x256"]).status();
+    assert!(made.is_ok_and(|s| s.success()), "the sample is made");
+    let at = |name: &str| dir.join(name);
+    let script = format!(
+        "wait-open; screenshot {}; preset draft; reconstruct; wait-finished; wait-picture; frame; wait 1; screenshot {}; quit",
+        at("program_opened.png").display(),
+        at("program_finished.png").display()
+    );
+    let mut command = Command::new(program);
+    command.arg(&capture).env(thenar::studio::SCRIPT_VARIABLE, script);
+    display.dress(&mut command);
+    assert!(finish(command.spawn().expect("the program runs"), Duration::from_secs(900)), "the script runs to its end");
+    let opened = look(&at("program_opened.png"));
+    assert!(opened.cameras && !opened.curves, "cameras, no curves yet: {opened:?}");
+    let finished = look(&at("program_finished.png"));
+    assert!(finished.hands && finished.curves, "hands and curves: {finished:?}");
+}

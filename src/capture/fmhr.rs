@@ -3,7 +3,7 @@
 //! - Calibration per camera `i`: `int_i` (K), `ext_i` (camera from world, metres), `world_mat_i` = `int_i · ext_i` in
 //!   single precision, and `scale_mat_i`, one similarity for the whole rig that maps the normalised scene of the
 //!   published code to metres. It is *not* applied here: `P = K [R | t]` alone is metric. Its scale is recorded.
-//! - Keypoints are 21 × (x, y, depth) with x right and y down, both −1…1 across the whole image, in MediaPipe order. (The
+//! - Keypoints are 21 × (x, y, depth) with x right and y down, both −1…1 across the whole image, in `MediaPipe` order. (The
 //!   detector ran on the mirrored image and the folder stores `1 − 2x` of that, which undoes the mirroring.) An empty
 //!   list means the hand was not seen. The depth is the detector's guess and is not used.
 //! - A mask pixel above 127 is hand.
@@ -49,7 +49,9 @@ pub fn read_fmhr(root: &Path) -> Result<Capture, CaptureError> {
             image.width(),
             image.height(),
         )
-        .map_err(|e| CaptureError::unusable(&source.path(CALIBRATION), format!("camera {}: {e}", file.index), RECALIBRATE))?;
+        .map_err(|e| {
+            CaptureError::unusable(&source.path(CALIBRATION), format!("camera {}: {e}", file.index), RECALIBRATE)
+        })?;
         let [cx, cy] = [camera.k[(0, 2)] / f64::from(image.width()), camera.k[(1, 2)] / f64::from(image.height())];
         if ![cx, cy].iter().all(|c| (0.0..1.0).contains(c)) {
             warnings.push(format!(
@@ -170,7 +172,9 @@ fn read_projection(
     let product = int * ext;
     match world {
         Some(world) if (world - product).amax() > CONSISTENCY * product.amax() => {
-            warnings.push(format!("{CALIBRATION}: world_mat_{camera} is not int_{camera} · ext_{camera}; world_mat is used"));
+            warnings.push(format!(
+                "{CALIBRATION}: world_mat_{camera} is not int_{camera} · ext_{camera}; world_mat is used"
+            ));
             Ok(world)
         }
         _ => Ok(product),
@@ -178,10 +182,7 @@ fn read_projection(
 }
 
 /// The images in order; exactly one for each camera.
-fn matched_images(
-    source: &Source,
-    projections: &BTreeMap<u32, Matrix4<f64>>,
-) -> Result<Vec<Numbered>, CaptureError> {
+fn matched_images(source: &Source, projections: &BTreeMap<u32, Matrix4<f64>>) -> Result<Vec<Numbered>, CaptureError> {
     if !source.exists("img") {
         return Err(CaptureError::unusable(
             &source.path("img"),
@@ -190,7 +191,8 @@ fn matched_images(
         ));
     }
     let (images, unnumbered) = source.numbered("img", &["png", "jpg", "jpeg"])?;
-    let counts = format!("{CALIBRATION} has {} cameras, img/ has {} images", projections.len(), images.len() + unnumbered.len());
+    let counts =
+        format!("{CALIBRATION} has {} cameras, img/ has {} images", projections.len(), images.len() + unnumbered.len());
     if let Some(name) = unnumbered.first() {
         return Err(CaptureError::unusable(
             &source.path(name),
@@ -298,17 +300,18 @@ fn read_keypoints(source: &mut Source, name: &str, image: &RgbImage) -> Result<[
             continue;
         }
         if values.len() != 3 * KEYPOINTS {
-            return Err(unusable(format!("the {side} hand has {} numbers, expected 63 (21 × x, y, z) or none", values.len())));
+            return Err(unusable(format!(
+                "the {side} hand has {} numbers, expected 63 (21 × x, y, z) or none",
+                values.len()
+            )));
         }
-        if !values.iter().all(|v| v.is_finite()) {
+        // Not-a-number fails the comparison as well; the bound keeps the pixels finite.
+        if !values.iter().all(|v| v.abs() < 1e9) {
             return Err(unusable(format!("a keypoint of the {side} hand is not finite")));
         }
         let mut px = [[0.0; 2]; KEYPOINTS];
         for (px, xyz) in px.iter_mut().zip(values.chunks_exact(3)) {
-            *px = [
-                0.5 * (xyz[0] + 1.0) * f64::from(image.width()),
-                0.5 * (xyz[1] + 1.0) * f64::from(image.height()),
-            ];
+            *px = [0.5 * (xyz[0] + 1.0) * f64::from(image.width()), 0.5 * (xyz[1] + 1.0) * f64::from(image.height())];
         }
         hands[side.index()] = Some(Keypoints { px, confidence: [1.0; KEYPOINTS] });
     }

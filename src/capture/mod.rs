@@ -1,7 +1,7 @@
 //! A capture: views of one instant, each a camera with its image, mask and keypoints. Metric, undistorted, read-only.
 //!
-//! Readers turn a folder into a [`Capture`]; everything downstream sees metres and OpenCV cameras, whatever the folder
-//! used. The folder is never written to. [`inspect`] says what was found and how good it is.
+//! Readers turn a folder into a [`Capture`]; everything downstream sees metres and `OpenCV` cameras, whatever the
+//! folder used. The folder is never written to. [`inspect`] says what was found and how good it is.
 
 mod fmhr;
 mod inspect;
@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 /// The 21 detected keypoints of one hand in one view.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Keypoints {
-    /// Pixel positions, MediaPipe order.
+    /// Pixel positions, `MediaPipe` order.
     pub px: [[f64; 2]; KEYPOINTS],
     /// Confidence of each, 0 (unseen) to 1.
     pub confidence: [f64; KEYPOINTS],

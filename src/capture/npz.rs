@@ -1,4 +1,4 @@
-//! Float arrays from NumPy `.npz` archives: `f64` or `f32`, C or Fortran order, either byte order.
+//! Float arrays from `NumPy` `.npz` archives: `f64` or `f32`, C or Fortran order, either byte order.
 
 use nalgebra::Matrix4;
 use npyz::npz::NpzArchive;
@@ -72,7 +72,7 @@ pub enum NpzError {
         path: PathBuf,
         /// The array.
         key: String,
-        /// NumPy's name of the type.
+        /// `NumPy`'s name of the type.
         found: String,
     },
 }
@@ -119,7 +119,11 @@ impl Npz {
     /// [`NpzError`] when it is missing, damaged, truncated or no float array.
     pub fn array(&mut self, key: &str) -> Result<FloatArray, NpzError> {
         if !self.contains(key) {
-            return Err(NpzError::MissingKey { path: self.path.clone(), key: key.into(), found: shortened(&self.names()) });
+            return Err(NpzError::MissingKey {
+                path: self.path.clone(),
+                key: key.into(),
+                found: shortened(&self.names()),
+            });
         }
         let bytes = self.unpack(key)?;
         let damaged = |problem: String| NpzError::Damaged {
@@ -128,8 +132,12 @@ impl Npz {
         };
         checked_shape(&bytes).map_err(&damaged)?;
         let npy = NpyFile::new(bytes.as_slice()).map_err(|e| damaged(e.to_string()))?;
-        let shape: Vec<usize> =
-            npy.shape().iter().map(|&n| usize::try_from(n)).collect::<Result<_, _>>().map_err(|e| damaged(e.to_string()))?;
+        let shape: Vec<usize> = npy
+            .shape()
+            .iter()
+            .map(|&n| usize::try_from(n))
+            .collect::<Result<_, _>>()
+            .map_err(|e| damaged(e.to_string()))?;
         let order = npy.order();
         let stored = match npy.try_data::<f64>() {
             Ok(values) => values.collect::<Result<Vec<f64>, _>>(),
@@ -219,7 +227,42 @@ fn c_from_fortran(shape: &[usize], stored: &[f64]) -> Vec<f64> {
 fn shortened(names: &[String]) -> String {
     match names {
         [] => "nothing".into(),
-        [few @ ..] if few.len() <= 8 => few.join(", "),
+        few if few.len() <= 8 => few.join(", "),
         many => format!("{}, … {} in all", many[..8].join(", "), many.len()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn absurd_shapes_are_refused_before_they_are_multiplied() {
+        let header =
+            |shape: &str| format!("\u{93}NUMPY {{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}\n");
+        let checked = |shape: &str| checked_shape(&header(shape).chars().map(|c| c as u8).collect::<Vec<_>>());
+        for shape in ["()", "(3,)", "(4, 4)", "(0, 5)", "(4L, 4L)"] {
+            assert_eq!(checked(shape), Ok(()), "{shape} is fine");
+        }
+        for shape in ["(4294967296, 4294967296)", "(2000000000,)", "(-1,)", "(99999999999999999999,)"] {
+            assert!(checked(shape).is_err(), "{shape} is refused");
+        }
+        assert!(checked_shape(b"").is_err(), "nothing is no header");
+    }
+
+    #[test]
+    fn fortran_order_is_turned_for_three_axes() {
+        // a[i][j][k] = 100 i + 10 j + k, stored with i fastest.
+        let shape = [2, 3, 2];
+        let mut stored = Vec::new();
+        for k in 0..2 {
+            for j in 0..3 {
+                for i in 0..2 {
+                    stored.push(f64::from(100 * i + 10 * j + k));
+                }
+            }
+        }
+        let expected = [0.0, 1.0, 10.0, 11.0, 20.0, 21.0, 100.0, 101.0, 110.0, 111.0, 120.0, 121.0];
+        assert_eq!(c_from_fortran(&shape, &stored), expected, "last axis fastest");
     }
 }

@@ -80,10 +80,18 @@ impl Source {
 
     /// Files of a folder whose stem is a number and whose extension is one of `extensions` (any case), by number.
     /// Other files are ignored, except that the second list names those of the right extension without a number.
-    pub(super) fn numbered(&self, folder: &str, extensions: &[&str]) -> Result<(Vec<Numbered>, Vec<String>), CaptureError> {
+    pub(super) fn numbered(
+        &self,
+        folder: &str,
+        extensions: &[&str],
+    ) -> Result<(Vec<Numbered>, Vec<String>), CaptureError> {
         let path = self.path(folder);
         let unreadable = |e: std::io::Error| {
-            CaptureError::unusable(&path, format!("the folder cannot be read ({e})"), "Check the path and its permissions")
+            CaptureError::unusable(
+                &path,
+                format!("the folder cannot be read ({e})"),
+                "Check the path and its permissions",
+            )
         };
         let mut numbered = Vec::new();
         let mut others = Vec::new();

@@ -93,6 +93,8 @@ pub struct Opened {
     pub capture: Capture,
     /// The run, if the folder was one.
     pub run: Option<RunRecord>,
+    /// What renders and exports an opened run; it is never advanced.
+    pub engine: Option<Box<dyn Engine>>,
 }
 
 /// One number of a preset that can be changed before a run.

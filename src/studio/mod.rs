@@ -62,7 +62,7 @@ pub struct Options {
 
 /// Environment variable with commands for tests and reproducible pictures, separated by `;`:
 /// `open PATH`, `preset NAME`, `reconstruct`, `pause`, `stop`, `wait-open`, `wait-mesh`, `wait-steps N`, `wait-finished`,
-/// `wait-picture`, `wait SECONDS`, `select N`, `fly N`, `exclude N`, `frame`, `shading albedo|clay|normals`,
+/// `wait-picture`, `wait-selected N`, `wait-through N`, `wait-orbit`, `wait SECONDS`, `select N`, `fly N`, `exclude N`, `frame`, `shading albedo|clay|normals`,
 /// `compare wipe|side|difference`, `scrub FRACTION`, `live`, `show WHAT on|off` (`cameras hands joints grid curves export help`),
 /// `size WIDTHxHEIGHT`, `screenshot PATH`, `measure SECONDS`, `quit`. A failed command ends the window with an error.
 pub const SCRIPT_VARIABLE: &str = "THENAR_STUDIO_SCRIPT";

@@ -33,6 +33,9 @@ pub(super) enum Step {
     WaitSteps(usize),
     WaitFinished,
     WaitPicture,
+    WaitSelected(usize),
+    WaitThrough(usize),
+    WaitOrbit,
     Screenshot(PathBuf),
     Measure(Duration),
     Size(u32, u32),
@@ -86,6 +89,9 @@ fn parse_step(text: &str) -> anyhow::Result<Step> {
         "wait-steps" => Step::WaitSteps(number()?),
         "wait-finished" => Step::WaitFinished,
         "wait-picture" => Step::WaitPicture,
+        "wait-selected" => Step::WaitSelected(number()?),
+        "wait-through" => Step::WaitThrough(number()?),
+        "wait-orbit" => Step::WaitOrbit,
         "screenshot" => Step::Screenshot(rest.into()),
         "measure" => Step::Measure(seconds()?),
         "size" => {
@@ -131,6 +137,8 @@ pub(super) fn run(
             window.resolution.set(f32::from(u16::try_from(*w).unwrap_or(1280)), f32::from(u16::try_from(*h).unwrap_or(800)));
             Outcome::Done
         }
+        Step::WaitThrough(view) => done_when(motion.through() == Some(*view)),
+        Step::WaitOrbit => done_when(motion.through().is_none()),
         Step::Quit => {
             exit.write(AppExit::Success);
             Outcome::Done
@@ -186,8 +194,9 @@ fn simple_step(step: &Step, session: &mut Session, actions: &mut ViewActions, wa
         Step::WaitMesh => return done_when(session.shown.as_ref().is_some_and(|s| !s.hands.is_empty())),
         Step::WaitSteps(count) => return done_when(session.steps.len() >= *count),
         Step::WaitFinished => return done_when(session.state == RunState::Finished),
+        Step::WaitSelected(view) => return done_when(session.selected == *view),
         Step::WaitPicture => return done_when(session.picture().is_some_and(|(_, exact)| exact)),
-        Step::Screenshot(_) | Step::Measure(_) | Step::Size(..) | Step::Quit => {}
+        Step::Screenshot(_) | Step::Measure(_) | Step::Size(..) | Step::WaitThrough(_) | Step::WaitOrbit | Step::Quit => {}
     }
     Outcome::Done
 }

@@ -139,6 +139,8 @@ pub(crate) struct Session {
     pub selected: usize,
     /// Where the run stands.
     pub state: RunState,
+    /// The worker can render views and export.
+    pub has_engine: bool,
     /// Where its results go.
     pub run_dir: Option<PathBuf>,
     /// All metrics lines so far.
@@ -192,6 +194,7 @@ impl Session {
             excluded: BTreeSet::new(),
             selected: 0,
             state: RunState::Idle,
+            has_engine: false,
             run_dir: None,
             steps: Vec::new(),
             stages_done: BTreeSet::new(),
@@ -267,8 +270,8 @@ impl Session {
     pub(crate) fn why_not_export(&self) -> Option<&'static str> {
         if self.shown.as_ref().is_none_or(|s| s.hands.is_empty()) {
             Some("There is no mesh yet: reconstruct first")
-        } else if self.state == RunState::Idle {
-            Some("This run was opened from disk; use `thenar export RUN`")
+        } else if !self.has_engine {
+            Some("Only the snapshots of this run could be opened; use `thenar export RUN`")
         } else {
             None
         }
@@ -408,6 +411,7 @@ impl Session {
         self.shown_revision += 1;
         self.picture_pending = None;
         self.snapshot_pending = false;
+        self.has_engine = false;
         self.run_dir = None;
     }
 
@@ -439,10 +443,14 @@ impl Session {
                 self.note(Level::Info, format!("Reading {}", path.display()));
                 self.opening = Some(path);
             }
-            Event::Opened { capture, thumbnails, run } => self.on_opened(capture, thumbnails, run),
+            Event::Opened { capture, thumbnails, run, has_engine } => {
+                self.on_opened(capture, thumbnails, run);
+                self.has_engine = has_engine;
+            }
             Event::Started(dir) => {
                 self.note(Level::Info, format!("Results go to {}", dir.display()));
                 self.run_dir = Some(dir);
+                self.has_engine = true;
                 self.state = RunState::Running;
             }
             Event::Step(report) => self.steps.push(report),
@@ -557,7 +565,7 @@ impl Session {
     /// While stepping, pictures take at most a fifth of the worker's time; scrubbing is answered at once.
     #[must_use]
     pub(crate) fn wants_picture(&mut self) -> Option<ViewRequest> {
-        if matches!(self.state, RunState::Idle | RunState::Starting) {
+        if !self.has_engine {
             return None;
         }
         let snapshot = self.shown.as_ref()?;

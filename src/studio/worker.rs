@@ -44,6 +44,8 @@ pub(crate) enum Event {
         thumbnails: Vec<RgbImage>,
         /// What an opened run folder holds besides.
         run: Option<Box<RunRecord>>,
+        /// Views of the run can be rendered and its meshes exported.
+        has_engine: bool,
     },
     /// A reconstruction began; where its results go.
     Started(PathBuf),
@@ -321,9 +323,10 @@ impl Inner {
             Ok(opened) => {
                 let capture = Arc::new(opened.capture);
                 let thumbnails = capture.views.iter().map(|v| thumbnail(&v.image, THUMBNAIL_PX)).collect();
-                self.engine = None;
+                self.engine = opened.engine;
+                let has_engine = self.engine.is_some();
                 self.capture = Some(Arc::clone(&capture));
-                self.tell(Event::Opened { capture, thumbnails, run: opened.run.map(Box::new) });
+                self.tell(Event::Opened { capture, thumbnails, run: opened.run.map(Box::new), has_engine });
             }
             Err(error) => self.tell(Event::Failed(Problem::opening(&path, &error))),
         }

@@ -150,7 +150,7 @@ impl Backend for MorphBackend {
         anyhow::ensure!(path.exists(), "no such folder");
         let capture =
             if path.join("camera").exists() { thenar::capture::read_fmhr(path)? } else { test_capture(self.views) };
-        Ok(Opened { capture, run: None })
+        Ok(Opened { capture, run: None, engine: None })
     }
 
     fn start(&self, request: &RunRequest) -> anyhow::Result<Started> {

@@ -42,7 +42,11 @@ pub(super) fn measure(image: &RgbImage, skin: &[(u32, u32)]) -> LightFigures {
     }
     let pixels = f64::from(image.width()) * f64::from(image.height());
     let colours: Vec<Rgb<u8>> = skin.iter().map(|&(x, y)| *image.get_pixel(x, y)).collect();
-    LightFigures { brightness: sum / pixels, clipped: super::mask::to_f64(clipped) / pixels, hand: hand_light(&colours) }
+    LightFigures {
+        brightness: sum / pixels,
+        clipped: super::mask::to_f64(clipped) / pixels,
+        hand: hand_light(&colours),
+    }
 }
 
 fn hand_light(colours: &[Rgb<u8>]) -> Option<HandLight> {

@@ -152,14 +152,16 @@ fn open_outline(mask: &GrayImage, image: &RgbImage) -> f64 {
     let window_px = whole(WINDOW * long_side).max(2);
     let (width, height) = (i64::from(mask.width()), i64::from(mask.height()));
     let is_hand = |x: i64, y: i64| {
-        let pixel = u32::try_from(x).ok().zip(u32::try_from(y).ok()).filter(|&(x, y)| x < mask.width() && y < mask.height());
+        let pixel =
+            u32::try_from(x).ok().zip(u32::try_from(y).ok()).filter(|&(x, y)| x < mask.width() && y < mask.height());
         pixel.map(|(x, y)| mask.get_pixel(x, y).0[0] != 0)
     };
     let mut compared = 0_usize;
     let mut open = 0_usize;
     for y in 0..height {
         for x in 0..width {
-            let at_edge = || [(1, 0), (-1, 0), (0, 1), (0, -1)].iter().any(|(dx, dy)| is_hand(x + dx, y + dy) == Some(false));
+            let at_edge =
+                || [(1, 0), (-1, 0), (0, 1), (0, -1)].iter().any(|(dx, dy)| is_hand(x + dx, y + dy) == Some(false));
             if is_hand(x, y) != Some(true) || !at_edge() {
                 continue;
             }
@@ -223,7 +225,8 @@ mod tests {
     /// A bright square on dark ground and the mask given by `is_hand`.
     fn scene(is_hand: impl Fn(u32, u32) -> bool) -> MaskFigures {
         let square = |x: u32, y: u32| (40..160).contains(&x) && (40..160).contains(&y);
-        let image = RgbImage::from_fn(SIZE, SIZE, |x, y| Rgb(if square(x, y) { [200, 150, 120] } else { [30, 60, 40] }));
+        let image =
+            RgbImage::from_fn(SIZE, SIZE, |x, y| Rgb(if square(x, y) { [200, 150, 120] } else { [30, 60, 40] }));
         let mask = GrayImage::from_fn(SIZE, SIZE, |x, y| Luma([if is_hand(x, y) { 255 } else { 0 }]));
         measure(&mask, &image)
     }
@@ -262,7 +265,11 @@ mod tests {
     #[test]
     fn an_empty_mask_is_nearly_empty_but_a_small_hand_is_not() {
         let nothing = scene(|_, _| false);
-        assert_eq!(judge(&nothing, 0.0, None), MaskVerdict::NearlyEmpty, "nothing is nearly empty, also without others");
+        assert_eq!(
+            judge(&nothing, 0.0, None),
+            MaskVerdict::NearlyEmpty,
+            "nothing is nearly empty, also without others"
+        );
         let small = scene(|x, y| (40..60).contains(&x) && (40..60).contains(&y));
         assert_eq!(judge(&small, 0.36, Some(0.1)), MaskVerdict::NearlyEmpty, "little, and the bones miss it");
         assert_ne!(judge(&small, 0.36, Some(1.0)), MaskVerdict::NearlyEmpty, "little, but it holds the whole hand");

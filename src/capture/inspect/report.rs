@@ -244,9 +244,12 @@ fn report(view: &View, figures: &Measured, rig: &Rig, hands: &[Side]) -> ViewRep
         .as_ref()
         .map_or(MaskVerdict::Missing, |m| mask::judge(m, rig.mask_fraction, figures.bones_on_mask));
     let hand = figures.light.hand;
-    let hand_stops =
-        hand.zip(rig.luminance).filter(|(h, usual)| h.luminance > 0.0 && *usual > 0.0).map(|(h, usual)| (h.luminance / usual).log2());
-    let hand_colour_shift = hand.and_then(|h| h.chroma).zip(rig.chroma).map(|(c, usual)| [c[0] - usual[0], c[1] - usual[1]]);
+    let hand_stops = hand
+        .zip(rig.luminance)
+        .filter(|(h, usual)| h.luminance > 0.0 && *usual > 0.0)
+        .map(|(h, usual)| (h.luminance / usual).log2());
+    let hand_colour_shift =
+        hand.and_then(|h| h.chroma).zip(rig.chroma).map(|(c, usual)| [c[0] - usual[0], c[1] - usual[1]]);
 
     let mut flags = Vec::new();
     let mut flag = |condition: bool, flag: Flag| {

@@ -89,7 +89,10 @@ impl fmt::Display for Inspection {
             }
             writeln!(f, "{}", text.trim_end())?;
         }
-        writeln!(f, "left, right: part of the detected hand that lies on the mask. light: skin relative to the median view.")?;
+        writeln!(
+            f,
+            "left, right: part of the detected hand that lies on the mask. light: skin relative to the median view."
+        )?;
         if !self.warnings.is_empty() {
             writeln!(f)?;
         }

@@ -95,6 +95,12 @@ impl Target {
         Some(target)
     }
 
+    /// Pixels of the whole reduced image.
+    #[must_use]
+    pub fn image_pixels(&self) -> f64 {
+        f64::from(self.image_px[0]) * f64::from(self.image_px[1])
+    }
+
     /// Region width in pixels.
     #[must_use]
     pub const fn width(&self) -> usize {

@@ -5,7 +5,7 @@ use super::theme::{self, ACCENT, TEXT, WEAK, WELL};
 use crate::anatomy::KEYPOINT_BONES;
 use crate::capture::View;
 use crate::studio::picture::{Picture, heat};
-use crate::studio::session::{Action, RunState, Session};
+use crate::studio::session::{Action, Session};
 use crate::studio::ui_state::CompareMode;
 use egui::{Align2, Color32, CursorIcon, FontId, Painter, Pos2, Rect, RichText, Sense, Stroke, TextureId, Ui, pos2, vec2};
 use std::sync::Arc;
@@ -63,7 +63,7 @@ fn footer(ui: &mut Ui, session: &Session, picture: Option<&(Arc<Picture>, bool)>
             let late = if *exact { String::new() } else { format!(" (step {})", p.step) };
             format!("{psnr} · {iou}{late}")
         }
-        None if session.state == RunState::Idle => "Reconstruct to see the render beside the photograph".to_owned(),
+        None if !session.has_engine => "Reconstruct to see the render beside the photograph".to_owned(),
         None => "the render is on its way…".to_owned(),
     };
     ui.label(RichText::new(text).color(WEAK)).on_hover_text("PSNR over rendered ∩ mask; IoU of the silhouettes");

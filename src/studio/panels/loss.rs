@@ -202,7 +202,7 @@ pub(super) fn show(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>
         .allow_zoom(false)
         .show_background(true)
         .y_grid_spacer(decades)
-        .grid_color(Color32::from_gray(84))
+        .grid_color(Color32::from_gray(62))
         .grid_fade(0.9)
         .set_margin_fraction(egui::vec2(0.01, 0.09))
         .y_axis_formatter(|mark, range| {

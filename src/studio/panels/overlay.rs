@@ -23,7 +23,7 @@ pub(super) fn banner(root: &mut Ui, session: &Session, actions: &mut Vec<Action>
                 ui.with_layout(Layout::top_down(Align::Min), |ui| {
                     ui.add(egui::Label::new(RichText::new(&problem.what).strong().color(Color32::WHITE)).wrap());
                     ui.add(egui::Label::new(RichText::new(&problem.meaning).color(TEXT)).wrap());
-                    ui.add(egui::Label::new(RichText::new(format!("→ {}", problem.remedy)).color(AMBER)).wrap());
+                    ui.add(egui::Label::new(RichText::new(format!("What to do: {}", problem.remedy)).color(AMBER)).wrap());
                 });
             });
         });

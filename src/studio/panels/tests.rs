@@ -33,7 +33,7 @@ impl Bench {
         let capture = Arc::new(test_capture(4));
         let thumbnails = capture.views.iter().map(|v| crate::studio::picture::thumbnail(&v.image, 64)).collect();
         bench.session.on_event(Event::Device(Ok("test".to_owned())));
-        bench.session.on_event(Event::Opened { capture, thumbnails, run: None });
+        bench.session.on_event(Event::Opened { capture, thumbnails, run: None, has_engine: false });
         bench
     }
 
@@ -323,7 +323,7 @@ fn every_sign_on_screen_has_a_glyph() {
         .filter(|c| !c.is_whitespace())
         .filter(|c| !glyphs.contains(c))
         .collect();
-    missing.extend("⏺○✔⊘⚠⏸⏹▶↺".chars().filter(|c| !glyphs.contains(c)));
+    missing.extend("⏺○✔✖⚠⏸⏹▶↺⌖".chars().filter(|c| !glyphs.contains(c)));
     missing.sort_unstable();
     missing.dedup();
     assert!(missing.is_empty(), "no boxes: {missing:?}");

@@ -58,7 +58,7 @@ fn span(session: &Session) -> (f64, f64) {
 
 fn paint(ui: &Ui, rect: Rect, session: &Session) {
     let painter = ui.painter_at(rect.expand(4.0));
-    let bar = Rect::from_center_size(rect.center(), vec2(rect.width(), 12.0));
+    let bar = Rect::from_center_size(rect.center(), vec2(rect.width(), 15.0));
     painter.rect_filled(bar, 3.0, WELL);
     let (first, last) = span(session);
     #[expect(clippy::cast_possible_truncation, reason = "screen positions")]

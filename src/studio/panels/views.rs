@@ -45,7 +45,7 @@ fn row(ui: &mut Ui, session: &Session, textures: &Textures, view: usize, actions
     let colour = if excluded { WEAK } else { TEXT };
     painter.text(at, Align2::LEFT_TOP, &found.name, FontId::proportional(13.5), colour);
     let (line, colour) = if excluded {
-        ("⊘ excluded".to_owned(), RED)
+        ("✖ excluded".to_owned(), RED)
     } else if let Some(psnr) = session.psnr_db(view) {
         (format!("{psnr:.1} dB"), WEAK)
     } else {

@@ -32,7 +32,7 @@ fn colour(shading: Shading, albedo: [f32; 3], normal: Vec3) -> [f32; 4] {
             let lamp = |x: f32, y: f32, z: f32| normal.dot(Vec3::new(x, y, z).normalize_or_zero()).max(0.0);
             let (key, fill, rim) = (lamp(0.5, 0.8, 0.65), lamp(-0.8, 0.1, 0.4), lamp(-0.1, 0.3, -1.0));
             let sum = |base: f32, k: f32, f: f32, r: f32| base + k * key + f * fill + r * rim;
-            [sum(0.035, 0.50, 0.09, 0.13), sum(0.036, 0.47, 0.11, 0.13), sum(0.04, 0.44, 0.14, 0.14)]
+            [sum(0.022, 0.36, 0.05, 0.10), sum(0.023, 0.34, 0.06, 0.10), sum(0.026, 0.32, 0.08, 0.11)]
         }
     };
     [r, g, b, 1.0]

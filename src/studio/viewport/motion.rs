@@ -57,7 +57,7 @@ pub(in crate::studio) struct Motion {
 
 impl Motion {
     /// The view that is looked through.
-    pub(super) const fn through(&self) -> Option<usize> {
+    pub(in crate::studio) const fn through(&self) -> Option<usize> {
         match self.state {
             State::Through { view, .. } => Some(view),
             _ => None,
@@ -75,7 +75,7 @@ impl Motion {
 
     pub(super) fn frame_rig(&mut self, placement: &Placement) {
         self.framed_hands = false;
-        self.orbit = Some(Orbit { focus: placement.middle, yaw: 0.38, pitch: 0.42, radius: placement.reach * 2.2 });
+        self.orbit = Some(Orbit { focus: placement.middle, yaw: 0.38, pitch: 0.42, radius: placement.reach * 1.8 });
     }
 
     pub(super) fn frame(&mut self, placement: &Placement, centre: Vec3, radius: f32) {

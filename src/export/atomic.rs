@@ -1,0 +1,131 @@
+//! Files appear whole or not at all: written to a temporary name in the same folder, flushed to disk, then renamed.
+
+use super::ExportError;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+/// Removes the temporary file unless the write was completed.
+struct Temporary {
+    path: PathBuf,
+    done: bool,
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        if !self.done {
+            // Best effort: the error that led here is the one to report.
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Writes `path` with the bytes that `fill` produces. The folder must exist; an older file is replaced.
+///
+/// # Errors
+/// [`ExportError::Io`]; the older file, if any, is untouched then.
+pub fn write_with(
+    path: &Path,
+    fill: impl FnOnce(&mut BufWriter<File>) -> std::io::Result<()>,
+) -> Result<(), ExportError> {
+    let io = || ExportError::io(path);
+    let name = path.file_name().ok_or_else(|| ExportError::format(path, "is no file name"))?;
+    let mut hidden = std::ffi::OsString::from(".");
+    hidden.push(name);
+    hidden.push(format!(".{}.partial", std::process::id()));
+    let mut temporary = Temporary { path: path.with_file_name(hidden), done: false };
+    let file = File::create(&temporary.path).map_err(io())?;
+    let mut writer = BufWriter::with_capacity(1 << 18, file);
+    fill(&mut writer).map_err(io())?;
+    let file = writer.into_inner().map_err(|e| e.into_error()).map_err(io())?;
+    file.sync_all().map_err(io())?;
+    drop(file);
+    std::fs::rename(&temporary.path, path).map_err(io())?;
+    temporary.done = true;
+    sync_folder(path);
+    Ok(())
+}
+
+/// Makes the rename durable where the system can; elsewhere the file is still whole.
+fn sync_folder(path: &Path) {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+    if cfg!(unix)
+        && let Ok(folder) = File::open(folder)
+    {
+        let _ = folder.sync_all();
+    }
+}
+
+/// Writes `bytes` to `path`.
+///
+/// # Errors
+/// As [`write_with`].
+pub fn write(path: &Path, bytes: &[u8]) -> Result<(), ExportError> {
+    write_with(path, |w| w.write_all(bytes))
+}
+
+/// Creates a folder (and its parents) that must be new or empty.
+///
+/// # Errors
+/// [`ExportError::NotEmpty`] when something is in it, [`ExportError::Io`] when it cannot be made or is a file.
+pub fn create_empty_folder(path: &Path) -> Result<(), ExportError> {
+    std::fs::create_dir_all(path).map_err(ExportError::io(path))?;
+    let mut entries = std::fs::read_dir(path).map_err(ExportError::io(path))?;
+    if entries.next().is_some() { Err(ExportError::NotEmpty { path: path.to_owned() }) } else { Ok(()) }
+}
+
+/// PNG bytes of an image (RGB8 or grey).
+///
+/// # Errors
+/// [`ExportError::Encode`].
+pub fn png_bytes<P, C>(image: &image::ImageBuffer<P, C>) -> Result<Vec<u8>, ExportError>
+where
+    P: image::Pixel<Subpixel = u8> + image::PixelWithColorType,
+    C: std::ops::Deref<Target = [u8]>,
+{
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    image
+        .write_to(&mut bytes, image::ImageFormat::Png)
+        .map_err(|e| ExportError::Encode { what: "a PNG", reason: e.to_string() })?;
+    Ok(bytes.into_inner())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interrupted_write_leaves_the_old_file_and_no_other() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a.txt");
+        write(&path, b"first").expect("written");
+        let result = write_with(&path, |w| {
+            w.write_all(&[b'x'; 1 << 20])?;
+            Err(std::io::Error::other("disk full"))
+        });
+        assert!(matches!(result, Err(ExportError::Io { .. })), "the error is passed on");
+        assert_eq!(std::fs::read(&path).expect("still there"), b"first", "the old file is untouched");
+        assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 1, "no temporary file remains");
+        let panicked = std::panic::catch_unwind(|| {
+            write_with(&path, |w| {
+                w.write_all(&[b'x'; 1 << 20])?;
+                panic!("killed half way")
+            })
+        });
+        assert!(panicked.is_err(), "the panic goes through");
+        assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 1, "and leaves nothing");
+        write(&path, b"second").expect("written");
+        assert_eq!(std::fs::read(&path).expect("there"), b"second", "a whole write replaces");
+    }
+
+    #[test]
+    fn folders_in_use_are_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let new = folder.path().join("a/b");
+        create_empty_folder(&new).expect("made");
+        create_empty_folder(&new).expect("still empty");
+        write(&new.join("x"), b"1").expect("written");
+        assert!(matches!(create_empty_folder(&new), Err(ExportError::NotEmpty { .. })), "not empty any more");
+        assert!(matches!(create_empty_folder(&new.join("x")), Err(ExportError::Io { .. })), "a file is no folder");
+    }
+}

@@ -1,0 +1,222 @@
+//! Results as files: GLB, OBJ, PLY, NPZ, JSON, and the folder of a synthetic scene. The only writers of results, every
+//! file whole or not at all (see [`atomic`]).
+
+pub mod atomic;
+mod frame;
+pub mod glb;
+pub mod joints;
+pub mod npz;
+pub mod obj;
+pub mod ply;
+mod scene;
+pub mod texture;
+
+pub use frame::{Frame, apply, gltf_from_capture};
+pub use scene::write_scene;
+
+use crate::anatomy::Side;
+use crate::hand::HandParameters;
+use crate::synthetic::TrueHand;
+use std::path::{Path, PathBuf};
+
+/// One hand as the writers take it.
+#[derive(Clone, Debug)]
+pub struct ExportHand {
+    /// Side.
+    pub side: Side,
+    /// Positions (V×3), metres, in the frame to be written.
+    pub positions: Vec<[f64; 3]>,
+    /// Unit normals (V×3).
+    pub normals: Vec<[f64; 3]>,
+    /// Albedo (V×3), sRGB-encoded, 0..1.
+    pub albedo: Vec<[f64; 3]>,
+    /// Triangles (F×3), outward winding.
+    pub faces: Vec<[u32; 3]>,
+    /// UV coordinates (T×2), v up; may be empty.
+    pub uvs: Vec<[f64; 2]>,
+    /// UV index of each face corner (F×3), or empty.
+    pub uv_faces: Vec<[u32; 3]>,
+    /// Parameters of the underlying model, if fitted.
+    pub parameters: Option<HandParameters>,
+    /// `open` or `mano`.
+    pub model_name: String,
+    /// SHA-256 of the model's file.
+    pub model_hash: String,
+}
+
+impl From<&TrueHand> for ExportHand {
+    fn from(hand: &TrueHand) -> Self {
+        Self {
+            side: hand.side,
+            positions: hand.positions.clone(),
+            normals: hand.normals.clone(),
+            albedo: hand.albedo.clone(),
+            faces: hand.faces.clone(),
+            uvs: hand.uvs.clone(),
+            uv_faces: hand.uv_faces.clone(),
+            parameters: Some(hand.parameters.clone()),
+            model_name: hand.model.name.clone(),
+            model_hash: hand.model.hash.clone(),
+        }
+    }
+}
+
+impl ExportHand {
+    /// Moves positions and turns normals by `target_from_source` (a rotation and a translation; see [`gltf_from_capture`]).
+    /// The parameters stay in the capture frame.
+    pub fn transform(&mut self, target_from_source: &nalgebra::Matrix4<f64>) {
+        let rotation = target_from_source.fixed_view::<3, 3>(0, 0).into_owned();
+        for p in &mut self.positions {
+            *p = apply(target_from_source, *p);
+        }
+        for n in &mut self.normals {
+            *n = (rotation * nalgebra::Vector3::from(*n)).into();
+        }
+    }
+
+    /// Checks that all arrays belong together, so that writers can index freely.
+    fn check(&self) -> Result<(), ExportError> {
+        let (v, t) = (self.positions.len(), self.uvs.len());
+        let problem = if self.normals.len() != v || self.albedo.len() != v {
+            Some(format!("{v} positions, {} normals, {} albedo values", self.normals.len(), self.albedo.len()))
+        } else if self.faces.iter().flatten().any(|&i| i as usize >= v) {
+            Some("a face names a vertex that does not exist".to_owned())
+        } else if !self.uv_faces.is_empty() && self.uv_faces.len() != self.faces.len() {
+            Some(format!("{} faces, {} UV faces", self.faces.len(), self.uv_faces.len()))
+        } else if self.uv_faces.iter().flatten().any(|&i| i as usize >= t) {
+            Some("a face names a UV coordinate that does not exist".to_owned())
+        } else if !self.positions.iter().chain(&self.normals).chain(&self.albedo).flatten().all(|x| x.is_finite()) {
+            Some("a number is not finite".to_owned())
+        } else {
+            None
+        };
+        problem.map_or(Ok(()), |problem| Err(ExportError::Mesh { side: self.side, problem }))
+    }
+}
+
+/// Where a file comes from; written into headers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Provenance {
+    /// Frame of the positions.
+    pub frame: Frame,
+    /// Further facts as (name, value): capture, preset, seed, iteration…
+    pub notes: Vec<(String, String)>,
+}
+
+impl Provenance {
+    /// The program's name and version.
+    pub const GENERATOR: &'static str = concat!("thenar ", env!("CARGO_PKG_VERSION"));
+
+    /// `name value` lines for text headers, without line breaks: generator, unit, frame, hand, model, then the notes.
+    fn lines(&self, hand: &ExportHand) -> Vec<String> {
+        self.pairs(hand).into_iter().map(|(k, v)| format!("{k} {v}").replace(['\n', '\r'], " ")).collect()
+    }
+
+    fn pairs(&self, hand: &ExportHand) -> Vec<(String, String)> {
+        let mut pairs = vec![
+            ("generator".to_owned(), Self::GENERATOR.to_owned()),
+            ("unit".to_owned(), "m".to_owned()),
+            ("frame".to_owned(), self.frame.words().to_owned()),
+            ("hand".to_owned(), hand.side.to_string()),
+            ("model".to_owned(), format!("{} {}", hand.model_name, hand.model_hash)),
+        ];
+        pairs.extend(self.notes.iter().cloned());
+        pairs
+    }
+}
+
+/// Why a result cannot be written or read back.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// The disk said no.
+    #[error("{path}: {source}", path = path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// The output folder holds something already.
+    #[error("{path} is not empty. Name a new or empty folder", path = path.display())]
+    NotEmpty {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The arrays of a hand do not belong together.
+    #[error("the {side} hand cannot be written: {problem}")]
+    Mesh {
+        /// Which hand.
+        side: Side,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A file of ours cannot be read back.
+    #[error("{path}: {problem}", path = path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+    /// An image or JSON encoder failed.
+    #[error("{what} cannot be encoded: {reason}")]
+    Encode {
+        /// What was to be encoded.
+        what: &'static str,
+        /// Why not.
+        reason: String,
+    },
+}
+
+impl ExportError {
+    fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self + '_ {
+        move |source| Self::Io { path: path.to_owned(), source }
+    }
+
+    fn format(path: &Path, problem: impl Into<String>) -> Self {
+        Self::Format { path: path.to_owned(), problem: problem.into() }
+    }
+}
+
+/// Nearest 8-bit level of a 0..1 value.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0..255 before the cast")]
+pub(crate) fn level_8bit(value: f64) -> u8 {
+    (value.clamp(0.0, 1.0) * 255.0).round() as u8
+}
+
+#[cfg(test)]
+mod testing {
+    use super::*;
+
+    /// A tetrahedron with a UV seam: each face has its own island except two that share an edge.
+    pub(super) fn hand() -> ExportHand {
+        let positions = vec![[0.1, 0.1, 1.1], [-0.1, -0.1, 1.1], [-0.1, 0.1, 0.9], [0.123_456_789_012, -0.1, 0.9]];
+        let faces = vec![[0, 1, 3], [0, 2, 1], [0, 3, 2], [1, 2, 3]];
+        ExportHand {
+            side: Side::Right,
+            normals: crate::mesh::vertex_normals(&positions, &faces),
+            positions,
+            albedo: vec![[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.2, 0.4, 0.6], [0.5, 0.5, 0.5]],
+            faces,
+            uvs: vec![[0.1, 0.1], [0.45, 0.1], [0.1, 0.45], [0.45, 0.45], [0.6, 0.6], [0.9, 0.6], [0.6, 0.9]],
+            uv_faces: vec![[0, 1, 2], [1, 3, 2], [4, 5, 6], [4, 5, 6]],
+            parameters: Some(HandParameters::rest(Side::Right)),
+            model_name: "open".into(),
+            model_hash: "abc".into(),
+        }
+    }
+
+    #[test]
+    fn arrays_that_do_not_belong_together_are_refused() {
+        assert!(hand().check().is_ok(), "the sample is sound");
+        let bad = |f: fn(&mut ExportHand)| {
+            let mut h = hand();
+            f(&mut h);
+            h.check().is_err()
+        };
+        assert!(bad(|h| h.faces[0][0] = 9), "vertex index");
+        assert!(bad(|h| h.uv_faces[0][0] = 9), "UV index");
+        assert!(bad(|h| h.normals.truncate(1)), "normals");
+        assert!(bad(|h| h.positions[0][0] = f64::NAN), "NaN");
+    }
+}

@@ -1,0 +1,434 @@
+//! The stage's device memory and recorded work: gradients of each view, regularisers, Adam.
+
+use crate::energy::image_loss::{self, ImageLossParams};
+use crate::energy::laplacian::{self, LaplacianParams};
+use crate::energy::shape_prior::{self, ShapePriorParams};
+use crate::gpu::{Bound, Buffer, Gpu, GpuError, Kernel, Recorder};
+use crate::optimise::adam::{self, AdamParams};
+use crate::optimise::sum::{self, SumParams};
+use crate::optimise::unpack::{self, UnpackParams};
+use crate::raster::antialias;
+use crate::shading::renderer::{MeshBuffers, PixelBuffers, Renderer, ViewPass, padded};
+use crate::shading::{LIGHT_STRIDE, shade, vertex_normals};
+
+/// Weights that hold for a phase; per metre, divided by the counts they average over.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Regularisers {
+    pub laplacian: f64,
+    pub of_displacement: bool,
+    pub albedo_laplacian: f64,
+    pub edge: f64,
+    pub edge_mean_squared: f64,
+    pub edge_clip: f64,
+    pub displacement: f64,
+}
+
+/// Slots of the loss row: see [`super::TERMS`].
+const SLOT_IMAGE: u32 = 0;
+const SLOT_LAPLACIAN: u32 = 2;
+const SLOT_ALBEDO: u32 = 3;
+const SLOT_PRIOR: u32 = 4;
+
+/// One Adam over one list.
+struct Optimiser {
+    params: Buffer,
+    first: Buffer,
+    second: Buffer,
+    bound: Bound,
+    numbers: u32,
+}
+
+impl Optimiser {
+    fn new(gpu: &Gpu, kernel: &Kernel, name: &str, parameters: &Buffer, gradient: &Buffer) -> Result<Self, GpuError> {
+        let params = Buffer::uniform(gpu, name, &AdamParams::at_step(0.0, 1, 0.0, 0.0))?;
+        let first = Buffer::zeros(gpu, name, parameters.len_bytes())?;
+        let second = Buffer::zeros(gpu, name, parameters.len_bytes())?;
+        let bound = kernel.bind(&[
+            ("params", &params),
+            ("gradient", gradient),
+            ("parameters", parameters),
+            ("first_moment", &first),
+            ("second_moment", &second),
+        ])?;
+        let numbers = u32::try_from(parameters.len_bytes() / 4).unwrap_or(u32::MAX);
+        Ok(Self { params, first, second, bound, numbers })
+    }
+
+    fn record(&self, recorder: &mut Recorder) {
+        recorder.dispatch(&self.bound, self.numbers);
+    }
+}
+
+/// Gradient memory and kernels shared by all views.
+pub(super) struct Training {
+    pub row: Buffer,
+    pub overflow: Buffer,
+    smooth_grad: Buffer,
+    colours_grad: Buffer,
+    grads: Buffer,
+    lights_grad: Buffer,
+    image_partials: Buffer,
+    light_partials: Buffer,
+    unpack_params: Buffer,
+    laplacian_params: Buffer,
+    albedo_laplacian_params: Buffer,
+    prior_params: Buffer,
+    image_kernel: Kernel,
+    antialias_grad: Kernel,
+    shade_grad: Kernel,
+    lighting_grad: Kernel,
+    sum: Kernel,
+    normals: Bound,
+    normals_grad: Bound,
+    unpack: Bound,
+    laplacian: [Bound; 2],
+    albedo_laplacian: [Bound; 2],
+    prior: Bound,
+    vertex_sums: [Bound; 3],
+    albedo: Optimiser,
+    lights: Optimiser,
+    positions: Optimiser,
+}
+
+/// One view with everything a step does to it.
+pub(super) struct ViewTraining {
+    pub pass: ViewPass,
+    /// Pixels of the whole (reduced) image, over which the image terms are means.
+    pub image_pixels: f64,
+    image_params: Buffer,
+    image_loss: Bound,
+    image_sum: Bound,
+    antialias_grad: Bound,
+    shade_grad: Bound,
+    lighting_grad: Bound,
+    lighting_sum: Bound,
+}
+
+fn groups(items: u32) -> u32 {
+    items.div_ceil(64)
+}
+
+impl Training {
+    #[expect(clippy::too_many_lines, reason = "one list of buffers and bindings; splitting it would hide the wiring")]
+    pub(super) fn new(
+        gpu: &Gpu,
+        mesh: &MeshBuffers,
+        pixels: &PixelBuffers,
+        renderer: &Renderer,
+        start: &[[f32; 3]],
+        views: usize,
+    ) -> Result<Self, GpuError> {
+        let zeros = |name: &str, bytes: u64| Buffer::zeros(gpu, name, bytes);
+        let vertex_bytes = u64::from(mesh.vertices) * 16;
+        let pixel_bytes = pixels.colours.len_bytes();
+        let pixel_groups = (pixel_bytes / 16).div_ceil(64) + 64;
+        let grads = zeros("fixed-point gradients", u64::from(mesh.vertices) * 36)?;
+        let (albedo_grad, position_grad) = (zeros("albedo gradient", vertex_bytes)?, zeros("position gradient", vertex_bytes)?);
+        let (sums_grad, directions) = (zeros("normal gradient", vertex_bytes)?, zeros("laplacian", vertex_bytes)?);
+        let start = Buffer::storage(gpu, "start positions", &padded(start))?;
+        let lights_grad = zeros("light gradient", (views * LIGHT_STRIDE * 4) as u64)?;
+        let row = zeros("loss row", 64)?;
+        let overflow = zeros("overflow", 16)?;
+        let vertex_groups = groups(mesh.vertices);
+        // Laplacian, albedo Laplacian, then two interleaved prior sums.
+        let vertex_partials = zeros("vertex sums", u64::from(vertex_groups) * 16)?;
+        let uniform = |name: &str, params: SumParams| Buffer::uniform(gpu, name, &params);
+        let ring = [("neighbour_starts", &mesh.neighbour_starts), ("neighbours", &mesh.neighbours)];
+
+        let unpack_params = Buffer::uniform(gpu, "unpack", &UnpackParams { scale: 0.0, pad: [0; 3] })?;
+        let blank = LaplacianParams { weight: 0.0, smoothing: 1e-6, partial_offset: 0, reference: 0.0 };
+        let laplacian_params = Buffer::uniform(gpu, "laplacian", &blank)?;
+        let albedo_laplacian_params = Buffer::uniform(gpu, "albedo laplacian", &blank)?;
+        let prior_params = Buffer::uniform(
+            gpu,
+            "shape prior",
+            &ShapePriorParams {
+                edge_weight: 0.0,
+                edge_mean_squared: 0.0,
+                edge_clip: 1.0,
+                delta_weight: 0.0,
+                partial_offset: 0,
+                pad: [0; 3],
+            },
+        )?;
+        let unpack = gpu.kernel(unpack::NAME)?.bind(&[
+            ("params", &unpack_params),
+            ("grads", &grads),
+            ("normals", &mesh.normals),
+            ("albedo_grad", &albedo_grad),
+            ("position_grad", &position_grad),
+            ("sums_grad", &sums_grad),
+            ("overflow", &overflow),
+        ])?;
+        let normals_grad = gpu.kernel(vertex_normals::GRADIENT)?.bind(&[
+            ("positions", &mesh.positions),
+            ("faces", &mesh.faces),
+            ("incident_starts", &mesh.incident_starts),
+            ("incident", &mesh.incident),
+            ("sums_grad", &sums_grad),
+            ("position_grad", &position_grad),
+        ])?;
+        let laplacian_kernels = [gpu.kernel(laplacian::FORWARD)?, gpu.kernel(laplacian::GRADIENT)?];
+        let bind_laplacian = |params: &Buffer, values: &Buffer, gradient: &Buffer| -> Result<[Bound; 2], GpuError> {
+            let forward = [
+                &ring[..],
+                &[
+                    ("params", params),
+                    ("values", values),
+                    ("reference_values", &start),
+                    ("directions", &directions),
+                    ("partials", &vertex_partials),
+                ],
+            ]
+            .concat();
+            let backward = [&ring[..], &[("directions", &directions), ("value_grad", gradient)]].concat();
+            Ok([laplacian_kernels[0].bind(&forward)?, laplacian_kernels[1].bind(&backward)?])
+        };
+        let laplacian = bind_laplacian(&laplacian_params, &mesh.positions, &position_grad)?;
+        let albedo_laplacian = bind_laplacian(&albedo_laplacian_params, &mesh.albedo, &albedo_grad)?;
+        let prior = gpu.kernel(shape_prior::NAME)?.bind(
+            &[
+                &ring[..],
+                &[
+                    ("params", &prior_params),
+                    ("positions", &mesh.positions),
+                    ("start_positions", &start),
+                    ("position_grad", &position_grad),
+                    ("partials", &vertex_partials),
+                ],
+            ]
+            .concat(),
+        )?;
+        let sum_kernel = gpu.kernel(sum::NAME)?;
+        let vertex_sum = |stride, offset, slot| -> Result<Bound, GpuError> {
+            let params = uniform("vertex sum", SumParams { count: vertex_groups, stride, offset, slot })?;
+            sum_kernel.bind(&[("params", &params), ("partials", &vertex_partials), ("totals", &row)])
+        };
+        let vertex_sums = [
+            vertex_sum(1, 0, SLOT_LAPLACIAN)?,
+            vertex_sum(1, vertex_groups, SLOT_ALBEDO)?,
+            vertex_sum(2, 2 * vertex_groups, SLOT_PRIOR)?,
+        ];
+        let adam_kernel = gpu.kernel(adam::NAME)?;
+        Ok(Self {
+            normals: renderer.bind_normals(mesh)?,
+            albedo: Optimiser::new(gpu, &adam_kernel, "adam albedo", &mesh.albedo, &albedo_grad)?,
+            lights: Optimiser::new(gpu, &adam_kernel, "adam lights", &mesh.lights, &lights_grad)?,
+            positions: Optimiser::new(gpu, &adam_kernel, "adam positions", &mesh.positions, &position_grad)?,
+            smooth_grad: zeros("image gradient", pixel_bytes)?,
+            colours_grad: zeros("colour gradient", pixel_bytes)?,
+            image_partials: zeros("image sums", pixel_groups * 8)?,
+            light_partials: zeros("light sums", pixel_groups * 48)?,
+            image_kernel: gpu.kernel(image_loss::NAME)?,
+            antialias_grad: gpu.kernel(antialias::GRADIENT)?,
+            shade_grad: gpu.kernel(shade::GRADIENT)?,
+            lighting_grad: gpu.kernel(shade::LIGHT_GRADIENT)?,
+            sum: sum_kernel,
+            row,
+            overflow,
+            grads,
+            lights_grad,
+            unpack_params,
+            laplacian_params,
+            albedo_laplacian_params,
+            prior_params,
+            normals_grad,
+            unpack,
+            laplacian,
+            albedo_laplacian,
+            prior,
+            vertex_sums,
+        })
+    }
+
+    pub(super) fn bind_view(
+        &self,
+        gpu: &Gpu,
+        mesh: &MeshBuffers,
+        pixels: &PixelBuffers,
+        pass: ViewPass,
+        packed: &[u32],
+        image_pixels: f64,
+    ) -> Result<ViewTraining, GpuError> {
+        let targets = Buffer::storage(gpu, "target pixels", packed)?;
+        let blank = ImageLossParams { photometric: 0.0, silhouette: 0.0, partial_offset: 0, pad: 0 };
+        let image_params = Buffer::uniform(gpu, "image loss", &blank)?;
+        let image_loss = self.image_kernel.bind(&[
+            ("view", &pass.uniform),
+            ("params", &image_params),
+            ("smooth_colours", &pixels.smooth),
+            ("targets", &targets),
+            ("smooth_grad", &self.smooth_grad),
+            ("partials", &self.image_partials),
+        ])?;
+        let count = groups(pass.region.pixels());
+        let image_sum = SumParams { count, stride: 2, offset: 0, slot: SLOT_IMAGE };
+        let image_sum = self.sum.bind(&[
+            ("params", &Buffer::uniform(gpu, "image sum", &image_sum)?),
+            ("partials", &self.image_partials),
+            ("totals", &self.row),
+        ])?;
+        let seen = [
+            ("view", &pass.uniform),
+            ("ids", &pass.ids),
+            ("positions", &mesh.positions),
+            ("faces", &mesh.faces),
+        ];
+        let antialias_grad = self.antialias_grad.bind(
+            &[
+                &seen[..],
+                &[
+                    ("opposite", &mesh.opposite),
+                    ("colours", &pixels.colours),
+                    ("smooth_grad", &self.smooth_grad),
+                    ("colours_grad", &self.colours_grad),
+                    ("grads", &self.grads),
+                ],
+            ]
+            .concat(),
+        )?;
+        let shaded = [
+            &seen[..],
+            &[
+                ("normals", &mesh.normals),
+                ("albedo", &mesh.albedo),
+                ("lights", &mesh.lights),
+                ("colours_grad", &self.colours_grad),
+            ],
+        ]
+        .concat();
+        let shade_grad = self.shade_grad.bind(&[&shaded[..], &[("grads", &self.grads)]].concat())?;
+        let lighting_grad = self.lighting_grad.bind(&[&shaded[..], &[("partials", &self.light_partials)]].concat())?;
+        let stride = u32::try_from(LIGHT_STRIDE).unwrap_or(0);
+        let lighting_sum = SumParams { count, stride, offset: 0, slot: pass.region.light * stride };
+        let lighting_sum = self.sum.bind(&[
+            ("params", &Buffer::uniform(gpu, "light sum", &lighting_sum)?),
+            ("partials", &self.light_partials),
+            ("totals", &self.lights_grad),
+        ])?;
+        Ok(ViewTraining {
+            pass,
+            image_pixels,
+            image_params,
+            image_loss,
+            image_sum,
+            antialias_grad,
+            shade_grad,
+            lighting_grad,
+            lighting_sum,
+        })
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "f32 is what the GPU gets")]
+    pub(super) fn write_regularisers(&self, gpu: &Gpu, vertices: u32, r: &Regularisers) {
+        let laplacian = LaplacianParams {
+            weight: r.laplacian as f32,
+            smoothing: 1e-6,
+            partial_offset: 0,
+            reference: f32::from(u8::from(r.of_displacement)),
+        };
+        self.laplacian_params.write(gpu, &[laplacian]);
+        let albedo = LaplacianParams {
+            weight: r.albedo_laplacian as f32,
+            smoothing: 1e-4,
+            partial_offset: groups(vertices),
+            reference: 0.0,
+        };
+        self.albedo_laplacian_params.write(gpu, &[albedo]);
+        let prior = ShapePriorParams {
+            edge_weight: r.edge as f32,
+            edge_mean_squared: r.edge_mean_squared as f32,
+            edge_clip: r.edge_clip as f32,
+            delta_weight: r.displacement as f32,
+            partial_offset: 2 * groups(vertices),
+            pad: [0; 3],
+        };
+        self.prior_params.write(gpu, &[prior]);
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "f32 is what the GPU gets")]
+    pub(super) fn write_step(&self, gpu: &Gpu, data_scale: f64, [albedo, lights, positions]: [AdamParams; 3]) {
+        self.unpack_params.write(gpu, &[UnpackParams { scale: data_scale as f32, pad: [0; 3] }]);
+        self.albedo.params.write(gpu, &[albedo]);
+        // Light gradients are raw sums over pixels; Adam does not mind their scale, its epsilon is far below it.
+        self.lights.params.write(gpu, &[lights]);
+        self.positions.params.write(gpu, &[positions]);
+    }
+
+    pub(super) fn record_normals(&self, recorder: &mut Recorder, mesh: &MeshBuffers) {
+        recorder.dispatch(&self.normals, mesh.vertices);
+    }
+
+    pub(super) fn record_before_views(&self, recorder: &mut Recorder, mesh: &MeshBuffers, geometry_moved: bool) {
+        recorder.clear(&self.lights_grad);
+        if geometry_moved {
+            self.record_normals(recorder, mesh);
+        }
+    }
+
+    pub(super) fn record_after_views(&self, recorder: &mut Recorder, mesh: &MeshBuffers, geometry: bool) {
+        let vertices = mesh.vertices;
+        recorder.dispatch(&self.unpack, vertices);
+        recorder.dispatch(&self.albedo_laplacian[0], vertices);
+        recorder.dispatch(&self.albedo_laplacian[1], vertices);
+        recorder.dispatch_workgroups(&self.vertex_sums[1], 1);
+        if geometry {
+            recorder.dispatch(&self.normals_grad, vertices);
+            recorder.dispatch(&self.laplacian[0], vertices);
+            recorder.dispatch(&self.laplacian[1], vertices);
+            recorder.dispatch(&self.prior, vertices);
+            recorder.dispatch_workgroups(&self.vertex_sums[0], 1);
+            recorder.dispatch_workgroups(&self.vertex_sums[2], 1);
+            self.positions.record(recorder);
+        } else {
+            self.lights.record(recorder);
+        }
+        self.albedo.record(recorder);
+    }
+
+    /// The lists a checkpoint holds.
+    pub(super) fn state_buffers<'a>(&'a self, mesh: &'a MeshBuffers) -> [(&'static str, &'a Buffer); 9] {
+        [
+            ("positions", &mesh.positions),
+            ("albedo", &mesh.albedo),
+            ("lights", &mesh.lights),
+            ("positions_m", &self.positions.first),
+            ("positions_s", &self.positions.second),
+            ("albedo_m", &self.albedo.first),
+            ("albedo_s", &self.albedo.second),
+            ("lights_m", &self.lights.first),
+            ("lights_s", &self.lights.second),
+        ]
+    }
+}
+
+impl ViewTraining {
+    pub(super) fn write_geometry(&self, gpu: &Gpu, geometry: bool) {
+        let region = crate::raster::ViewRegion { geometry: u32::from(geometry), ..self.pass.region };
+        self.pass.uniform.write(gpu, &[region]);
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "f32 is what the GPU gets")]
+    pub(super) fn write_weights(&self, gpu: &Gpu, photometric: f64, silhouette: f64) {
+        let params = ImageLossParams {
+            photometric: photometric as f32,
+            silhouette: silhouette as f32,
+            partial_offset: 0,
+            pad: 0,
+        };
+        self.image_params.write(gpu, &[params]);
+    }
+
+    /// Loss and gradients of the view whose colours were just rendered.
+    pub(super) fn record_gradients(&self, recorder: &mut Recorder, with_light: bool) {
+        let pixels = self.pass.region.pixels();
+        recorder.dispatch(&self.image_loss, pixels);
+        recorder.dispatch_workgroups(&self.image_sum, 1);
+        recorder.dispatch(&self.antialias_grad, pixels);
+        recorder.dispatch(&self.shade_grad, pixels);
+        if with_light {
+            recorder.dispatch(&self.lighting_grad, pixels);
+            recorder.dispatch_workgroups(&self.lighting_sum, 1);
+        }
+    }
+}

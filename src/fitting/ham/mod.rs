@@ -1,0 +1,481 @@
+//! HAM: hand albedo and mesh optimisation by inverse rendering (FMHR §3.2-3.3; DESIGN.md §3.3).
+//!
+//! # Theory
+//! The fitted model is Loop-subdivided; unknowns are per-vertex positions and RGB albedo, and per view nine SH light
+//! coefficients and three gains. Phase A (`albedo`) fits albedo and lights on still geometry; phase B (`shape`) moves
+//! vertices and albedo under still lights. Terms: photometric L1 of the antialiased image, squared silhouette error against
+//! the image's mask, uniform Laplacians, edge lengths, displacement; Adam.
+//!
+//! # Where ours differs from the published code, on purpose
+//! - Silhouettes come from the masks, where these agree with the fitted model ([`target::MaskTrust`]); published code
+//!   compares with the initial model's own silhouette.
+//! - The positional Laplacian is taken of the displacement by default, so that the model's curvature is not smoothed away.
+//! - Per-view RGB gains; regions of interest; both hands in one visibility buffer; fixed-point sums (same bytes each run).
+//!
+//! # Practice
+//! Everything is uploaded once. A step renders `views_per_step` views and takes one Adam step; one 16-float row returns an
+//! epoch. In phase A the visibility buffers are cached.
+
+mod buffers;
+mod fine_mesh;
+mod settings;
+pub mod start;
+pub mod target;
+
+pub use fine_mesh::{FineHand, FineMesh};
+pub use settings::HamSettings;
+
+use crate::gpu::{Gpu, GpuError};
+use crate::hand::{HandModel, PosedHand};
+use crate::mesh::vertex_normals;
+use crate::optimise::adam::AdamParams;
+use crate::raster::reference::RefMesh;
+use crate::shading::LIGHT_STRIDE;
+use crate::shading::renderer::{MeshBuffers, PixelBuffers, Renderer, unpadded};
+use buffers::{Training, ViewTraining};
+use target::{MaskTrust, Target, TargetSource};
+
+/// Phases of the stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// A: albedo and lights on still geometry.
+    Albedo,
+    /// B: positions and albedo under still lights.
+    Shape,
+    /// Both are done.
+    Done,
+}
+
+impl Phase {
+    /// Name in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Albedo => "albedo",
+            Self::Shape => "shape",
+            Self::Done => "done",
+        }
+    }
+}
+
+/// Why the stage stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum HamError {
+    /// The GPU.
+    #[error(transparent)]
+    Gpu(#[from] GpuError),
+    /// Nothing to fit to.
+    #[error("none of the used views shows a hand; check the calibration, or include more views")]
+    NoView,
+    /// A loss term is NaN or infinite.
+    #[error("the loss `{term}` is not finite at epoch {epoch} of phase `{phase}`; the last good state is kept. Try smaller rates (--set ham.shape_rate=…)")]
+    Diverged {
+        /// Which term.
+        term: &'static str,
+        /// Phase.
+        phase: &'static str,
+        /// Epoch, from 1.
+        epoch: u32,
+    },
+    /// Sums of gradients came near the range of their fixed-point representation.
+    #[error("the gradients of {vertices} vertices came near overflow in phase `{phase}`; lower the weights of the image terms")]
+    Overflow {
+        /// How many.
+        vertices: u32,
+        /// Phase.
+        phase: &'static str,
+    },
+}
+
+/// Terms in the order of the loss row.
+pub const TERMS: [&str; 6] = ["sfs", "mask", "lap", "albedo", "edge", "delta"];
+
+/// Losses of one epoch.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EpochReport {
+    /// Phase.
+    pub phase: Phase,
+    /// Epoch within the phase, from 1.
+    pub epoch: u32,
+    /// Epochs of the phase.
+    pub epochs: u32,
+    /// Weighted terms, in the order of [`TERMS`].
+    pub terms: [f64; 6],
+}
+
+/// Vertex data read back from the device; all hands in order.
+#[derive(Clone, Debug)]
+pub struct Vertices {
+    /// World metres.
+    pub positions: Vec<[f32; 3]>,
+    /// Unit normals.
+    pub normals: Vec<[f32; 3]>,
+    /// Albedo in the image's encoding.
+    pub albedo: Vec<[f32; 3]>,
+}
+
+/// Everything a checkpoint needs; plain numbers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HamState {
+    /// 0 albedo, 1 shape, 2 done.
+    pub phase: u32,
+    /// Epochs finished in the phase.
+    pub epoch: u32,
+    /// Flat device lists by name: `positions`, `albedo`, `lights` and their Adam moments.
+    pub lists: Vec<(String, Vec<f32>)>,
+    /// Adam steps taken for albedo, lights and positions.
+    pub steps: [i32; 3],
+}
+
+/// The running stage.
+pub struct Ham {
+    gpu: Gpu,
+    settings: HamSettings,
+    mesh: FineMesh,
+    renderer: Renderer,
+    buffers: MeshBuffers,
+    pixels: PixelBuffers,
+    training: Training,
+    /// One entry per view of the capture; `None` for views that are not used.
+    views: Vec<Option<ViewTraining>>,
+    trust: Vec<Option<MaskTrust>>,
+    batches: Vec<Vec<usize>>,
+    phase: Phase,
+    epoch: u32,
+    batch: usize,
+    steps: [i32; 3],
+}
+
+impl std::fmt::Debug for Ham {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ham").field("phase", &self.phase).field("epoch", &self.epoch).finish_non_exhaustive()
+    }
+}
+
+/// Share of a view's hand extent that is added around the region.
+const REGION_MARGIN: f64 = 0.08;
+
+impl Ham {
+    /// Prepares the stage: subdivides, uploads, finds regions and trusted masks, starts light and albedo.
+    ///
+    /// `sources` has one entry per view, `None` for views that must not be looked at (held out, excluded).
+    ///
+    /// # Errors
+    /// [`HamError::NoView`] or a GPU error.
+    pub fn new(
+        gpu: &Gpu,
+        settings: &HamSettings,
+        hands: &[(&HandModel, &PosedHand)],
+        sources: &[Option<TargetSource<'_>>],
+    ) -> Result<Self, HamError> {
+        let mesh = FineMesh::new(hands, settings.level);
+        let coarse: Vec<[f64; 3]> = hands.iter().flat_map(|(_, posed)| posed.vertices.iter().copied()).collect();
+        let targets: Vec<Option<Target>> = sources
+            .iter()
+            .map(|s| s.as_ref().and_then(|s| Target::new(s, settings.image_divisor, &coarse, REGION_MARGIN)))
+            .collect();
+        let used: Vec<usize> = (0..targets.len()).filter(|v| targets[*v].is_some()).collect();
+        if used.is_empty() {
+            return Err(HamError::NoView);
+        }
+        let largest = |f: &dyn Fn(&Target) -> u32| targets.iter().flatten().map(f).max().unwrap_or(64);
+        let pixels = PixelBuffers::new(gpu, largest(&|t| t.camera.width_px), largest(&|t| t.camera.height_px))?;
+        let positions: Vec<[f32; 3]> = mesh.positions.iter().map(|p| p.map(to_f32)).collect();
+        let albedo = vec![[0.5_f32; 3]; positions.len()];
+        let buffers = MeshBuffers::new(gpu, &mesh.topology, &positions, &albedo, sources.len())?;
+        let renderer = Renderer::new(gpu)?;
+        let training = Training::new(gpu, &buffers, &pixels, &renderer, &positions, sources.len())?;
+
+        let keypoints: Vec<[[f64; 3]; 21]> = hands.iter().map(|(_, posed)| posed.keypoints).collect();
+        let normals = vertex_normals(&mesh.positions, &mesh.topology.faces);
+        let mut views: Vec<Option<ViewTraining>> = Vec::new();
+        let mut trust = Vec::new();
+        let mut looks = Vec::new();
+        for (v, target) in targets.iter().enumerate() {
+            let Some(target) = target else {
+                views.push(None);
+                trust.push(None);
+                looks.push(None);
+                continue;
+            };
+            let light = u32::try_from(v).unwrap_or(u32::MAX);
+            let pass = renderer.bind_view(&buffers, &pixels, &target.camera, light)?;
+            let mut recorder = gpu.recorder("visibility");
+            renderer.record_visibility(&mut recorder, &buffers, &pixels, &pass);
+            recorder.submit()?;
+            let ids: Vec<u32> = gpu.read_range(&pass.ids, 0, u64::from(pass.region.pixels()) * 4)?;
+            let forearm = target.forearm(&keypoints);
+            let verdict = target.trust(&ids, &forearm, settings.mask_trust);
+            let packed = target.packed(&ids, &forearm, verdict.trusted);
+            views.push(Some(training.bind_view(gpu, &buffers, &pixels, pass, &packed, target.image_pixels())?));
+            trust.push(Some(verdict));
+            looks.push(Some((ids, packed)));
+        }
+        let looks: Vec<Option<(&Target, &[u32], &[u32])>> = targets
+            .iter()
+            .zip(&looks)
+            .map(|(t, l)| Some((t.as_ref()?, l.as_ref()?.0.as_slice(), l.as_ref()?.1.as_slice())))
+            .collect();
+        let reference = RefMesh { positions: &mesh.positions, faces: &mesh.topology.faces, opposite: &[] };
+        let start = start::start(&looks, &reference, &normals);
+        buffers.albedo.write(gpu, &vec![[to_f32(start.albedo[0]), to_f32(start.albedo[1]), to_f32(start.albedo[2]), 0.0]; positions.len()]);
+        let lights: Vec<f32> = start.lights.iter().flatten().map(|x| to_f32(*x)).collect();
+        buffers.lights.write(gpu, &lights);
+
+        // Every step sees views from all around the rig: step s takes views s, s + S, s + 2S, …
+        let steps = used.len().div_ceil(settings.views_per_step.max(1));
+        let batches = (0..steps).map(|s| used.iter().copied().skip(s).step_by(steps).collect()).collect();
+        let mut ham = Self {
+            gpu: gpu.clone(),
+            settings: settings.clone(),
+            mesh,
+            renderer,
+            buffers,
+            pixels,
+            training,
+            views,
+            trust,
+            batches,
+            phase: Phase::Albedo,
+            epoch: 0,
+            batch: 0,
+            steps: [0; 3],
+        };
+        ham.enter_phase(if settings.albedo_epochs > 0 { Phase::Albedo } else { Phase::Shape });
+        Ok(ham)
+    }
+
+    /// The fine mesh and its hands.
+    #[must_use]
+    pub const fn mesh(&self) -> &FineMesh {
+        &self.mesh
+    }
+
+    /// Where the stage is.
+    #[must_use]
+    pub const fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// Epochs finished in the phase.
+    #[must_use]
+    pub const fn epoch(&self) -> u32 {
+        self.epoch
+    }
+
+    /// What was found about each view's mask; `None` for views that are not used.
+    #[must_use]
+    pub fn mask_trust(&self) -> &[Option<MaskTrust>] {
+        &self.trust
+    }
+
+    const fn epochs(&self) -> u32 {
+        match self.phase {
+            Phase::Albedo => self.settings.albedo_epochs,
+            Phase::Shape => self.settings.shape_epochs,
+            Phase::Done => 0,
+        }
+    }
+
+    /// Factor from the image terms' unit weights to the loss, for a batch of `views`.
+    fn data_scale(&self, views: usize) -> f64 {
+        let pixels = self.views.iter().flatten().map(|v| v.image_pixels).fold(1.0, f64::max);
+        self.settings.photometric / (3.0 * views as f64 * pixels)
+    }
+
+    fn enter_phase(&mut self, phase: Phase) {
+        self.phase = phase;
+        self.epoch = 0;
+        self.batch = 0;
+        self.write_phase();
+    }
+
+    /// Writes the uniforms that hold for the whole phase.
+    fn write_phase(&self) {
+        let s = &self.settings;
+        let gpu = &self.gpu;
+        let count = self.mesh.positions.len() as f64;
+        let edges = self.mesh.topology.edges.len().max(1) as f64;
+        let geometry = self.phase == Phase::Shape;
+        for view in self.views.iter().flatten() {
+            view.write_geometry(gpu, geometry);
+            // Both terms are means over pixels; photometric has three channels a pixel.
+            view.write_weights(gpu, 1.0, 3.0 * s.silhouette / s.photometric);
+        }
+        // Published: the albedo's smoothness fades by 10⁴ from half of phase B, so that detail can come in.
+        let fade = if geometry && self.epoch * 2 >= s.shape_epochs { 1e-4 } else { 1.0 };
+        self.training.write_regularisers(
+            gpu,
+            self.buffers.vertices,
+            &buffers::Regularisers {
+                laplacian: s.laplacian_per_m() / count,
+                of_displacement: s.laplacian_of_displacement,
+                albedo_laplacian: s.albedo_laplacian * fade / count,
+                edge: s.edge_per_m2() / edges,
+                edge_mean_squared: self.mesh.mean_squared_edge(),
+                edge_clip: s.unit_m * s.unit_m,
+                displacement: s.displacement_per_m2() / count,
+            },
+        );
+    }
+
+    /// Takes one optimiser step; returns the losses when it completed an epoch. Does nothing in [`Phase::Done`].
+    ///
+    /// # Errors
+    /// [`HamError::Diverged`], [`HamError::Overflow`] or a GPU error.
+    pub fn step(&mut self) -> Result<Option<EpochReport>, HamError> {
+        if self.phase == Phase::Done {
+            return Ok(None);
+        }
+        let batch = self.batches[self.batch].clone();
+        let geometry = self.phase == Phase::Shape;
+        let s = &self.settings;
+        let albedo_rate = if geometry { s.albedo_rate_shape } else { s.albedo_rate };
+        self.steps[0] += 1;
+        self.steps[usize::from(geometry) + 1] += 1;
+        let gpu = &self.gpu;
+        self.training.write_step(
+            gpu,
+            self.data_scale(batch.len()),
+            [
+                AdamParams::at_step(albedo_rate, self.steps[0], 0.01, 2.0),
+                AdamParams::at_step(s.light_rate, self.steps[1].max(1), -20.0, 20.0),
+                AdamParams::at_step(s.shape_rate_m(), self.steps[2].max(1), -1e4, 1e4),
+            ],
+        );
+        let mut recorder = gpu.recorder("ham step");
+        if self.batch == 0 {
+            recorder.clear(&self.training.row);
+        }
+        self.training.record_before_views(&mut recorder, &self.buffers, self.steps[0] == 1 || geometry);
+        for &v in &batch {
+            let Some(view) = &self.views[v] else { continue };
+            if geometry {
+                self.renderer.record_visibility(&mut recorder, &self.buffers, &self.pixels, &view.pass);
+            }
+            self.renderer.record_colours(&mut recorder, &view.pass);
+            view.record_gradients(&mut recorder, !geometry);
+        }
+        self.training.record_after_views(&mut recorder, &self.buffers, geometry);
+        recorder.submit()?;
+        // One step at a time: a pause or a cancel is answered after the step that runs.
+        gpu.wait()?;
+        self.batch += 1;
+        if self.batch < self.batches.len() {
+            return Ok(None);
+        }
+        self.batch = 0;
+        self.epoch += 1;
+        let report = self.read_row()?;
+        if self.epoch >= self.epochs() {
+            let next = if geometry || self.settings.shape_epochs == 0 { Phase::Done } else { Phase::Shape };
+            self.enter_phase(next);
+        } else if geometry && self.epoch * 2 >= self.settings.shape_epochs && (self.epoch - 1) * 2 < self.settings.shape_epochs {
+            self.write_phase();
+        }
+        Ok(Some(report))
+    }
+
+    fn read_row(&self) -> Result<EpochReport, HamError> {
+        let row: Vec<f32> = self.gpu.read(&self.training.row)?;
+        let overflow: Vec<u32> = self.gpu.read(&self.training.overflow)?;
+        if overflow[0] > 0 {
+            return Err(HamError::Overflow { vertices: overflow[0], phase: self.phase.name() });
+        }
+        let steps = self.batches.len() as f64;
+        // Each used view entered once; a step's scale is per batch, so the mean over steps uses the mean batch.
+        let used: usize = self.batches.iter().map(Vec::len).sum();
+        let image = self.data_scale(used);
+        let mut terms = [0.0; 6];
+        for (k, term) in terms.iter_mut().enumerate() {
+            *term = f64::from(row[k]) * if k < 2 { image } else { 1.0 / steps };
+            if !term.is_finite() {
+                return Err(HamError::Diverged { term: TERMS[k], phase: self.phase.name(), epoch: self.epoch });
+            }
+        }
+        Ok(EpochReport { phase: self.phase, epoch: self.epoch, epochs: self.epochs(), terms })
+    }
+
+    /// Reads the vertices back (positions, fresh normals, albedo).
+    ///
+    /// # Errors
+    /// A GPU error.
+    pub fn vertices(&self) -> Result<Vertices, HamError> {
+        let mut recorder = self.gpu.recorder("normals");
+        self.training.record_normals(&mut recorder, &self.buffers);
+        recorder.submit()?;
+        Ok(Vertices {
+            positions: unpadded(&self.gpu.read::<[f32; 4]>(&self.buffers.positions)?),
+            normals: unpadded(&self.gpu.read::<[f32; 4]>(&self.buffers.normals)?),
+            albedo: unpadded(&self.gpu.read::<[f32; 4]>(&self.buffers.albedo)?),
+        })
+    }
+
+    /// Lights of all views (12 numbers each).
+    ///
+    /// # Errors
+    /// A GPU error.
+    pub fn lights(&self) -> Result<Vec<[f64; LIGHT_STRIDE]>, HamError> {
+        let flat: Vec<f32> = self.gpu.read(&self.buffers.lights)?;
+        Ok(flat
+            .chunks_exact(LIGHT_STRIDE)
+            .map(|c| {
+                let mut light = [0.0; LIGHT_STRIDE];
+                for (l, x) in light.iter_mut().zip(c) {
+                    *l = f64::from(*x);
+                }
+                light
+            })
+            .collect())
+    }
+
+    /// Everything needed to go on later, at an epoch's end.
+    ///
+    /// # Errors
+    /// A GPU error.
+    pub fn state(&self) -> Result<HamState, HamError> {
+        let mut lists = Vec::new();
+        for (name, buffer) in self.training.state_buffers(&self.buffers) {
+            lists.push((name.to_owned(), self.gpu.read::<f32>(buffer)?));
+        }
+        Ok(HamState { phase: self.phase as u32, epoch: self.epoch, lists, steps: self.steps })
+    }
+
+    /// True between epochs, when [`Ham::state`] is a complete description.
+    #[must_use]
+    pub const fn at_epoch_end(&self) -> bool {
+        self.batch == 0
+    }
+
+    /// Goes back to a saved state of the same mesh; returns false when the state does not fit.
+    #[must_use]
+    pub fn restore(&mut self, state: &HamState) -> bool {
+        let targets = self.training.state_buffers(&self.buffers);
+        for (name, buffer) in &targets {
+            let Some((_, list)) = state.lists.iter().find(|(n, _)| n == name) else { return false };
+            if list.len() as u64 * 4 != buffer.len_bytes() {
+                return false;
+            }
+        }
+        for (name, buffer) in targets {
+            if let Some((_, list)) = state.lists.iter().find(|(n, _)| n == name) {
+                buffer.write(&self.gpu, list);
+            }
+        }
+        self.phase = match state.phase {
+            0 => Phase::Albedo,
+            1 => Phase::Shape,
+            _ => Phase::Done,
+        };
+        self.epoch = state.epoch;
+        self.batch = 0;
+        self.steps = state.steps;
+        self.write_phase();
+        true
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "f32 is what the GPU gets")]
+fn to_f32(x: f64) -> f32 {
+    x as f32
+}

@@ -1,0 +1,130 @@
+//! Photographs of the true hands: `f64` visibility at several samples a pixel, SH shading, box filter, sRGB-encoded.
+
+use super::light::irradiance;
+use super::random::{Noise, Random};
+use super::{SynthSettings, TrueHand};
+use crate::camera::Camera;
+use crate::raster::cpu::{Projected, visibility_of};
+use image::{GrayImage, Luma, Rgb, RgbImage};
+use nalgebra::Vector3;
+
+/// All hands in one mesh, so that they occlude each other.
+pub(super) struct Scene {
+    positions: Vec<[f64; 3]>,
+    normals: Vec<[f64; 3]>,
+    albedo: Vec<[f64; 3]>,
+    faces: Vec<[u32; 3]>,
+    light: [f64; 9],
+}
+
+impl Scene {
+    #[expect(clippy::cast_possible_truncation, reason = "meshes here have far fewer than 2^32 vertices")]
+    pub(super) fn new(hands: &[TrueHand], light: &[f64; 9]) -> Self {
+        let mut scene = Self { positions: vec![], normals: vec![], albedo: vec![], faces: vec![], light: *light };
+        for hand in hands {
+            let base = scene.positions.len() as u32;
+            scene.positions.extend(&hand.positions);
+            scene.normals.extend(&hand.normals);
+            scene.albedo.extend(&hand.albedo);
+            scene.faces.extend(hand.faces.iter().map(|f| f.map(|v| v + base)));
+        }
+        scene
+    }
+
+    /// The photograph and the mask (coverage above one half) of a camera.
+    pub(super) fn photograph(
+        &self,
+        camera: &Camera,
+        gain: [f64; 3],
+        settings: &SynthSettings,
+        view: usize,
+    ) -> (RgbImage, GrayImage) {
+        let s = settings.supersample;
+        let (width, height) = (camera.width_px, camera.height_px);
+        let fine = camera.scaled(f64::from(s));
+        let projected = Projected::new(&self.positions, &fine);
+        let ids = visibility_of(&projected, &self.faces, width * s, height * s);
+        let backdrop = Backdrop::new(settings, view);
+        let mut image = RgbImage::new(width, height);
+        let mut mask = GrayImage::new(width, height);
+        for y in 0..height {
+            for x in 0..width {
+                let mut sum = [0.0; 3];
+                let mut hits = 0_u32;
+                for sub in 0..s * s {
+                    let (fx, fy) = (x * s + sub % s, y * s + sub / s);
+                    let id = ids.ids[fy as usize * (width * s) as usize + fx as usize];
+                    if id == 0 {
+                        continue;
+                    }
+                    hits += 1;
+                    let colour = self.shade(&projected, id as usize - 1, f64::from(fx) + 0.5, f64::from(fy) + 0.5);
+                    for c in 0..3 {
+                        sum[c] += (gain[c] * colour[c]).clamp(0.0, 1.0);
+                    }
+                }
+                let coverage = f64::from(hits) / f64::from(s * s);
+                let behind = if hits < s * s { backdrop.colour(x, y) } else { [0.0; 3] };
+                let pixel = [0, 1, 2].map(|c| sum[c] / f64::from(s * s) + (1.0 - coverage) * behind[c]);
+                image.put_pixel(x, y, Rgb(pixel.map(encode)));
+                mask.put_pixel(x, y, Luma([if coverage > 0.5 { 255 } else { 0 }]));
+            }
+        }
+        (image, mask)
+    }
+
+    /// Irradiance of the interpolated, normalised normal times the interpolated albedo.
+    fn shade(&self, projected: &Projected, face: usize, x_px: f64, y_px: f64) -> [f64; 3] {
+        let corners = self.faces[face];
+        let b = projected.barycentrics(corners, x_px, y_px);
+        let mix = |values: &[[f64; 3]]| -> Vector3<f64> {
+            (0..3).map(|i| Vector3::from(values[corners[i] as usize]) * b[i]).sum()
+        };
+        let normal = mix(&self.normals).try_normalize(0.0).unwrap_or_default();
+        (mix(&self.albedo) * irradiance(&self.light, normal.into())).into()
+    }
+}
+
+/// Nearest 8-bit level.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0..255 before the cast")]
+fn encode(value: f64) -> u8 {
+    (value.clamp(0.0, 1.0) * 255.0).round() as u8
+}
+
+/// A dark room: a gradient, soft clouds and a little grain.
+struct Backdrop {
+    clouds: Noise,
+    grain: Noise,
+    top: [f64; 3],
+    bottom: [f64; 3],
+    height: f64,
+    cell: f64,
+}
+
+impl Backdrop {
+    fn new(settings: &SynthSettings, view: usize) -> Self {
+        let mut random = Random::new(settings.seed, &format!("backdrop {view}"));
+        let mut shade = |base: f64| {
+            let grey = base + random.range(-0.02, 0.02);
+            [grey - random.range(0.0, 0.015), grey + random.range(0.0, 0.012), grey + random.range(-0.005, 0.015)]
+        };
+        Self {
+            clouds: Noise::new(settings.seed, &format!("clouds {view}")),
+            grain: Noise::new(settings.seed, &format!("grain {view}")),
+            top: shade(0.16),
+            bottom: shade(0.095),
+            height: f64::from(settings.size.1),
+            cell: f64::from(settings.size.0) / 6.0,
+        }
+    }
+
+    fn colour(&self, x: u32, y: u32) -> [f64; 3] {
+        let t = f64::from(y) / self.height;
+        let cloud = 0.02 * self.clouds.at(Vector3::new(f64::from(x) / self.cell, f64::from(y) / self.cell, 0.5));
+        let bits = self.grain.cell_bits([i64::from(x), i64::from(y), 0]);
+        [0, 1, 2].map(|c| {
+            let grain = f64::from((bits >> (16 * c) & 0xff) as u8) / 255.0 - 0.5;
+            self.top[c] * (1.0 - t) + self.bottom[c] * t + cloud + grain * 2.0 / 255.0
+        })
+    }
+}
