@@ -54,8 +54,26 @@ impl std::fmt::Display for Side {
 
 /// Names of the 21 keypoints, MediaPipe order.
 pub const KEYPOINT_NAMES: [&str; KEYPOINTS] = [
-    "wrist", "thumb1", "thumb2", "thumb3", "thumb_tip", "index1", "index2", "index3", "index_tip", "middle1",
-    "middle2", "middle3", "middle_tip", "ring1", "ring2", "ring3", "ring_tip", "pinky1", "pinky2", "pinky3",
+    "wrist",
+    "thumb1",
+    "thumb2",
+    "thumb3",
+    "thumb_tip",
+    "index1",
+    "index2",
+    "index3",
+    "index_tip",
+    "middle1",
+    "middle2",
+    "middle3",
+    "middle_tip",
+    "ring1",
+    "ring2",
+    "ring3",
+    "ring_tip",
+    "pinky1",
+    "pinky2",
+    "pinky3",
     "pinky_tip",
 ];
 
@@ -68,8 +86,26 @@ pub const KEYPOINT_FROM_JOINT_OR_TIP: [usize; KEYPOINTS] =
 
 /// Bones between keypoints, for drawing: pairs of MediaPipe indices.
 pub const KEYPOINT_BONES: [(usize, usize); 20] = [
-    (0, 1), (1, 2), (2, 3), (3, 4), (0, 5), (5, 6), (6, 7), (7, 8), (0, 9), (9, 10), (10, 11), (11, 12), (0, 13),
-    (13, 14), (14, 15), (15, 16), (0, 17), (17, 18), (18, 19), (19, 20),
+    (0, 1),
+    (1, 2),
+    (2, 3),
+    (3, 4),
+    (0, 5),
+    (5, 6),
+    (6, 7),
+    (7, 8),
+    (0, 9),
+    (9, 10),
+    (10, 11),
+    (11, 12),
+    (0, 13),
+    (13, 14),
+    (14, 15),
+    (15, 16),
+    (0, 17),
+    (17, 18),
+    (18, 19),
+    (19, 20),
 ];
 
 #[cfg(test)]

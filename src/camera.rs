@@ -138,7 +138,12 @@ impl Camera {
             k[(0, col)] *= factor;
             k[(1, col)] *= factor;
         }
-        Self { width_px: scale_px(self.width_px, factor), height_px: scale_px(self.height_px, factor), k, ..self.clone() }
+        Self {
+            width_px: scale_px(self.width_px, factor),
+            height_px: scale_px(self.height_px, factor),
+            k,
+            ..self.clone()
+        }
     }
 
     /// The camera of a crop whose top-left pixel is `(x0, y0)`.

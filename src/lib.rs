@@ -12,6 +12,7 @@ pub mod fitting;
 pub mod gpu;
 pub mod hand;
 pub mod mesh;
+pub mod metrics;
 pub mod optimise;
 pub mod pipeline;
 pub mod raster;

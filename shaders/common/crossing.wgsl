@@ -17,6 +17,16 @@ fn screen(v: View, x: vec3<f32>) -> vec2<f32> {
     return h.xy / h.z;
 }
 
+// The edge a-b of a triangle with third corner c (all relative to p) is a silhouette when there is no triangle on its
+// other side, or one that folds back to our side (the vertex across lies on c's side).
+fn is_silhouette(v: View, across: u32, p: vec2<f32>, a: vec2<f32>, b: vec2<f32>, c: vec2<f32>) -> bool {
+    if across == 0xffffffffu {
+        return true;
+    }
+    let o = screen(v, positions[across].xyz) - p;
+    return cross2(b - a, c - a) * cross2(b - a, o - a) > 0.0;
+}
+
 // Interpolated depth of a triangle at a pixel centre; infinite for background.
 fn depth_at(v: View, triangle: u32, p: vec2<f32>) -> f32 {
     if triangle == 0u {
@@ -58,15 +68,8 @@ fn find_crossing(v: View, front: u32, p: vec2<f32>, step: vec2<f32>) -> Crossing
         if t < 0.0 || t > 1.0 {
             continue;
         }
-        // And be a silhouette: no triangle on its other side, or one that folds back to our side.
-        if across[k] != 0xffffffffu {
-            let o = screen(v, positions[across[k]].xyz) - p;
-            let edge = s[next] - s[k];
-            let own = cross2(edge, s[(k + 2u) % 3u] - s[k]);
-            let other = cross2(edge, o - s[k]);
-            if own * other <= 0.0 {
-                continue;
-            }
+        if !is_silhouette(v, across[k], p, s[k], s[next], s[(k + 2u) % 3u]) {
+            continue;
         }
         result.found = true;
         result.t = t;

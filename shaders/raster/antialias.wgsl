@@ -1,7 +1,7 @@
 // Antialiased colours: each pixel blends with the neighbours across a silhouette by the covered fraction.
 // A pair with crossing t (from the front centre): t > 1/2 lets the front colour into the other pixel by t - 1/2,
 // t < 1/2 lets the other colour into the front pixel by 1/2 - t. Gather form: each pixel looks at its four pairs.
-//#use common/index, common/crossing
+//#use common/index, common/ids, common/crossing
 @group(0) @binding(0) var<uniform> view: View;
 @group(0) @binding(1) var<storage, read> ids: array<u32>;
 @group(0) @binding(2) var<storage, read> positions: array<vec4<f32>>;
@@ -31,10 +31,10 @@ fn antialias(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgrou
         }
         let neighbour = u32(ny) * view.width + u32(nx);
         let other = ids[neighbour];
-        if own == other {
+        if own == other || ((own | other) & SILHOUETTE) == 0u {
             continue;
         }
-        let pair = pair_of(view, own, other, p, vec2<f32>(step));
+        let pair = pair_of(view, triangle_of(own), triangle_of(other), p, vec2<f32>(step));
         if pair.found && (pair.cross.t < 0.5) == pair.own_front {
             sum += abs(pair.cross.t - 0.5) * (colours[neighbour] - own_colour);
         }

@@ -1,5 +1,5 @@
 // Gradient of `antialias`: to the plain colours (gather) and to the vertices of silhouette edges (fixed-point sums).
-//#use common/index, common/crossing, common/fixed_point
+//#use common/index, common/ids, common/crossing, common/fixed_point
 @group(0) @binding(0) var<uniform> view: View;
 @group(0) @binding(1) var<storage, read> ids: array<u32>;
 @group(0) @binding(2) var<storage, read> positions: array<vec4<f32>>;
@@ -66,10 +66,10 @@ fn antialias_grad(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_wor
         }
         let neighbour = u32(ny) * view.width + u32(nx);
         let other = ids[neighbour];
-        if own == other {
+        if own == other || ((own | other) & SILHOUETTE) == 0u {
             continue;
         }
-        let pair = pair_of(view, own, other, p, vec2<f32>(step));
+        let pair = pair_of(view, triangle_of(own), triangle_of(other), p, vec2<f32>(step));
         if !pair.found {
             continue;
         }

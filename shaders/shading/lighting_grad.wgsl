@@ -1,6 +1,6 @@
 // Gradient of `shade` to the 12 numbers of the view's light, summed per workgroup in a fixed order:
 // partials[group * 12 + k]. One invocation a pixel.
-//#use common/index, common/camera, common/sh
+//#use common/index, common/ids, common/camera, common/sh
 @group(0) @binding(0) var<uniform> view: View;
 @group(0) @binding(1) var<storage, read> ids: array<u32>;
 @group(0) @binding(2) var<storage, read> positions: array<vec4<f32>>;
@@ -26,7 +26,7 @@ fn lighting_grad(
         d[k] = 0.0;
     }
     if pixel < view.width * view.height {
-        let triangle = ids[pixel];
+        let triangle = triangle_of(ids[pixel]);
         let g = colours_grad[pixel].xyz;
         if triangle != 0u && any(g != vec3<f32>(0.0)) {
             let f = faces[triangle - 1u];

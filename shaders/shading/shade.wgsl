@@ -1,5 +1,5 @@
 // Colour of every pixel of a region: gain * (c . SH(n)) * albedo, alpha 1; background 0. One invocation a pixel.
-//#use common/index, common/camera, common/sh
+//#use common/index, common/ids, common/camera, common/sh
 @group(0) @binding(0) var<uniform> view: View;
 @group(0) @binding(1) var<storage, read> ids: array<u32>;
 @group(0) @binding(2) var<storage, read> positions: array<vec4<f32>>;
@@ -15,7 +15,7 @@ fn shade(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) 
     if pixel >= view.width * view.height {
         return;
     }
-    let triangle = ids[pixel];
+    let triangle = triangle_of(ids[pixel]);
     if triangle == 0u {
         colours[pixel] = vec4<f32>(0.0);
         return;

@@ -1,6 +1,6 @@
 // Gradient of `shade`: from colours to albedo, vertex normals and positions (through the barycentrics).
 // Sums over pixels go to `grads` (9 fixed-point words a vertex: albedo, normal, position per millimetre).
-//#use common/index, common/camera, common/sh, common/fixed_point
+//#use common/index, common/ids, common/camera, common/sh, common/fixed_point
 @group(0) @binding(0) var<uniform> view: View;
 @group(0) @binding(1) var<storage, read> ids: array<u32>;
 @group(0) @binding(2) var<storage, read> positions: array<vec4<f32>>;
@@ -24,7 +24,7 @@ fn shade_grad(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgro
     if pixel >= view.width * view.height {
         return;
     }
-    let triangle = ids[pixel];
+    let triangle = triangle_of(ids[pixel]);
     if triangle == 0u {
         return;
     }

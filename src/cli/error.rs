@@ -1,8 +1,10 @@
 //! How a command ends: exit codes, and the one place that maps errors to them.
 
 use crate::capture::CaptureError;
+use crate::export::ExportError;
 use crate::gpu::GpuError;
 use crate::hand::HandError;
+use crate::synthetic::SynthError;
 use std::process::ExitCode;
 
 /// Exit codes, a contract with the programs that call us.
@@ -43,6 +45,12 @@ pub enum CliError {
     /// The hand model cannot be used.
     #[error(transparent)]
     Hand(#[from] HandError),
+    /// The synthetic scene cannot be made as asked.
+    #[error(transparent)]
+    Synth(#[from] SynthError),
+    /// Files could not be written, or files of ours not be read back.
+    #[error(transparent)]
+    Export(#[from] ExportError),
     /// The graphics device.
     #[error(transparent)]
     Gpu(#[from] GpuError),
@@ -65,10 +73,16 @@ impl CliError {
     #[must_use]
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Usage(_) | Self::Gpu(GpuError::UnknownDevice { .. }) => Exit::Usage,
-            Self::Capture(_) | Self::Hand(_) => Exit::Input,
+            Self::Usage(_)
+            | Self::Synth(SynthError::Setting { .. })
+            | Self::Export(ExportError::NotEmpty { .. })
+            | Self::Gpu(GpuError::UnknownDevice { .. }) => Exit::Usage,
+            Self::Capture(_)
+            | Self::Hand(_)
+            | Self::Synth(SynthError::Hand(_))
+            | Self::Export(ExportError::Format { .. }) => Exit::Input,
             Self::Gpu(e) if e.is_lost_or_full() => Exit::Gpu,
-            Self::Gpu(_) | Self::Output(_) | Self::Other(_) => Exit::Failed,
+            Self::Gpu(_) | Self::Export(_) | Self::Output(_) | Self::Other(_) => Exit::Failed,
         }
     }
 }
@@ -98,6 +112,7 @@ mod tests {
         let unusable =
             CaptureError::Unusable { path: "x".into(), problem: "is not there".into(), remedy: String::new() };
         let hand = HandError::Unusable { path: "x".into(), problem: "is not there".into(), remedy: String::new() };
+        let setting = SynthError::Setting { name: "views", value: "1".into(), allowed: "2 to 64" };
         let unknown = GpuError::UnknownDevice { wanted: "9".into(), available: String::new() };
         for (error, code) in [
             (CliError::Usage("no".into()), 2),
@@ -107,6 +122,10 @@ mod tests {
             (GpuError::OutOfMemory { label: "x".into(), bytes: 1 }.into(), 5),
             (GpuError::NoAdapter.into(), 1),
             (unknown.into(), 2),
+            (setting.into(), 2),
+            (ExportError::NotEmpty { path: "x".into() }.into(), 2),
+            (ExportError::Format { path: "x".into(), problem: "is cut short".into() }.into(), 3),
+            (ExportError::Io { path: "x".into(), source: std::io::Error::other("disk full") }.into(), 1),
             (std::io::Error::other("disk full").into(), 1),
             (anyhow::anyhow!("else").into(), 1),
         ] {

@@ -57,6 +57,10 @@ struct Cli {
 /// A command with its arguments.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
+    /// Say what a capture folder holds and how good it is.
+    Inspect(InspectArgs),
+    /// Make a synthetic capture with its true answer beside it.
+    Synth(SynthArgs),
     /// List the graphics devices, fastest kind first.
     Devices(DevicesArgs),
 }
@@ -117,6 +121,8 @@ pub fn run(command: Command) -> ExitCode {
 /// Whatever the command ran into; [`CliError::exit`] gives its exit code.
 pub fn run_to(command: Command, out: &mut dyn Write) -> Result<Exit, CliError> {
     match command {
+        Command::Inspect(args) => inspect::run(&args, out),
+        Command::Synth(args) => synth::run(&args, out),
         Command::Devices(args) => devices::run(&args, out),
     }
 }

@@ -1,6 +1,10 @@
 //! `thenar synth`: a capture with a known answer.
 
-use super::args;
+use super::{CliError, Exit, args};
+use crate::export::atomic::create_empty_folder;
+use crate::export::write_scene;
+use crate::synthetic::{self, SynthSettings};
+use std::io::Write;
 use std::path::PathBuf;
 
 /// Which hands a synthetic capture shows.
@@ -15,29 +19,68 @@ pub enum SynthHands {
     Both,
 }
 
+impl From<SynthHands> for synthetic::SynthHands {
+    fn from(hands: SynthHands) -> Self {
+        match hands {
+            SynthHands::Right => Self::Right,
+            SynthHands::Left => Self::Left,
+            SynthHands::Both => Self::Both,
+        }
+    }
+}
+
 /// Arguments of `thenar synth`.
 #[derive(Clone, Debug, PartialEq, clap::Args)]
 pub struct SynthArgs {
-    /// Folder to write; it must not exist yet or be empty.
+    /// Folder to write; new or empty.
     pub output: PathBuf,
     /// Which hands.
     #[arg(long, value_enum, default_value_t)]
     pub hands: SynthHands,
     /// Number of cameras.
-    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(2..=256))]
-    pub views: u32,
+    #[arg(long, default_value_t = 16, value_name = "NUMBER")]
+    pub views: usize,
     /// Image size in pixels.
     #[arg(long, default_value = "1280x1024", value_parser = args::size_px, value_name = "WIDTHxHEIGHT")]
     pub size: (u32, u32),
     /// Seed of everything random.
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 1, value_name = "NUMBER")]
     pub seed: u64,
     /// Standard deviation of the keypoints' noise in pixels.
     #[arg(long, default_value = "0", value_parser = args::not_negative, value_name = "PIXELS")]
     pub noise_px: f64,
-    /// Share of keypoints that lie anywhere.
+    /// Share of keypoints that lie in a wrong place, 0 to 1.
     #[arg(long, default_value = "0", value_parser = args::fraction, value_name = "SHARE")]
     pub outliers: f64,
+    /// Number of views in which left and right are exchanged.
+    #[arg(long, default_value_t = 0, value_name = "NUMBER")]
+    pub swaps: usize,
+}
+
+impl SynthArgs {
+    fn settings(&self) -> SynthSettings {
+        SynthSettings {
+            hands: self.hands.into(),
+            views: self.views,
+            size: self.size,
+            seed: self.seed,
+            noise_px: self.noise_px,
+            outliers: self.outliers,
+            swaps: self.swaps,
+            ..SynthSettings::default()
+        }
+    }
+}
+
+pub(super) fn run(args: &SynthArgs, out: &mut dyn Write) -> Result<Exit, CliError> {
+    let settings = args.settings();
+    settings.check()?;
+    // Rendering takes a while: a folder that will be refused is refused before it.
+    create_empty_folder(&args.output)?;
+    let scene = synthetic::make(&settings)?;
+    write_scene(&scene, &args.output)?;
+    writeln!(out, "{}", args.output.display())?;
+    Ok(Exit::Done)
 }
 
 #[cfg(test)]
@@ -53,13 +96,15 @@ mod tests {
             hands: SynthHands::Both,
             views: 16,
             size: (1280, 1024),
-            seed: 0,
+            seed: 1,
             noise_px: 0.0,
             outliers: 0.0,
+            swaps: 0,
         };
         assert_eq!(args, expected, "defaults");
         let args: SynthArgs =
-            parse_only("out --hands right --views 8 --size 640x512 --seed 3 --noise-px 3 --outliers 0.1").expect("all");
+            parse_only("out --hands right --views 8 --size 640x512 --seed 3 --noise-px 3 --outliers 0.1 --swaps 1")
+                .expect("all");
         let expected = SynthArgs {
             output: "out".into(),
             hands: SynthHands::Right,
@@ -68,10 +113,43 @@ mod tests {
             seed: 3,
             noise_px: 3.0,
             outliers: 0.1,
+            swaps: 1,
         };
         assert_eq!(args, expected, "chosen");
-        for wrong in ["", "out --views 1", "out --size 640", "out --outliers 2", "out --noise-px -1"] {
+        for wrong in ["", "out --views -1", "out --size 640", "out --outliers 2", "out --noise-px -1"] {
             assert_eq!(parse_only::<SynthArgs>(wrong).expect_err(wrong).exit_code(), 2, "{wrong}");
         }
+    }
+
+    #[test]
+    fn the_settings_are_those_of_the_arguments() {
+        let args: SynthArgs = parse_only("out --hands left --views 3 --size 64x64 --noise-px 2").expect("documented");
+        let settings = args.settings();
+        assert_eq!(settings.hands, synthetic::SynthHands::Left, "hands");
+        assert_eq!((settings.views, settings.size, settings.noise_px), (3, (64, 64), 2.0), "numbers");
+    }
+
+    #[test]
+    fn a_small_capture_is_written_and_a_folder_that_is_not_empty_is_refused() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let target = folder.path().join("scene");
+        let args: SynthArgs =
+            parse_only(&format!("{} --hands right --views 2 --size 64x64", target.display())).expect("documented");
+        let mut out = Vec::new();
+        assert_eq!(run(&args, &mut out).expect("a small scene"), Exit::Done, "done");
+        assert_eq!(String::from_utf8(out).expect("text"), format!("{}\n", target.display()), "where it lies");
+        assert!(target.join("ground_truth/joints.json").is_file(), "with its answer");
+        let error = run(&args, &mut Vec::new()).expect_err("not empty any more");
+        assert_eq!(error.exit(), Exit::Usage, "{error}");
+    }
+
+    #[test]
+    fn settings_out_of_range_are_usage_errors() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let target = folder.path().join("scene");
+        let args: SynthArgs = parse_only(&format!("{} --views 1", target.display())).expect("a number");
+        let error = run(&args, &mut Vec::new()).expect_err("one view is no rig");
+        assert_eq!(error.exit(), Exit::Usage, "{error}");
+        assert!(!target.exists(), "nothing is written");
     }
 }

@@ -29,7 +29,12 @@ pub struct ImageLossParams {
 pub mod reference {
     /// `(photometric, silhouette)` and the gradient to the antialiased colours.
     #[must_use]
-    pub fn image_loss(photometric: f64, silhouette: f64, smooth: &[[f64; 4]], targets: &[u32]) -> ([f64; 2], Vec<[f64; 4]>) {
+    pub fn image_loss(
+        photometric: f64,
+        silhouette: f64,
+        smooth: &[[f64; 4]],
+        targets: &[u32],
+    ) -> ([f64; 2], Vec<[f64; 4]>) {
         let mut value = [0.0; 2];
         let grad = smooth
             .iter()
@@ -66,11 +71,17 @@ mod tests {
     use std::mem::offset_of;
 
     fn targets(scene: &Scene) -> Vec<u32> {
-        (0..scene.ids.len() as u32).map(|i| i.wrapping_mul(2_654_435_761) | if i % 5 == 0 { 0xff00_0000 } else { 0 }).collect()
+        (0..scene.ids.len() as u32)
+            .map(|i| i.wrapping_mul(2_654_435_761) | if i % 5 == 0 { 0xff00_0000 } else { 0 })
+            .collect()
     }
 
     fn colours(scene: &Scene) -> Vec<[f64; 4]> {
-        scene.random_pixels(7).iter().map(|p| [p[0].abs(), p[1].abs(), p[2].abs(), if p[3] > 0.0 { 1.0 } else { -p[3] }]).collect()
+        scene
+            .random_pixels(7)
+            .iter()
+            .map(|p| [p[0].abs(), p[1].abs(), p[2].abs(), if p[3] > 0.0 { 1.0 } else { -p[3] }])
+            .collect()
     }
 
     #[test]
@@ -105,7 +116,11 @@ mod tests {
                     let (v, _) = reference::image_loss(1.5, 4.0, &c[pixel..=pixel], &targets[pixel..=pixel]);
                     v[0] + v[1]
                 });
-                assert!((numeric - grad[pixel][k]).abs() < 1e-5, "pixel {pixel} channel {k}: {} vs {numeric}", grad[pixel][k]);
+                assert!(
+                    (numeric - grad[pixel][k]).abs() < 1e-5,
+                    "pixel {pixel} channel {k}: {} vs {numeric}",
+                    grad[pixel][k]
+                );
             }
         }
     }
@@ -140,10 +155,14 @@ mod tests {
         let mut recorder = gpu.recorder("test");
         recorder.dispatch(&bound, scene.view.pixels());
         recorder.submit().expect("runs");
-        let sums = gpu.read::<f32>(&partials).expect("reads")[4..].chunks(2).fold([0.0; 2], |s, r| [s[0] + r[0], s[1] + r[1]]);
+        let sums =
+            gpu.read::<f32>(&partials).expect("reads")[4..].chunks(2).fold([0.0; 2], |s, r| [s[0] + r[0], s[1] + r[1]]);
         Some([
             worst_difference(&sums, &value),
-            worst_difference(&gpu.read::<f32>(&out).expect("reads"), &grad.iter().flatten().copied().collect::<Vec<_>>()),
+            worst_difference(
+                &gpu.read::<f32>(&out).expect("reads"),
+                &grad.iter().flatten().copied().collect::<Vec<_>>(),
+            ),
         ])
     }
 

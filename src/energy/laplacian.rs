@@ -148,7 +148,8 @@ mod tests {
             Some(text) => Kernel::from_text(&gpu, GRADIENT, text).expect("compiles"),
             None => gpu.kernel(GRADIENT).expect("compiles"),
         };
-        let gradient = kernel.bind(&[&ring[..], &[("directions", &directions), ("value_grad", &out)]].concat()).expect("binds");
+        let gradient =
+            kernel.bind(&[&ring[..], &[("directions", &directions), ("value_grad", &out)]].concat()).expect("binds");
         let mut recorder = gpu.recorder("test");
         recorder.dispatch(&forward, count as u32);
         recorder.dispatch(&gradient, count as u32);

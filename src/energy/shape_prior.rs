@@ -114,7 +114,11 @@ mod tests {
                     p[v][axis] += h;
                     reference::shape_prior(&PARAMS, &p, &scene.normals, &topology).0.iter().sum()
                 });
-                assert!((numeric - grad[v][axis]).abs() < 1e-6 * (1.0 + numeric.abs()), "vertex {v}: {} vs {numeric}", grad[v][axis]);
+                assert!(
+                    (numeric - grad[v][axis]).abs() < 1e-6 * (1.0 + numeric.abs()),
+                    "vertex {v}: {} vs {numeric}",
+                    grad[v][axis]
+                );
             }
         }
     }

@@ -40,13 +40,19 @@ pub fn to_bytes(hands: &[ExportHand], provenance: &Provenance, texture_px: u32) 
         extensions: None,
         extras: json::Extras::default(),
     });
-    let scene = json::Scene { extensions: None, extras: json::Extras::default(), name: Some("hands".to_owned()), nodes };
+    let scene =
+        json::Scene { extensions: None, extras: json::Extras::default(), name: Some("hands".to_owned()), nodes };
     root.scene = Some(root.push(scene));
     let encode = |e: serde_json::Error| ExportError::Encode { what: "a GLB", reason: e.to_string() };
     // The crate's typed extras need a feature we do without; as a value they are one line.
     let mut value = serde_json::to_value(&root).map_err(encode)?;
-    let facts: serde_json::Map<String, serde_json::Value> =
-        hands.first().map(|h| provenance.pairs(h)).unwrap_or_default().into_iter().map(|(k, v)| (k, v.into())).collect();
+    let facts: serde_json::Map<String, serde_json::Value> = hands
+        .first()
+        .map(|h| provenance.pairs(h))
+        .unwrap_or_default()
+        .into_iter()
+        .map(|(k, v)| (k, v.into()))
+        .collect();
     value["asset"]["extras"] = serde_json::Value::Object(facts);
     container(serde_json::to_vec(&value).map_err(encode)?, builder.bytes)
 }
@@ -164,7 +170,8 @@ impl Builder {
     fn hand(&mut self, hand: &ExportHand, texture_px: u32) -> Result<json::Index<json::Node>, ExportError> {
         let name = format!("hand_{}", hand.side);
         let (corners, indices) = split_seams(hand);
-        let pick = |values: &[[f64; 3]]| -> Vec<[f32; 3]> { corners.iter().map(|c| floats(values[c.0 as usize])).collect() };
+        let pick =
+            |values: &[[f64; 3]]| -> Vec<[f32; 3]> { corners.iter().map(|c| floats(values[c.0 as usize])).collect() };
         let mut attributes = BTreeMap::new();
         let mut set = |semantic, accessor| attributes.insert(Checked::Valid(semantic), accessor);
         set(Semantic::Positions, self.floats(&pick(&hand.positions), true));
@@ -316,7 +323,10 @@ mod tests {
         let png = image::load_from_memory(&blob[view.offset()..view.offset() + view.length()]).expect("a PNG");
         assert_eq!(png.width(), 64, "as large as asked");
         let json = String::from_utf8_lossy(&bytes);
-        assert!(json.contains("\"preset\":\"draft\"") && json.contains("\"generator\":\"thenar"), "provenance is there");
+        assert!(
+            json.contains("\"preset\":\"draft\"") && json.contains("\"generator\":\"thenar"),
+            "provenance is there"
+        );
     }
 
     #[test]
@@ -331,6 +341,9 @@ mod tests {
         let colours: Vec<[f32; 3]> =
             primitive.reader(|_| Some(blob)).read_colors(0).expect("COLOR_0").into_rgb_f32().collect();
         assert_eq!(colours.len(), 4, "no seams, no doubles");
-        assert!((f64::from(colours[3][0]) - linear(0.5)).abs() < 1e-6 || colours.contains(&floats([linear(0.5); 3])), "linear");
+        assert!(
+            (f64::from(colours[3][0]) - linear(0.5)).abs() < 1e-6 || colours.contains(&floats([linear(0.5); 3])),
+            "linear"
+        );
     }
 }

@@ -188,7 +188,7 @@ pub(crate) fn level_8bit(value: f64) -> u8 {
 mod testing {
     use super::*;
 
-    /// A tetrahedron with a UV seam: each face has its own island except two that share an edge.
+    /// A tetrahedron in three UV islands: the first two faces share an edge there, the other two lie apart.
     pub(super) fn hand() -> ExportHand {
         let positions = vec![[0.1, 0.1, 1.1], [-0.1, -0.1, 1.1], [-0.1, 0.1, 0.9], [0.123_456_789_012, -0.1, 0.9]];
         let faces = vec![[0, 1, 3], [0, 2, 1], [0, 3, 2], [1, 2, 3]];
@@ -198,8 +198,8 @@ mod testing {
             positions,
             albedo: vec![[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.2, 0.4, 0.6], [0.5, 0.5, 0.5]],
             faces,
-            uvs: vec![[0.1, 0.1], [0.45, 0.1], [0.1, 0.45], [0.45, 0.45], [0.6, 0.6], [0.9, 0.6], [0.6, 0.9]],
-            uv_faces: vec![[0, 1, 2], [1, 3, 2], [4, 5, 6], [4, 5, 6]],
+            uvs: vec![[0.1, 0.1], [0.45, 0.1], [0.1, 0.45], [0.2, 0.02], [0.6, 0.6], [0.9, 0.6], [0.6, 0.9]],
+            uv_faces: vec![[0, 1, 2], [0, 3, 1], [4, 5, 6], [4, 5, 6]],
             parameters: Some(HandParameters::rest(Side::Right)),
             model_name: "open".into(),
             model_hash: "abc".into(),

@@ -1,4 +1,4 @@
-//! `hand_right.npz`: the parameters of a fitted hand as NumPy arrays.
+//! `hand_right.npz`: the parameters of a fitted hand as `NumPy` arrays.
 //!
 //! Fields: `side`, `betas` (10), `global_orient` (3), `hand_pose` (45, axis-angle, zero = flat hand, mean not added),
 //! `flat_hand_mean` (true: nothing is to be added to `hand_pose`), `hand_mean` (45), `pca` (45: `hand_pose = hand_mean +
@@ -68,7 +68,7 @@ impl Npz {
         self.push(name, "|b1", &[], &[u8::from(value)]);
     }
 
-    /// Adds a text as a NumPy Unicode scalar.
+    /// Adds a text as a `NumPy` Unicode scalar.
     pub fn text(&mut self, name: &str, value: &str) {
         // NumPy has no empty strings of width 0 that every reader takes.
         let value = if value.is_empty() { " " } else { value };
@@ -148,7 +148,11 @@ pub fn hand_bytes(
     let pca: Vec<f64> = model
         .hands_components
         .iter()
-        .map(|row| (0..45.min(parameters.hand_pose.len())).map(|i| row[i] * (parameters.hand_pose[i] - model.hands_mean[i])).sum())
+        .map(|row| {
+            (0..45.min(parameters.hand_pose.len()))
+                .map(|i| row[i] * (parameters.hand_pose[i] - model.hands_mean[i]))
+                .sum()
+        })
         .collect();
     npz.f64s("pca", &[pca.len()], &pca);
     npz.integer("num_pca_comps", i64::try_from(pca.len()).unwrap_or(i64::MAX));

@@ -95,7 +95,8 @@ mod tests {
         let files = write(&path, &hand(), &Provenance::default(), 64).expect("written");
         assert_eq!(files.len(), 3, "texture, material, mesh");
         let text = std::fs::read_to_string(&path).expect("text");
-        let numbers = |line: &str| line.split_whitespace().skip(1).map(|w| w.parse().expect("a number")).collect::<Vec<f64>>();
+        let numbers =
+            |line: &str| line.split_whitespace().skip(1).map(|w| w.parse().expect("a number")).collect::<Vec<f64>>();
         let of = |tag: &str| text.lines().filter(|l| l.split(' ').next() == Some(tag)).collect::<Vec<_>>();
         for (line, p) in of("v").iter().zip(&hand().positions) {
             assert_eq!(numbers(line)[..3], p[..], "positions lose nothing");

@@ -178,7 +178,11 @@ fn parse_header(bytes: &[u8]) -> Result<(Header, &[u8]), String> {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "indices are checked against the vertex count")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "indices are checked against the vertex count"
+)]
 fn parse(bytes: &[u8]) -> Result<PlyMesh, String> {
     let (header, rest) = parse_header(bytes)?;
     let places = |names: [&str; 3]| -> Option<[usize; 3]> {

@@ -137,9 +137,19 @@ mod tests {
         write_scene(&scene, &a).expect("written");
         write_scene(&make(&settings).expect("a scene"), &b).expect("written");
         let files = [
-            "camera/param.npz", "img/00.png", "img/01.png", "mask/00.png", "mask/01.png", "pose/00.json", "pose/01.json",
-            "ground_truth/mesh_left.ply", "ground_truth/mesh_right.ply", "ground_truth/hand_left.npz",
-            "ground_truth/hand_right.npz", "ground_truth/joints.json", "ground_truth/light.json",
+            "camera/param.npz",
+            "img/00.png",
+            "img/01.png",
+            "mask/00.png",
+            "mask/01.png",
+            "pose/00.json",
+            "pose/01.json",
+            "ground_truth/mesh_left.ply",
+            "ground_truth/mesh_right.ply",
+            "ground_truth/hand_left.npz",
+            "ground_truth/hand_right.npz",
+            "ground_truth/joints.json",
+            "ground_truth/light.json",
         ];
         for file in files {
             let (x, y) = (std::fs::read(a.join(file)).expect(file), std::fs::read(b.join(file)).expect(file));
@@ -149,7 +159,12 @@ mod tests {
         let mesh = ply::read(&a.join("ground_truth/mesh_right.ply")).expect("read");
         assert_eq!(mesh.positions, scene.hands[1].positions, "the surface reads back exactly");
         let truth = joints::read(&a.join("ground_truth/joints.json")).expect("read");
-        assert_eq!(truth.sides(), [Some(scene.hands[0].joints), Some(scene.hands[1].joints)], "so do the joints");
+        for (side, hand) in truth.sides().iter().zip(&scene.hands) {
+            let read = side.expect("both hands");
+            // serde_json's fast float parser may miss the last bit.
+            let same = read.iter().flatten().zip(hand.joints.iter().flatten()).all(|(a, b)| (a - b).abs() < 1e-15);
+            assert!(same, "so do the joints of the {} hand", hand.side);
+        }
         let (parameters, _) = npz::read(&a.join("ground_truth/hand_left.npz"), Side::Left).expect("read");
         assert_eq!(parameters, scene.hands[0].parameters, "and the parameters");
     }

@@ -1,3 +1,7 @@
-//! The stages. Each takes the former stage's result by value and cannot see earlier ones.
+//! The fitting stages. Each has its settings, its step and its result type; stages see each other's results only.
 
 pub mod ham;
+pub mod hand_fit;
+pub mod pose;
+#[cfg(test)]
+mod test_rig;

@@ -168,7 +168,9 @@ impl Gpu {
         let slot = Arc::clone(&fault);
         device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
             let error = match error {
-                wgpu::Error::OutOfMemory { .. } => GpuError::OutOfMemory { label: "submitted work".to_owned(), bytes: 0 },
+                wgpu::Error::OutOfMemory { .. } => {
+                    GpuError::OutOfMemory { label: "submitted work".to_owned(), bytes: 0 }
+                }
                 other => GpuError::Validation(other.to_string()),
             };
             // The first fault is the cause; later ones are its echoes.
@@ -242,10 +244,7 @@ impl Gpu {
     /// # Errors
     /// [`GpuError::Lost`] or an error of the submitted work.
     pub fn wait(&self) -> Result<(), GpuError> {
-        self.inner
-            .device
-            .poll(wgpu::PollType::wait_indefinitely())
-            .map_err(|e| GpuError::Lost(e.to_string()))?;
+        self.inner.device.poll(wgpu::PollType::wait_indefinitely()).map_err(|e| GpuError::Lost(e.to_string()))?;
         self.check()
     }
 

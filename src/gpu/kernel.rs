@@ -168,14 +168,8 @@ impl Kernel {
         if let Some(message) = error {
             return Err(shader_error(message));
         }
-        let inner = Inner {
-            name: name.to_owned(),
-            gpu: gpu.clone(),
-            pipeline,
-            layout,
-            slots: reflection.slots,
-            invocations,
-        };
+        let inner =
+            Inner { name: name.to_owned(), gpu: gpu.clone(), pipeline, layout, slots: reflection.slots, invocations };
         Ok(Self { inner: Arc::new(inner) })
     }
 

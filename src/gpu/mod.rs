@@ -49,7 +49,9 @@ pub enum GpuError {
     #[error("the graphics device could not be opened: {0}")]
     Open(String),
     /// A buffer is larger than the device allows.
-    #[error("buffer `{label}` needs {bytes} bytes, this device allows {limit} ({what}); use a smaller preset or fewer views")]
+    #[error(
+        "buffer `{label}` needs {bytes} bytes, this device allows {limit} ({what}); use a smaller preset or fewer views"
+    )]
     TooLarge {
         /// Which buffer.
         label: String,
@@ -61,7 +63,9 @@ pub enum GpuError {
         what: &'static str,
     },
     /// Allocation failed.
-    #[error("the graphics device ran out of memory while allocating `{label}` ({bytes} bytes); use a smaller preset or close other programs")]
+    #[error(
+        "the graphics device ran out of memory while allocating `{label}` ({bytes} bytes); use a smaller preset or close other programs"
+    )]
     OutOfMemory {
         /// Which buffer.
         label: String,

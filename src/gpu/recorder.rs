@@ -59,7 +59,15 @@ impl Recorder {
     }
 
     /// Rasterises triangle ids of a `size` = (width, height) view and copies them into `ids` (height × width words).
-    pub fn raster(&mut self, raster: &IdRaster, target: &IdTarget, bound: &RasterBound, size: (u32, u32), triangles: u32, ids: &Buffer) {
+    pub fn raster(
+        &mut self,
+        raster: &IdRaster,
+        target: &IdTarget,
+        bound: &RasterBound,
+        size: (u32, u32),
+        triangles: u32,
+        ids: &Buffer,
+    ) {
         self.end_pass();
         raster.record(&mut self.encoder, target, bound, size, triangles, ids);
     }

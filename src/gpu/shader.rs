@@ -17,17 +17,22 @@ sources![
     "common/camera",
     "common/crossing",
     "common/fixed_point",
+    "common/ids",
     "common/index",
     "common/sh",
     "energy/image_loss",
     "energy/laplacian",
     "energy/laplacian_grad",
     "energy/shape_prior",
+    "fit/damped_step",
+    "fit/hand_normal",
+    "fit/triangulate",
     "optimise/adam",
     "optimise/sum",
     "optimise/unpack_grads",
     "raster/antialias",
     "raster/antialias_grad",
+    "raster/mark_silhouettes",
     "raster/visibility",
     "shading/lighting_grad",
     "shading/shade",
@@ -90,8 +95,8 @@ mod tests {
         // Files in common/ may name variables of the kernels that use them, so they are checked as parts of those.
         for (name, _) in SOURCES.iter().filter(|(name, _)| !name.starts_with("common/")) {
             let text = source(name).expect("known names resolve");
-            let module = naga::front::wgsl::parse_str(&text)
-                .unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(&text)));
+            let module =
+                naga::front::wgsl::parse_str(&text).unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(&text)));
             naga::valid::Validator::new(naga::valid::ValidationFlags::all(), naga::valid::Capabilities::empty())
                 .validate(&module)
                 .unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(&text)));

@@ -123,7 +123,7 @@ impl KeypointModel {
         })
     }
 
-    /// The 21 keypoints (MediaPipe order, world metres) and their Jacobian.
+    /// The 21 keypoints (`MediaPipe` order, world metres) and their Jacobian.
     #[must_use]
     pub fn evaluate(&self, parameters: &HandParameters) -> ([[f64; 3]; KEYPOINTS], KeypointJacobian) {
         let rest = self.shaped(&parameters.betas);
@@ -138,14 +138,13 @@ impl KeypointModel {
         let rest_shape = |point: usize, c: usize| Vector3::from_fn(|axis, _| self.shape[point][axis][c]);
         let mut joint_shape = [[Vector3::zeros(); 10]; JOINTS];
         for joint in 0..JOINTS {
-            for c in 0..10 {
-                joint_shape[joint][c] = if joint == 0 {
-                    rest_shape(0, c)
-                } else {
-                    let parent = parent_of(joint);
-                    joint_shape[parent][c] + frames.rotation[parent] * (rest_shape(joint, c) - rest_shape(parent, c))
-                };
-            }
+            joint_shape[joint] = std::array::from_fn(|c| {
+                if joint == 0 {
+                    return rest_shape(0, c);
+                }
+                let parent = parent_of(joint);
+                joint_shape[parent][c] + frames.rotation[parent] * (rest_shape(joint, c) - rest_shape(parent, c))
+            });
         }
         let mut keypoints = [[0.0; 3]; KEYPOINTS];
         let mut jacobian = vec![[[0.0; PARAMETERS]; 3]; KEYPOINTS];
@@ -155,7 +154,8 @@ impl KeypointModel {
             let mut rest_point = Vector3::from(rest[source]);
             let tip = source.checked_sub(JOINTS);
             if let (Some(tip), Some(correctives)) = (tip, &self.tip_correctives) {
-                rest_point += self.corrective(&correctives[tip], &frames.local, parameters, tip, &frames.rotation, &mut columns);
+                rest_point +=
+                    self.corrective(&correctives[tip], &frames.local, parameters, tip, &frames.rotation, &mut columns);
             }
             for bone in 0..JOINTS {
                 let weight = match tip {
@@ -249,7 +249,8 @@ mod tests {
         model.skin_weights[v] = [0.0; JOINTS];
         model.skin_weights[v][2] = 0.3;
         model.skin_weights[v][3] = 0.7;
-        let entry = |v: usize, a: usize, f: usize| 1e-3 * f64::from(u32::try_from((v + 3 * a + 7 * f) % 11).expect("small"));
+        let entry =
+            |v: usize, a: usize, f: usize| 1e-3 * f64::from(u32::try_from((v + 3 * a + 7 * f) % 11).expect("small"));
         let direction = |v: usize| std::array::from_fn(|a| std::array::from_fn(|f| entry(v, a, f)));
         model.pose_directions = Some((0..model.template.len()).map(direction).collect());
         model

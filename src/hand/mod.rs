@@ -77,7 +77,14 @@ impl HandParameters {
     /// The template at the origin, flat.
     #[must_use]
     pub fn rest(side: Side) -> Self {
-        Self { side, global_orient: [0.0; 3], transl: [0.0; 3], hand_pose: vec![0.0; 45], betas: vec![0.0; 10], scale: 1.0 }
+        Self {
+            side,
+            global_orient: [0.0; 3],
+            transl: [0.0; 3],
+            hand_pose: vec![0.0; 45],
+            betas: vec![0.0; 10],
+            scale: 1.0,
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! The open hand that ships with the program (CC0, derived from MakeHuman; see `assets/hands/PROVENANCE.md`).
+//! The open hand that ships with the program (CC0, derived from `MakeHuman`; see `assets/hands/PROVENANCE.md`).
 //!
 //! An NPZ in MANO's layout with the same field names. The reader checks every shape and every index, so that a damaged
 //! asset is an error here and not a panic later.
@@ -51,8 +51,7 @@ impl Archive<'_> {
         if file.order() != npyz::Order::C {
             return Err(damaged(path, format!("field `{name}` is stored in Fortran order")));
         }
-        let values =
-            file.into_vec::<T>().map_err(|e| damaged(path, format!("field `{name}` cannot be read ({e})")))?;
+        let values = file.into_vec::<T>().map_err(|e| damaged(path, format!("field `{name}` cannot be read ({e})")))?;
         Ok((values, found))
     }
 

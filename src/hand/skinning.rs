@@ -17,7 +17,7 @@ pub struct PosedHand {
     pub vertices: Vec<[f64; 3]>,
     /// Posed 16 joints.
     pub joints: [[f64; 3]; JOINTS],
-    /// The 21 keypoints (MediaPipe order): joints and tips.
+    /// The 21 keypoints (`MediaPipe` order): joints and tips.
     pub keypoints: [[f64; 3]; KEYPOINTS],
 }
 
@@ -186,7 +186,10 @@ mod tests {
             let d = Vector3::from(*b) - wrist;
             let turned = wrist + Vector3::new(-d.y, d.x, d.z);
             let expected = turned * 2.0 + Vector3::new(0.1, -0.2, 0.3);
-            assert!((Vector3::from(*a) - expected).norm() < 1e-6, "a quarter turn about z through the wrist, then scale");
+            assert!(
+                (Vector3::from(*a) - expected).norm() < 1e-6,
+                "a quarter turn about z through the wrist, then scale"
+            );
         }
     }
 
@@ -255,7 +258,8 @@ mod tests {
         p.hand_pose[2] = 0.5;
         let (with, without) = (pose_hand(&model, &p), pose_hand(&plain, &p));
         let feature: f64 = 2.0 * (0.5_f64.cos() - 1.0);
-        let moved = distance(&with.vertices[model.wrist_loop[0] as usize], &without.vertices[model.wrist_loop[0] as usize]);
+        let moved =
+            distance(&with.vertices[model.wrist_loop[0] as usize], &without.vertices[model.wrist_loop[0] as usize]);
         assert!((moved - 1e-3 * feature.abs()).abs() < 1e-9, "the corrective is P·(R − I): {moved}");
     }
 }

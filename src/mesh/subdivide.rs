@@ -54,9 +54,8 @@ impl LoopStep {
         }
         for edge in &topology.edges {
             let [a, b] = edge.vertices;
-            let opposite = |f: u32| {
-                topology.faces[f as usize].iter().copied().find(|c| !edge.vertices.contains(c)).unwrap_or(a)
-            };
+            let opposite =
+                |f: u32| topology.faces[f as usize].iter().copied().find(|c| !edge.vertices.contains(c)).unwrap_or(a);
             if let [Some(f), Some(g)] = edge.faces {
                 step.push_row(vec![(a, 0.375), (b, 0.375), (opposite(f), 0.125), (opposite(g), 0.125)]);
             } else {

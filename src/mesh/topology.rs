@@ -60,15 +60,22 @@ impl Topology {
             }
             face_edges[face as usize][corner] = (edges.len() - 1) as u32;
         }
-        let (neighbour_starts, neighbours) = rows(
-            vertices,
-            edges.iter().flat_map(|e| [(e.vertices[0], e.vertices[1]), (e.vertices[1], e.vertices[0])]),
-        );
+        let (neighbour_starts, neighbours) =
+            rows(vertices, edges.iter().flat_map(|e| [(e.vertices[0], e.vertices[1]), (e.vertices[1], e.vertices[0])]));
         let (incident_starts, incident) = rows(
             vertices,
             faces.iter().enumerate().flat_map(|(f, face)| (0..3).map(move |c| (face[c], (f * 4 + c) as u32))),
         );
-        Self { vertices, faces: faces.to_vec(), edges, face_edges, neighbour_starts, neighbours, incident_starts, incident }
+        Self {
+            vertices,
+            faces: faces.to_vec(),
+            edges,
+            face_edges,
+            neighbour_starts,
+            neighbours,
+            incident_starts,
+            incident,
+        }
     }
 
     /// Neighbour vertices of `vertex`.

@@ -59,8 +59,7 @@ mod tests {
             Some(text) => Kernel::from_text(&gpu, NAME, text).expect("compiles"),
             None => gpu.kernel(NAME).expect("compiles"),
         };
-        let bound =
-            kernel.bind(&[("params", &uniform), ("partials", &partials), ("totals", &totals)]).expect("binds");
+        let bound = kernel.bind(&[("params", &uniform), ("partials", &partials), ("totals", &totals)]).expect("binds");
         let mut recorder = gpu.recorder("test");
         recorder.dispatch_workgroups(&bound, 1);
         recorder.submit().expect("runs");

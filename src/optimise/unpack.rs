@@ -55,7 +55,9 @@ mod tests {
                 [(s[0] / size) as f32, (s[1] / size) as f32, (s[2] / size) as f32, size as f32]
             })
             .collect();
-        let take = |v: usize, slot: usize, factor: f64| [0, 1, 2].map(|k| f64::from(fixed[v * 9 + slot + k]) / 65536.0 * 0.5 * factor);
+        let take = |v: usize, slot: usize, factor: f64| {
+            [0, 1, 2].map(|k| f64::from(fixed[v * 9 + slot + k]) / 65536.0 * 0.5 * factor)
+        };
         let albedo: Vec<[f64; 3]> = (0..count).map(|v| take(v, 0, 1.0)).collect();
         let positions: Vec<[f64; 3]> = (0..count).map(|v| take(v, 6, 1000.0)).collect();
         let normals_grad: Vec<[f64; 3]> = (0..count).map(|v| take(v, 3, 1.0)).collect();

@@ -9,6 +9,10 @@
 pub const FORWARD: &str = "raster/antialias";
 /// Kernel names.
 pub const GRADIENT: &str = "raster/antialias_grad";
+/// Kernel names. Marks the pixels whose triangle has a silhouette edge; the other two kernels skip pairs without a mark.
+pub const MARK: &str = "raster/mark_silhouettes";
+/// The mark in a pixel's word; the rest is `triangle + 1`.
+pub const SILHOUETTE: u32 = 0x8000_0000;
 
 /// CPU twins in `f64`.
 pub mod reference {
@@ -50,19 +54,35 @@ pub mod reference {
             if !(0.0..=1.0).contains(&t) {
                 continue;
             }
-            let across = mesh.opposite[face][k];
-            if across != u32::MAX {
-                let o = minus(view.screen(mesh.positions[across as usize]), p);
-                let edge = minus(s[next], s[k]);
-                let own = cross2(edge, minus(s[(k + 2) % 3], s[k]));
-                let other = cross2(edge, minus(o, s[k]));
-                if own * other <= 0.0 {
-                    continue;
-                }
+            if !is_silhouette(view, mesh, mesh.opposite[face][k], p, s[k], s[next], s[(k + 2) % 3]) {
+                continue;
             }
             return Some(Crossing { t, along_y, towards, a: mesh.faces[face][k], b: mesh.faces[face][next] });
         }
         None
+    }
+
+    /// Words with marks: a triangle with a boundary edge, or one whose neighbour folds back to its own side.
+    #[must_use]
+    pub fn mark_silhouettes(view: &RefView, mesh: &RefMesh<'_>, ids: &[u32]) -> Vec<u32> {
+        let marked = |pixel: usize, triangle: u32| {
+            let face = triangle as usize - 1;
+            let p = view.pixel_centre(pixel);
+            let s = mesh.faces[face].map(|v| minus(view.screen(mesh.positions[v as usize]), p));
+            (0..3).any(|k| is_silhouette(view, mesh, mesh.opposite[face][k], p, s[k], s[(k + 1) % 3], s[(k + 2) % 3]))
+        };
+        let word = |(pixel, &id): (usize, &u32)| {
+            if id != 0 && marked(pixel, id) { id | super::SILHOUETTE } else { id }
+        };
+        ids.iter().enumerate().map(word).collect()
+    }
+
+    fn is_silhouette(view: &RefView, mesh: &RefMesh<'_>, across: u32, p: V2, a: V2, b: V2, c: V2) -> bool {
+        if across == u32::MAX {
+            return true;
+        }
+        let o = minus(view.screen(mesh.positions[across as usize]), p);
+        cross2(minus(b, a), minus(c, a)) * cross2(minus(b, a), minus(o, a)) > 0.0
     }
 
     /// Calls `visit(pixel, neighbour, own_front, crossing, front_centre)` for every ordered pair across a silhouette.
@@ -76,7 +96,8 @@ pub mod reference {
             let (x, y) = (pixel % view.width, pixel / view.width);
             let p = view.pixel_centre(pixel);
             for step in STEPS {
-                let (Some(nx), Some(ny)) = (x.checked_add_signed(step[0] as isize), y.checked_add_signed(step[1] as isize))
+                let (Some(nx), Some(ny)) =
+                    (x.checked_add_signed(step[0] as isize), y.checked_add_signed(step[1] as isize))
                 else {
                     continue;
                 };
@@ -91,8 +112,7 @@ pub mod reference {
                 let q = [p[0] + f64::from(step[0]), p[1] + f64::from(step[1])];
                 let own_depth = view.depth_at(mesh, own, p);
                 let other_depth = view.depth_at(mesh, other, q);
-                let own_front =
-                    own_depth < other_depth || (own_depth == other_depth && step[0] + step[1] < 0);
+                let own_front = own_depth < other_depth || (own_depth == other_depth && step[0] + step[1] < 0);
                 let crossing = if own_front {
                     find_crossing(view, mesh, own, p, step)
                 } else {
@@ -204,7 +224,10 @@ mod tests {
                         value(&moved, &colours, &weights)
                     });
                 let analytic = grads[vertex * 9 + 6 + axis];
-                assert!((numeric - analytic).abs() < 1e-4 * (1.0 + analytic.abs()), "vertex {vertex} axis {axis}: {analytic} vs {numeric}");
+                assert!(
+                    (numeric - analytic).abs() < 1e-4 * (1.0 + analytic.abs()),
+                    "vertex {vertex} axis {axis}: {analytic} vs {numeric}"
+                );
                 checked += usize::from(analytic.abs() > 1e-6);
             }
         }
@@ -249,12 +272,20 @@ mod tests {
         let bound = kernel.bind(&[&mesh[..], &[("colours", &c), ("smooth_colours", &out)]].concat()).expect("binds");
         let gradient = gpu.kernel(super::GRADIENT).expect("compiles");
         let gradient = gradient
-            .bind(&[&mesh[..], &[("colours", &c), ("smooth_grad", &w), ("colours_grad", &back), ("grads", &sums)]].concat())
+            .bind(
+                &[&mesh[..], &[("colours", &c), ("smooth_grad", &w), ("colours_grad", &back), ("grads", &sums)]]
+                    .concat(),
+            )
             .expect("binds");
+        let mark = gpu.kernel(super::MARK).expect("compiles").bind(&mesh).expect("binds");
         let mut recorder = gpu.recorder("test");
+        recorder.dispatch(&mark, scene.view.pixels());
         recorder.dispatch(&bound, scene.view.pixels());
         recorder.dispatch(&gradient, scene.view.pixels());
         recorder.submit().expect("runs");
+        let marked = super::reference::mark_silhouettes(&view, &scene.mesh(), &scene.ids);
+        assert!(marked.iter().any(|m| m & super::SILHOUETTE != 0), "some triangles are at a silhouette");
+        assert_eq!(gpu.read::<u32>(&buffers.ids).expect("reads"), marked, "the device marks what the twin marks");
         let flat = |v: &[[f64; 4]]| v.iter().flatten().copied().collect::<Vec<f64>>();
         Some((
             worst_difference(&gpu.read::<f32>(&out).expect("reads"), &flat(&smooth)),

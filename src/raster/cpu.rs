@@ -160,9 +160,9 @@ impl Triangle {
             let py = f64::from(y) + 0.5;
             for x in x0..=x1 {
                 let px = f64::from(x) + 0.5;
-                let w = self.edges.map(|(a, b, sign, _)| {
-                    sign * ((b[0] - a[0]) * (py - a[1]) - (b[1] - a[1]) * (px - a[0]))
-                });
+                let w = self
+                    .edges
+                    .map(|(a, b, sign, _)| sign * ((b[0] - a[0]) * (py - a[1]) - (b[1] - a[1]) * (px - a[0])));
                 let inside = w.iter().zip(&self.edges).all(|(&w, e)| w > 0.0 || (w == 0.0 && e.3));
                 if inside {
                     let sum = w[0] + w[1] + w[2];
@@ -263,7 +263,10 @@ mod tests {
             let point: Vector3<f64> = (0..3).map(|i| Vector3::from(p[i]) * b[i]).sum();
             let px = cam.project(&point).expect("in front of the camera");
             let centre = ((pixel % 64) as f64 + 0.5, (pixel / 64) as f64 + 0.5);
-            assert!((px.x - centre.0).abs() < 1e-9 && (px.y - centre.1).abs() < 1e-9, "the point projects to its pixel");
+            assert!(
+                (px.x - centre.0).abs() < 1e-9 && (px.y - centre.1).abs() < 1e-9,
+                "the point projects to its pixel"
+            );
             assert!((point.z - f64::from(image.depth[pixel])).abs() < 1e-6, "and has the depth of the image");
         }
         assert!(seen > 200, "the triangle is seen in {seen} pixels");
@@ -304,7 +307,12 @@ mod tests {
 
     fn octahedron() -> (Vec<[f64; 3]>, Vec<[u32; 3]>) {
         let p = vec![
-            [1.0, 0.0, 0.0], [-1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, -1.0, 0.0], [0.0, 0.0, 1.0], [0.0, 0.0, -1.0],
+            [1.0, 0.0, 0.0],
+            [-1.0, 0.0, 0.0],
+            [0.0, 1.0, 0.0],
+            [0.0, -1.0, 0.0],
+            [0.0, 0.0, 1.0],
+            [0.0, 0.0, -1.0],
         ];
         let f = vec![[0, 2, 4], [2, 1, 4], [1, 3, 4], [3, 0, 4], [2, 0, 5], [1, 2, 5], [3, 1, 5], [0, 3, 5]];
         (p, f)

@@ -35,8 +35,7 @@ mod tests {
         let b = scene.upload(&gpu);
         let raster = IdRaster::new(&gpu, super::NAME).expect("compiles");
         let target = IdTarget::new(&gpu, 128, 64).expect("small");
-        let bound =
-            raster.bind(&[("view", &b.view), ("positions", &b.positions), ("faces", &b.faces)]).expect("binds");
+        let bound = raster.bind(&[("view", &b.view), ("positions", &b.positions), ("faces", &b.faces)]).expect("binds");
         let ids = Buffer::zeros(&gpu, "ids", u64::from(scene.view.pixels()) * 4).expect("small");
         let mut recorder = gpu.recorder("test");
         let size = (scene.view.width, scene.view.height);

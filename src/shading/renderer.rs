@@ -111,6 +111,7 @@ pub struct Renderer {
     raster: IdRaster,
     shade: Kernel,
     antialias: Kernel,
+    mark: Kernel,
     normals: Kernel,
 }
 
@@ -120,9 +121,10 @@ pub struct ViewPass {
     pub region: ViewRegion,
     /// Its uniform on the device.
     pub uniform: Buffer,
-    /// Triangle ids (`triangle + 1` or 0).
+    /// Triangle ids (`triangle + 1` or 0) with silhouette marks.
     pub ids: Buffer,
     raster: RasterBound,
+    mark: Bound,
     shade: Bound,
     antialias: Bound,
 }
@@ -138,6 +140,7 @@ impl Renderer {
             raster: IdRaster::new(gpu, visibility::NAME)?,
             shade: gpu.kernel(shade::FORWARD)?,
             antialias: gpu.kernel(antialias::FORWARD)?,
+            mark: gpu.kernel(antialias::MARK)?,
             normals: gpu.kernel(vertex_normals::FORWARD)?,
         })
     }
@@ -182,6 +185,13 @@ impl Renderer {
             ("lights", &mesh.lights),
             ("colours", &pixels.colours),
         ])?;
+        let mark = self.mark.bind(&[
+            ("view", &uniform),
+            ("positions", &mesh.positions),
+            ("faces", &mesh.faces),
+            ("opposite", &mesh.opposite),
+            ("ids", &ids),
+        ])?;
         let antialias = self.antialias.bind(&[
             ("view", &uniform),
             ("ids", &ids),
@@ -191,13 +201,20 @@ impl Renderer {
             ("colours", &pixels.colours),
             ("smooth_colours", &pixels.smooth),
         ])?;
-        Ok(ViewPass { region, uniform, ids, raster, shade, antialias })
+        Ok(ViewPass { region, uniform, ids, raster, mark, shade, antialias })
     }
 
-    /// Records the visibility pass of a view.
-    pub fn record_visibility(&self, recorder: &mut Recorder, mesh: &MeshBuffers, pixels: &PixelBuffers, view: &ViewPass) {
+    /// Records the visibility pass of a view, silhouette marks included.
+    pub fn record_visibility(
+        &self,
+        recorder: &mut Recorder,
+        mesh: &MeshBuffers,
+        pixels: &PixelBuffers,
+        view: &ViewPass,
+    ) {
         let size = (view.region.width, view.region.height);
         recorder.raster(&self.raster, &pixels.target, &view.raster, size, mesh.triangles, &view.ids);
+        recorder.dispatch(&view.mark, view.region.pixels());
     }
 
     /// Records shading and antialiasing of a view whose ids are known.
@@ -210,7 +227,12 @@ impl Renderer {
     ///
     /// # Errors
     /// [`GpuError`] of the submitted work.
-    pub fn render(&self, mesh: &MeshBuffers, pixels: &PixelBuffers, view: &ViewPass) -> Result<Vec<[f32; 4]>, GpuError> {
+    pub fn render(
+        &self,
+        mesh: &MeshBuffers,
+        pixels: &PixelBuffers,
+        view: &ViewPass,
+    ) -> Result<Vec<[f32; 4]>, GpuError> {
         let mut recorder = self.gpu.recorder("render");
         self.record_visibility(&mut recorder, mesh, pixels, view);
         self.record_colours(&mut recorder, view);

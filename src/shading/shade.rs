@@ -51,7 +51,18 @@ pub mod reference {
         let mut c = [0.0; 9];
         c.copy_from_slice(&light[..9]);
         let r = sh_basis(n).iter().zip(&c).map(|(b, c)| b * c).sum();
-        Pixel { face, lambda: b.lambda, u: b.u, sum: b.sum, m_length, n, rho, c, gain: [light[9], light[10], light[11]], r }
+        Pixel {
+            face,
+            lambda: b.lambda,
+            u: b.u,
+            sum: b.sum,
+            m_length,
+            n,
+            rho,
+            c,
+            gain: [light[9], light[10], light[11]],
+            r,
+        }
     }
 
     /// Plain colours (RGBA) of a region.
@@ -116,10 +127,7 @@ pub mod reference {
             for i in 0..3 {
                 let (j, k) = ((i + 1) % 3, (i + 2) % 3);
                 // b_k = u_i × u_j and b_j = u_k × u_i.
-                let d_u = [
-                    -d_b[j] * p.u[k][1] + d_b[k] * p.u[j][1],
-                    d_b[j] * p.u[k][0] - d_b[k] * p.u[j][0],
-                ];
+                let d_u = [-d_b[j] * p.u[k][1] + d_b[k] * p.u[j][1], d_b[j] * p.u[k][0] - d_b[k] * p.u[j][0]];
                 let d_h = [d_u[0], d_u[1], -(centre[0] * d_u[0] + centre[1] * d_u[1])];
                 add(grads, p.face[i], 6, view.to_pixel_grad(d_h), 1e-3);
             }
@@ -230,7 +238,8 @@ mod tests {
         };
         let forward = kernel.bind(&[&common[..], &[("colours", &out)]].concat()).expect("binds");
         let gradient = gpu.kernel(super::GRADIENT).expect("compiles");
-        let gradient = gradient.bind(&[&common[..], &[("colours_grad", &w), ("grads", &sums)]].concat()).expect("binds");
+        let gradient =
+            gradient.bind(&[&common[..], &[("colours_grad", &w), ("grads", &sums)]].concat()).expect("binds");
         let lighting = gpu.kernel(super::LIGHT_GRADIENT).expect("compiles");
         let lighting =
             lighting.bind(&[&common[..], &[("colours_grad", &w), ("partials", &partials)]].concat()).expect("binds");

@@ -75,8 +75,18 @@ fn bent_box(centre: Vector3<f64>, half: f64, seed: u64) -> (Vec<[f64; 3]>, Vec<[
         p.push((centre + turn * (corner + bend) * half).into());
     }
     let f = vec![
-        [0, 2, 1], [1, 2, 3], [4, 5, 6], [5, 7, 6], [0, 1, 4], [1, 5, 4], [2, 6, 3], [3, 6, 7], [0, 4, 2], [2, 4, 6],
-        [1, 3, 5], [3, 7, 5],
+        [0, 2, 1],
+        [1, 2, 3],
+        [4, 5, 6],
+        [5, 7, 6],
+        [0, 1, 4],
+        [1, 5, 4],
+        [2, 6, 3],
+        [3, 6, 7],
+        [0, 4, 2],
+        [2, 4, 6],
+        [1, 3, 5],
+        [3, 7, 5],
     ];
     (p, f)
 }
@@ -105,7 +115,9 @@ impl Scene {
         let albedo = (0..positions.len() as u64)
             .map(|v| [0, 1, 2].map(|k| f64::from((0.5 + 0.3 * noise(900 + 3 * v + k)) as f32)))
             .collect();
-        let lights = (0..24).map(|k| f64::from((if k % 12 == 0 || k % 12 > 8 { 0.9 } else { 0.25 * noise(50 + k) }) as f32)).collect();
+        let lights = (0..24)
+            .map(|k| f64::from((if k % 12 == 0 || k % 12 > 8 { 0.9 } else { 0.25 * noise(50 + k) }) as f32))
+            .collect();
         let mut scene = Self {
             view,
             positions,

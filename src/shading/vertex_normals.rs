@@ -84,7 +84,11 @@ mod tests {
                     p[v][axis] += h;
                     value(&p)
                 });
-                assert!((g[axis] - numeric).abs() < 1e-5 * (1.0 + numeric.abs()), "vertex {v} axis {axis}: {} vs {numeric}", g[axis]);
+                assert!(
+                    (g[axis] - numeric).abs() < 1e-5 * (1.0 + numeric.abs()),
+                    "vertex {v} axis {axis}: {} vs {numeric}",
+                    g[axis]
+                );
             }
         }
     }

@@ -70,7 +70,8 @@ fn pose(model: &HandModel, betas: &[f64], settings: &SynthSettings, rig: &Rig) -
 /// Subdivides the posed model, adds detail along its normals and paints it.
 fn detailed(model: HandModel, parameters: HandParameters, settings: &SynthSettings) -> TrueHand {
     let posed = pose_hand(&model, &parameters);
-    let rest = pose_hand(&model, &HandParameters { betas: parameters.betas.clone(), ..HandParameters::rest(model.side) });
+    let rest =
+        pose_hand(&model, &HandParameters { betas: parameters.betas.clone(), ..HandParameters::rest(model.side) });
     let (mut positions, mut rest_positions) = (posed.vertices, rest.vertices.clone());
     let (mut faces, mut uvs, mut uv_faces) = (model.faces.clone(), model.uvs.clone(), model.uv_faces.clone());
     for _ in 0..settings.level {

@@ -278,7 +278,9 @@ mod tests {
                 for [x, y] in k.px {
                     assert!(x > 2.0 && y > 2.0 && x < 158.0 && y < 126.0, "{x}, {y} is in the picture");
                     all += 1;
-                    on += usize::from(mask.get_pixel(x as u32, y as u32).0[0] > 0);
+                    #[expect(clippy::cast_possible_truncation, reason = "in the picture, as just checked")]
+                    let pixel = mask.get_pixel(x as u32, y as u32);
+                    on += usize::from(pixel.0[0] > 0);
                 }
             }
             assert!(on * 10 >= all * 8, "{on} of {all} keypoints lie on the mask of view {}", view.name);

@@ -1,14 +1,14 @@
-//! Seeded randomness: SplitMix64 (Steele, Lea, Flood 2014) and smooth gradient noise (Perlin 2002) over it.
+//! Seeded randomness: `SplitMix64` (Steele, Lea, Flood 2014) and smooth gradient noise (Perlin 2002) over it.
 
 use nalgebra::Vector3;
 
-/// SplitMix64: one 64-bit state, equal on every machine.
+/// `SplitMix64`: one 64-bit state, equal on every machine.
 #[derive(Clone, Debug)]
 pub(crate) struct Random {
     state: u64,
 }
 
-/// The finishing steps of SplitMix64: a good mix of all bits.
+/// The finishing steps of `SplitMix64`: a good mix of all bits.
 fn mix(mut z: u64) -> u64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

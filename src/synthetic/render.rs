@@ -93,13 +93,17 @@ fn encode(value: f64) -> u8 {
 
 /// A dark room: a gradient, soft clouds and a little grain.
 struct Backdrop {
-    clouds: Noise,
+    /// Clouds on a grid of [`STEP`] pixels, read bilinearly: the noise itself would cost more than the hands.
+    clouds: Vec<f64>,
+    columns: usize,
     grain: Noise,
     top: [f64; 3],
     bottom: [f64; 3],
     height: f64,
-    cell: f64,
 }
+
+/// Grid of the clouds, pixels.
+const STEP: u32 = 16;
 
 impl Backdrop {
     fn new(settings: &SynthSettings, view: usize) -> Self {
@@ -108,19 +112,29 @@ impl Backdrop {
             let grey = base + random.range(-0.02, 0.02);
             [grey - random.range(0.0, 0.015), grey + random.range(0.0, 0.012), grey + random.range(-0.005, 0.015)]
         };
+        let (width, height) = settings.size;
+        let noise = Noise::new(settings.seed, &format!("clouds {view}"));
+        let per_px = 6.0 / f64::from(width);
+        let (columns, rows) = (width / STEP + 2, height / STEP + 2);
+        let at = |i: u32| f64::from(i * STEP) * per_px;
+        let clouds =
+            (0..rows * columns).map(|i| 0.02 * noise.at(Vector3::new(at(i % columns), at(i / columns), 0.5))).collect();
         Self {
-            clouds: Noise::new(settings.seed, &format!("clouds {view}")),
+            clouds,
+            columns: columns as usize,
             grain: Noise::new(settings.seed, &format!("grain {view}")),
             top: shade(0.16),
             bottom: shade(0.095),
-            height: f64::from(settings.size.1),
-            cell: f64::from(settings.size.0) / 6.0,
+            height: f64::from(height),
         }
     }
 
     fn colour(&self, x: u32, y: u32) -> [f64; 3] {
         let t = f64::from(y) / self.height;
-        let cloud = 0.02 * self.clouds.at(Vector3::new(f64::from(x) / self.cell, f64::from(y) / self.cell, 0.5));
+        let (fx, fy) = (f64::from(x % STEP) / f64::from(STEP), f64::from(y % STEP) / f64::from(STEP));
+        let i = (y / STEP) as usize * self.columns + (x / STEP) as usize;
+        let row = |i: usize| self.clouds[i] * (1.0 - fx) + self.clouds[i + 1] * fx;
+        let cloud = row(i) * (1.0 - fy) + row(i + self.columns) * fy;
         let bits = self.grain.cell_bits([i64::from(x), i64::from(y), 0]);
         [0, 1, 2].map(|c| {
             let grain = f64::from((bits >> (16 * c) & 0xff) as u8) / 255.0 - 0.5;

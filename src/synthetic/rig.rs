@@ -1,4 +1,4 @@
-//! Cameras like those of the real capture room: an arc of about 220° around the hands at 0.9-1.3 m, at varied heights,
+//! Cameras like those of the real capture room: an arc of about 220° around the hands at about 1 m, at varied heights,
 //! long lenses (1525-2350 px at 1280×1024); camera 0 is the world frame.
 
 use super::random::Random;
@@ -53,7 +53,7 @@ pub(crate) fn make(count: usize, size: (u32, u32), seed: u64) -> Rig {
 fn pose(i: usize, count: usize, random: &mut Random) -> (Matrix3<f64>, Vector3<f64>) {
     let step = 2.0 * HALF_ARC / (count.max(2) - 1) as f64;
     let azimuth = -HALF_ARC + step * (i as f64 + random.range(-0.25, 0.25));
-    let radius = random.range(0.95, 1.25);
+    let radius = random.range(0.92, 1.2);
     // Neighbours alternate between high and low, so that tops and undersides are both seen.
     let height = [0.06, 0.52, -0.3, 0.3][i % 4] + random.range(-0.1, 0.1);
     let centre = Vector3::new(azimuth.sin() * radius, height, azimuth.cos() * radius);
@@ -70,7 +70,7 @@ fn pose(i: usize, count: usize, random: &mut Random) -> (Matrix3<f64>, Vector3<f
 fn intrinsics(size: (u32, u32), distance: f64, random: &mut Random) -> Matrix3<f64> {
     let (width, height) = (f64::from(size.0), f64::from(size.1));
     let scale = (width / 1280.0).min(height / 1024.0);
-    let focal = (random.range(1750.0, 2050.0) * distance / 1.1).clamp(1525.0, 2350.0) * scale;
+    let focal = (random.range(2050.0, 2350.0) * distance / 1.1).clamp(1525.0, 2350.0) * scale;
     let cx = 0.5 * width + random.range(-20.0, 20.0) * scale;
     let cy = 0.5 * height + random.range(-20.0, 20.0) * scale;
     Matrix3::new(focal, 0.0, cx, 0.0, focal * 1.003, cy, 0.0, 0.0, 1.0)

@@ -37,7 +37,8 @@ pub(crate) struct Skin {
 }
 
 /// Joint chains of the model: index, middle, pinky, ring, thumb, with the tip that ends each.
-const FINGERS: [([usize; 3], usize); 5] = [([1, 2, 3], 1), ([4, 5, 6], 2), ([7, 8, 9], 4), ([10, 11, 12], 3), ([13, 14, 15], 0)];
+const FINGERS: [([usize; 3], usize); 5] =
+    [([1, 2, 3], 1), ([4, 5, 6], 2), ([7, 8, 9], 4), ([10, 11, 12], 3), ([13, 14, 15], 0)];
 
 fn smooth(edge0: f64, edge1: f64, x: f64) -> f64 {
     let t = ((x - edge0) / (edge1 - edge0)).clamp(0.0, 1.0);
@@ -50,7 +51,12 @@ fn gauss(x: f64, sigma: f64) -> f64 {
 
 impl Skin {
     /// `rest_vertices` (V×3) and `rest_joints` belong to the shaped model in the flat rest pose.
-    pub(crate) fn new(model: &HandModel, rest_vertices: &[[f64; 3]], rest_joints: &[[f64; 3]; JOINTS], seed: u64) -> Self {
+    pub(crate) fn new(
+        model: &HandModel,
+        rest_vertices: &[[f64; 3]],
+        rest_joints: &[[f64; 3]; JOINTS],
+        seed: u64,
+    ) -> Self {
         let mirror = if model.side == Side::Left { -1.0 } else { 1.0 };
         let right = |p: [f64; 3]| Vector3::new(mirror * p[0], p[1], p[2]);
         let joint = |j: usize| right(rest_joints[j]);
@@ -89,7 +95,7 @@ impl Skin {
     pub(crate) fn displacement(&self, rest: [f64; 3], rest_normal: [f64; 3]) -> f64 {
         let p = self.own(rest);
         let back = smooth(-0.3, 0.3, rest_normal[1]);
-        let mut mm = 0.55 * self.noise(0, p, 0.015) + 0.24 * self.noise(0, p, 0.009) + 0.11 * self.noise(1, p, 0.005);
+        let mut mm = 1.1 * self.noise(0, p, 0.015) + 0.36 * self.noise(0, p, 0.009) + 0.13 * self.noise(1, p, 0.005);
         mm += 0.05 * self.noise(1, p, 0.003);
         for k in &self.knuckles {
             let d = p - k.centre;
@@ -99,13 +105,14 @@ impl Skin {
             let warp = 0.0008 * self.noise(2, p, 0.008);
             let s = d.dot(&k.along) + warp;
             // Back: a cushion of transverse wrinkles, 3.2 mm apart. Palm side: two deep creases.
-            let near = gauss(d.norm(), 0.0075);
-            let wrinkles = 0.3 * near * (std::f64::consts::TAU * s / 0.0032).cos() * (0.7 + 0.5 * self.noise(2, p, 0.006));
+            let near = 1.6 * gauss(d.norm(), 0.0085) * gauss(s, 0.0042);
+            let wrinkles =
+                0.3 * near * (std::f64::consts::TAU * s / 0.0032).cos() * (0.7 + 0.5 * self.noise(2, p, 0.006));
             let folds = -0.55 * (gauss(s - 0.0011, 0.0007) + 0.7 * gauss(s + 0.0017, 0.0007));
             mm += k.strength * (back * wrinkles + (1.0 - back) * folds * gauss(d.norm(), 0.011));
         }
         // Veins stand out on the back, palm lines cut in.
-        mm += 0.35 * self.vein(p) * smooth(0.2, 0.7, rest_normal[1]);
+        mm += 0.45 * self.vein(p) * smooth(0.2, 0.7, rest_normal[1]);
         mm -= 0.5 * self.palm_lines(p) * smooth(0.1, 0.5, -rest_normal[1]);
         let nail = self.nail(p, rest_normal);
         // The nail plate is smooth and a little sunk at its rim.
@@ -124,7 +131,7 @@ impl Skin {
         let mottle = 0.045 * self.noise(4, p, 0.009) + 0.025 * self.noise(4, p, 0.0035);
         c *= 1.0 + tone + mottle;
         // Blood shows as red patches.
-        let red = smooth(-0.1, 0.7, self.noise(4, p, 0.014)) * 0.05 * (1.3 - back);
+        let red = smooth(-0.1, 0.7, self.noise(4, p, 0.014)) * 0.035 * (1.3 - back);
         c += Vector3::new(0.4 * red, -red, -0.8 * red);
         for k in &self.knuckles {
             let d = p - k.centre;
@@ -133,10 +140,13 @@ impl Skin {
             let s = d.dot(&k.along) + 0.0008 * self.noise(2, p, 0.008);
             let folds = (gauss(s - 0.0011, 0.0006) + 0.7 * gauss(s + 0.0017, 0.0006)) * gauss(d.norm(), 0.011);
             let wrinkles = 0.5 + 0.5 * (std::f64::consts::TAU * s / 0.0032).cos();
-            c *= 1.0 - k.strength * ((1.0 - back) * 0.22 * folds + back * 0.12 * (1.0 - wrinkles) * gauss(d.norm(), 0.007));
+            c *= 1.0
+                - k.strength
+                    * ((1.0 - back) * 0.22 * folds
+                        + back * 0.13 * (1.0 - wrinkles) * gauss(d.norm(), 0.009) * gauss(s, 0.0042));
         }
         let vein = self.vein(p) * smooth(0.15, 0.6, rest_normal[1]);
-        c += vein * Vector3::new(-0.09, -0.035, -0.005);
+        c += vein * Vector3::new(-0.055, -0.022, -0.004);
         c *= 1.0 - 0.28 * self.palm_lines(p) * smooth(0.1, 0.5, -rest_normal[1]);
         let freckle = self.freckles(p) * smooth(-0.2, 0.3, rest_normal[1]);
         c = c.lerp(&Vector3::new(0.47, 0.30, 0.21), 0.75 * freckle);
@@ -150,10 +160,11 @@ impl Skin {
     /// 0..1 on the veins of the back: ridges of warped noise, only between wrist and knuckles.
     fn vein(&self, p: Vector3<f64>) -> f64 {
         // Stretched along the hand, so veins run towards the fingers.
-        let q = Vector3::new(p.x * 0.45, p.y * 0.3, p.z) + Vector3::repeat(0.003 * self.noise(5, p, 0.03));
+        let q = Vector3::new(p.x * 0.28, p.y * 0.3, p.z) + Vector3::repeat(0.003 * self.noise(5, p, 0.03));
         let ridge = self.noise(5, q, 0.032).abs();
-        let here = smooth(self.middle.x + 0.004, self.middle.x + 0.02, p.x) * (1.0 - smooth(-0.025, 0.0, p.x - self.wrist.x - 0.02));
-        here * (1.0 - smooth(0.02, 0.11, ridge))
+        let here = smooth(self.middle.x + 0.004, self.middle.x + 0.02, p.x)
+            * (1.0 - smooth(-0.025, 0.0, p.x - self.wrist.x - 0.02));
+        here * (1.0 - smooth(0.0, 0.13, ridge)) * smooth(-0.25, 0.25, self.noise(3, p, 0.04))
     }
 
     /// 0..1 on the three lines of the palm and some fine ones.
@@ -186,7 +197,8 @@ impl Skin {
                 continue;
             }
             #[expect(clippy::cast_precision_loss, reason = "cells near the origin")]
-            let centre = Vector3::new(cell[0] as f64 + part(8), cell[1] as f64 + part(16), cell[2] as f64 + part(24)) * CELL;
+            let centre =
+                Vector3::new(cell[0] as f64 + part(8), cell[1] as f64 + part(16), cell[2] as f64 + part(24)) * CELL;
             let radius = 0.0005 + 0.0006 * part(32);
             most = most.max((0.4 + 0.6 * part(40)) * (1.0 - smooth(0.6 * radius, 1.3 * radius, (p - centre).norm())));
         }

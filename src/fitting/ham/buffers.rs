@@ -123,7 +123,8 @@ impl Training {
         let pixel_bytes = pixels.colours.len_bytes();
         let pixel_groups = (pixel_bytes / 16).div_ceil(64) + 64;
         let grads = zeros("fixed-point gradients", u64::from(mesh.vertices) * 36)?;
-        let (albedo_grad, position_grad) = (zeros("albedo gradient", vertex_bytes)?, zeros("position gradient", vertex_bytes)?);
+        let (albedo_grad, position_grad) =
+            (zeros("albedo gradient", vertex_bytes)?, zeros("position gradient", vertex_bytes)?);
         let (sums_grad, directions) = (zeros("normal gradient", vertex_bytes)?, zeros("laplacian", vertex_bytes)?);
         let start = Buffer::storage(gpu, "start positions", &padded(start))?;
         let lights_grad = zeros("light gradient", (views * LIGHT_STRIDE * 4) as u64)?;
@@ -268,12 +269,8 @@ impl Training {
             ("partials", &self.image_partials),
             ("totals", &self.row),
         ])?;
-        let seen = [
-            ("view", &pass.uniform),
-            ("ids", &pass.ids),
-            ("positions", &mesh.positions),
-            ("faces", &mesh.faces),
-        ];
+        let seen =
+            [("view", &pass.uniform), ("ids", &pass.ids), ("positions", &mesh.positions), ("faces", &mesh.faces)];
         let antialias_grad = self.antialias_grad.bind(
             &[
                 &seen[..],
@@ -386,6 +383,19 @@ impl Training {
         self.albedo.record(recorder);
     }
 
+    /// The vertex kernels by name, for timing.
+    pub(super) fn kernels(&self) -> Vec<(&'static str, &Bound, u32)> {
+        vec![
+            ("vertex_normals", &self.normals, 1),
+            ("vertex_normals_grad", &self.normals_grad, 1),
+            ("unpack_grads", &self.unpack, 1),
+            ("laplacian", &self.laplacian[0], 1),
+            ("laplacian_grad", &self.laplacian[1], 1),
+            ("shape_prior", &self.prior, 1),
+            ("adam", &self.positions.bound, 4),
+        ]
+    }
+
     /// The lists a checkpoint holds.
     pub(super) fn state_buffers<'a>(&'a self, mesh: &'a MeshBuffers) -> [(&'static str, &'a Buffer); 9] {
         [
@@ -417,6 +427,19 @@ impl ViewTraining {
             pad: 0,
         };
         self.image_params.write(gpu, &[params]);
+    }
+
+    /// The view's kernels by name, for timing.
+    pub(super) fn kernels(&self) -> [(&'static str, &Bound, u32); 6] {
+        let pixels = self.pass.region.pixels();
+        [
+            ("image_loss", &self.image_loss, pixels),
+            ("image_sum", &self.image_sum, 1),
+            ("antialias_grad", &self.antialias_grad, pixels),
+            ("shade_grad", &self.shade_grad, pixels),
+            ("lighting_grad", &self.lighting_grad, pixels),
+            ("lighting_sum", &self.lighting_sum, 1),
+        ]
     }
 
     /// Loss and gradients of the view whose colours were just rendered.

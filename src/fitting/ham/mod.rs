@@ -25,10 +25,11 @@ pub mod target;
 pub use fine_mesh::{FineHand, FineMesh};
 pub use settings::HamSettings;
 
-use crate::gpu::{Gpu, GpuError};
+use crate::gpu::{Gpu, GpuError, Recorder};
 use crate::hand::{HandModel, PosedHand};
 use crate::mesh::vertex_normals;
 use crate::optimise::adam::AdamParams;
+use crate::raster::antialias;
 use crate::raster::reference::RefMesh;
 use crate::shading::LIGHT_STRIDE;
 use crate::shading::renderer::{MeshBuffers, PixelBuffers, Renderer, unpadded};
@@ -68,7 +69,9 @@ pub enum HamError {
     #[error("none of the used views shows a hand; check the calibration, or include more views")]
     NoView,
     /// A loss term is NaN or infinite.
-    #[error("the loss `{term}` is not finite at epoch {epoch} of phase `{phase}`; the last good state is kept. Try smaller rates (--set ham.shape_rate=…)")]
+    #[error(
+        "the loss `{term}` is not finite at epoch {epoch} of phase `{phase}`; the last good state is kept. Try smaller rates (--set ham.shape_rate=…)"
+    )]
     Diverged {
         /// Which term.
         term: &'static str,
@@ -78,7 +81,9 @@ pub enum HamError {
         epoch: u32,
     },
     /// Sums of gradients came near the range of their fixed-point representation.
-    #[error("the gradients of {vertices} vertices came near overflow in phase `{phase}`; lower the weights of the image terms")]
+    #[error(
+        "the gradients of {vertices} vertices came near overflow in phase `{phase}`; lower the weights of the image terms"
+    )]
     Overflow {
         /// How many.
         vertices: u32,
@@ -203,7 +208,8 @@ impl Ham {
             let mut recorder = gpu.recorder("visibility");
             renderer.record_visibility(&mut recorder, &buffers, &pixels, &pass);
             recorder.submit()?;
-            let ids: Vec<u32> = gpu.read_range(&pass.ids, 0, u64::from(pass.region.pixels()) * 4)?;
+            let words: Vec<u32> = gpu.read_range(&pass.ids, 0, u64::from(pass.region.pixels()) * 4)?;
+            let ids: Vec<u32> = words.iter().map(|word| word & !antialias::SILHOUETTE).collect();
             let forearm = target.forearm(&keypoints);
             let verdict = target.trust(&ids, &forearm, settings.mask_trust);
             let packed = target.packed(&ids, &forearm, verdict.trusted);
@@ -218,7 +224,10 @@ impl Ham {
             .collect();
         let reference = RefMesh { positions: &mesh.positions, faces: &mesh.topology.faces, opposite: &[] };
         let start = start::start(&looks, &reference, &normals);
-        buffers.albedo.write(gpu, &vec![[to_f32(start.albedo[0]), to_f32(start.albedo[1]), to_f32(start.albedo[2]), 0.0]; positions.len()]);
+        buffers.albedo.write(
+            gpu,
+            &vec![[to_f32(start.albedo[0]), to_f32(start.albedo[1]), to_f32(start.albedo[2]), 0.0]; positions.len()],
+        );
         let lights: Vec<f32> = start.lights.iter().flatten().map(|x| to_f32(*x)).collect();
         buffers.lights.write(gpu, &lights);
 
@@ -370,10 +379,48 @@ impl Ham {
         if self.epoch >= self.epochs() {
             let next = if geometry || self.settings.shape_epochs == 0 { Phase::Done } else { Phase::Shape };
             self.enter_phase(next);
-        } else if geometry && self.epoch * 2 >= self.settings.shape_epochs && (self.epoch - 1) * 2 < self.settings.shape_epochs {
+        } else if geometry
+            && self.epoch * 2 >= self.settings.shape_epochs
+            && (self.epoch - 1) * 2 < self.settings.shape_epochs
+        {
             self.write_phase();
         }
         Ok(Some(report))
+    }
+
+    /// Wall milliseconds of every kernel: pixel kernels summed over all used views, vertex kernels once. For benchmarks; the
+    /// optimiser's state is left as a step with zero rates would leave it.
+    ///
+    /// # Errors
+    /// A GPU error.
+    pub fn profile(&self) -> Result<Vec<(&'static str, f64)>, HamError> {
+        let still = AdamParams::at_step(0.0, 1, -1e4, 1e4);
+        self.training.write_step(&self.gpu, 0.0, [still; 3]);
+        let mut out: Vec<(&'static str, f64)> = Vec::new();
+        let mut time = |name, record: &dyn Fn(&mut Recorder)| -> Result<(), HamError> {
+            let mut recorder = self.gpu.recorder(name);
+            record(&mut recorder);
+            let start = std::time::Instant::now();
+            recorder.submit()?;
+            self.gpu.wait()?;
+            let ms = start.elapsed().as_secs_f64() * 1e3;
+            match out.iter_mut().find(|(n, _)| *n == name) {
+                Some((_, sum)) => *sum += ms,
+                None => out.push((name, ms)),
+            }
+            Ok(())
+        };
+        for view in self.views.iter().flatten() {
+            time("visibility", &|r| self.renderer.record_visibility(r, &self.buffers, &self.pixels, &view.pass))?;
+            time("shade + antialias", &|r| self.renderer.record_colours(r, &view.pass))?;
+            for (name, bound, items) in view.kernels() {
+                time(name, &|r| r.dispatch(bound, items))?;
+            }
+        }
+        for (name, bound, per_vertex) in self.training.kernels() {
+            time(name, &|r| r.dispatch(bound, self.buffers.vertices * per_vertex))?;
+        }
+        Ok(out)
     }
 
     fn read_row(&self) -> Result<EpochReport, HamError> {

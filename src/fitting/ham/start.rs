@@ -55,7 +55,9 @@ fn samples(target: &Target, ids: &[u32], packed: &[u32], mesh: &RefMesh<'_>, nor
 pub fn start(targets: &[Option<(&Target, &[u32], &[u32])>], mesh: &RefMesh<'_>, normals: &[[f64; 3]]) -> Start {
     let all: Vec<Option<Samples>> = targets
         .iter()
-        .map(|t| t.map(|(target, ids, packed)| samples(target, ids, packed, mesh, normals)).filter(|s| s.basis.len() > 50))
+        .map(|t| {
+            t.map(|(target, ids, packed)| samples(target, ids, packed, mesh, normals)).filter(|s| s.basis.len() > 50)
+        })
         .collect();
     let mut coefficients: Vec<Option<V9>> = Vec::new();
     let mut exposure = Vec::new();
@@ -95,9 +97,7 @@ pub fn start(targets: &[Option<(&Target, &[u32], &[u32])>], mesh: &RefMesh<'_>, 
     let count = used.len().max(1) as f64;
     let mean_exposure = used.iter().map(|&v| exposure[v]).sum::<f64>() / count;
     let albedo = [0, 1, 2].map(|k| (used.iter().map(|&v| colour[v][k]).sum::<f64>() / count).clamp(0.05, 1.5));
-    let gain = |v: usize| {
-        [0, 1, 2].map(|k| (exposure[v] / mean_exposure * colour[v][k] / albedo[k]).clamp(0.05, 20.0))
-    };
+    let gain = |v: usize| [0, 1, 2].map(|k| (exposure[v] / mean_exposure * colour[v][k] / albedo[k]).clamp(0.05, 20.0));
     let lights: Vec<[f64; LIGHT_STRIDE]> = (0..all.len())
         .map(|v| {
             let mut light = [0.0; LIGHT_STRIDE];

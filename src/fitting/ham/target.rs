@@ -153,7 +153,13 @@ impl Target {
             let (wrist, knuckle) = (Vector3::from(hand[0]), Vector3::from(hand[9]));
             let Some(along) = (wrist - knuckle).try_normalize(1e-9) else { continue };
             let ends = [wrist, wrist + along * LENGTH_M];
-            let Some(projected) = ends.map(|e| self.camera.project(&e).map(|p| (p, self.camera.camera_from_world(&e).z))).into_iter().collect::<Option<Vec<_>>>() else { continue };
+            let Some(projected) = ends
+                .map(|e| self.camera.project(&e).map(|p| (p, self.camera.camera_from_world(&e).z)))
+                .into_iter()
+                .collect::<Option<Vec<_>>>()
+            else {
+                continue;
+            };
             let (a, b) = (projected[0].0, projected[1].0);
             let radius = [0, 1].map(|k| RADIUS_M[k] * self.camera.focal_px() / projected[k].1);
             let ab = b - a;
@@ -238,9 +244,15 @@ mod tests {
         assert!(good.trusted && good.recall > 0.99, "the silhouette is the mask: {good:?}");
         let left: Vec<u32> = right.iter().map(|r| 1 - r).collect();
         assert!(!t.trust(&left, &arm, 0.7).trusted, "the opposite of the mask is not trusted");
-        assert!(t.packed(&right, &arm, false).iter().all(|p| p >> 24 == 255), "an untrusted mask is unknown everywhere");
+        assert!(
+            t.packed(&right, &arm, false).iter().all(|p| p >> 24 == 255),
+            "an untrusted mask is unknown everywhere"
+        );
         let forearm = vec![true; t.colours.len()];
         let packed = t.packed(&left, &forearm, true);
-        assert!(packed.iter().zip(&right).all(|(p, r)| (p >> 24 == 255) == (*r == 1)), "masked, uncovered forearm is unknown");
+        assert!(
+            packed.iter().zip(&right).all(|(p, r)| (p >> 24 == 255) == (*r == 1)),
+            "masked, uncovered forearm is unknown"
+        );
     }
 }

@@ -1,0 +1,359 @@
+//! Fit stage: joints and keypoints → hand-model parameters, by Levenberg-Marquardt with several starts.
+//!
+//! Unknowns per hand: orientation 3, translation 3, pose 45, shape 10, scale 1 (locked unless asked for). Loss (all terms
+//! with a weight, Cauchy-robust where data come in): squared Mahalanobis distance of the 21 keypoints to the triangulated
+//! joints; squared pixel distance of their projections to the assigned detections, over the squared noise; a Gaussian pose
+//! prior about `hands_mean`, stiffer about the bone axis; a quadratic outside the joint limits; a unit Gaussian on the shape.
+//!
+//! One iteration is two kernels over all problems (hand × start): `fit/hand_normal` (kinematics, Jacobian, normal
+//! equations) and `fit/damped_step` (judge, Cholesky, next trial). The best start of each hand is then polished by the same
+//! iteration in `f64` on the CPU ([`HandFitSettings::polish_iterations`]), so that what is kept does not carry the rounding
+//! of single precision; pose correctives of tip vertices, which the kernels leave out, take part in the polish only.
+
+mod device;
+mod problem;
+mod reference;
+
+use super::pose::{HandObservation, PoseResult};
+use crate::anatomy::Side;
+use crate::camera::Camera;
+use crate::gpu::{Gpu, GpuError};
+use crate::hand::{HandModel, HandParameters, PARAMETERS, PosedHand, parameters_from_vector, pose_hand};
+use device::{DeviceFit, FitKernels};
+use nalgebra::{Matrix3x4, Vector3};
+use problem::{HandProblem, Weights};
+use reference::{State, StepRule, damped_step, hand_normal};
+use serde::{Deserialize, Serialize};
+
+/// Names of the loss terms, in the order of [`FitStep::terms`].
+pub const FIT_TERMS: [&str; 5] = ["joints", "reprojection", "pose", "limits", "shape"];
+
+/// How the fit stage works.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HandFitSettings {
+    /// Levenberg-Marquardt iterations on the device.
+    pub iterations: u32,
+    /// Further iterations in `f64` for the best start of each hand.
+    pub polish_iterations: u32,
+    /// Start poses as multiples of the mean pose (0 = flat, 1 = relaxed).
+    pub start_flexions: Vec<f64>,
+    /// Weight of the 3D joints.
+    pub joints_weight: f64,
+    /// How far a model joint may be from what a detector calls that joint, metres; added to the joints' covariance.
+    pub joint_sigma_m: f64,
+    /// The same for the wrist: detectors put it about 25 mm nearer to the fingers and to the back of the hand than the joint
+    /// about which a hand model turns.
+    pub wrist_sigma_m: f64,
+    /// The same for the four knuckles at the fingers' base: detectors put them 6 to 10 mm nearer to the wrist than the open
+    /// hand has them.
+    pub knuckle_sigma_m: f64,
+    /// Weight of the 2D reprojections; below 1 because the errors of one detector are alike in all views.
+    pub reprojection_weight: f64,
+    /// Least keypoint noise that is believed, pixels.
+    pub least_noise_px: f64,
+    /// Scale of the robust losses, in standard deviations.
+    pub robust_scale: f64,
+    /// Standard deviation of the pose prior, radians.
+    pub pose_sigma_rad: f64,
+    /// The same about the bone axis (twist).
+    pub twist_sigma_rad: f64,
+    /// Standard deviation beyond a joint limit, radians.
+    pub limit_sigma_rad: f64,
+    /// Weight of the unit Gaussian on the shape.
+    pub shape_weight: f64,
+    /// Whether a uniform scale is fitted too.
+    pub fit_scale: bool,
+}
+
+impl Default for HandFitSettings {
+    fn default() -> Self {
+        Self {
+            iterations: 40,
+            polish_iterations: 15,
+            start_flexions: vec![0.0, 1.0, 2.0],
+            joints_weight: 1.0,
+            joint_sigma_m: 0.003,
+            wrist_sigma_m: 0.02,
+            knuckle_sigma_m: 0.008,
+            reprojection_weight: 0.1,
+            least_noise_px: 0.3,
+            robust_scale: 4.0,
+            pose_sigma_rad: 0.6,
+            twist_sigma_rad: 0.1,
+            limit_sigma_rad: 0.03,
+            shape_weight: 1.0,
+            fit_scale: false,
+        }
+    }
+}
+
+/// Where the fit runs.
+#[derive(Clone, Copy, Debug)]
+pub enum FitBackend<'a> {
+    /// The kernels on a device.
+    Gpu(&'a Gpu),
+    /// Their `f64` twins (tests; machines without a device).
+    Reference,
+}
+
+/// What one iteration did: the sum over the hands of the best start's losses.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FitStep {
+    /// Iteration, from 1.
+    pub iteration: u32,
+    /// Iterations in all.
+    pub iterations: u32,
+    /// Sum of the terms.
+    pub total: f64,
+    /// Loss of each of [`FIT_TERMS`].
+    pub terms: [f64; 5],
+}
+
+/// A fitted hand.
+#[derive(Clone, Debug)]
+pub struct FittedHand {
+    /// The mesh with its parameters, world metres.
+    pub posed: PosedHand,
+    /// Mean distance of the model's keypoints to the triangulated joints, millimetres.
+    pub mean_joint_mm: f64,
+    /// Median distance of the projected keypoints to the assigned detections, pixels.
+    pub median_px: f64,
+    /// Final loss.
+    pub loss: f64,
+}
+
+/// Why there is no fit.
+#[derive(Debug, thiserror::Error)]
+pub enum FitError {
+    /// The pose stage found no hand for which there is a model.
+    #[error("there are no joints to fit a hand to: run the pose stage first, or give more views")]
+    NoJoints,
+    /// The settings make no sense.
+    #[error("fit settings: {0}")]
+    Settings(String),
+    /// The loss is not finite.
+    #[error(
+        "the fit of the {side} hand did not stay finite: the joints or the cameras contain values that are not numbers"
+    )]
+    Diverged {
+        /// Which hand.
+        side: Side,
+    },
+    /// The device failed.
+    #[error(transparent)]
+    Gpu(#[from] GpuError),
+}
+
+enum Engine {
+    Device(Box<DeviceFit>),
+    Reference(Vec<State>),
+}
+
+/// A fit in progress. Make it, call [`HandFit::step`] until it returns `None`, then [`HandFit::finish`].
+pub struct HandFit {
+    models: Vec<HandModel>,
+    hands: Vec<HandProblem>,
+    /// Hand of each problem.
+    problem_hand: Vec<usize>,
+    weights: Weights,
+    rule: StepRule,
+    engine: Engine,
+    origin: Vector3<f64>,
+    iteration: u32,
+    settings: HandFitSettings,
+    /// Loss, terms and parameters of each problem after the last step.
+    states: Vec<(f64, [f64; 5], [f64; PARAMETERS])>,
+}
+
+fn check(settings: &HandFitSettings) -> Result<(), FitError> {
+    let positive = [
+        ("joint_sigma_m", settings.joint_sigma_m),
+        ("wrist_sigma_m", settings.wrist_sigma_m),
+        ("knuckle_sigma_m", settings.knuckle_sigma_m),
+        ("least_noise_px", settings.least_noise_px),
+        ("robust_scale", settings.robust_scale),
+        ("pose_sigma_rad", settings.pose_sigma_rad),
+        ("twist_sigma_rad", settings.twist_sigma_rad),
+        ("limit_sigma_rad", settings.limit_sigma_rad),
+    ];
+    if let Some((name, value)) = positive.iter().find(|(_, v)| !v.is_finite() || *v <= 0.0) {
+        return Err(FitError::Settings(format!("{name} is {value} and must be positive")));
+    }
+    if settings.start_flexions.is_empty() || settings.iterations == 0 {
+        return Err(FitError::Settings("at least one start and one iteration are needed".to_owned()));
+    }
+    Ok(())
+}
+
+impl HandFit {
+    /// Prepares the fit of every hand that has joints and a model (`models` by side: left, right).
+    ///
+    /// # Errors
+    /// [`FitError`] when there is nothing to fit, a setting is absurd or the device refuses.
+    pub fn new(
+        backend: FitBackend<'_>,
+        models: [Option<&HandModel>; 2],
+        pose: &PoseResult,
+        settings: &HandFitSettings,
+    ) -> Result<Self, FitError> {
+        check(settings)?;
+        let present: Vec<_> = Side::BOTH
+            .into_iter()
+            .filter_map(|s| Some((s, models[s.index()]?, pose.joints.hands[s.index()].as_ref()?)))
+            .collect();
+        if present.is_empty() {
+            return Err(FitError::NoJoints);
+        }
+        let all: Vec<Vector3<f64>> =
+            present.iter().flat_map(|(_, _, j)| j.joints.iter().map(|p| Vector3::from(*p))).collect();
+        if let Some((side, ..)) = present.iter().find(|(_, _, j)| j.joints.iter().flatten().any(|v| !v.is_finite())) {
+            return Err(FitError::Diverged { side: *side });
+        }
+        #[expect(clippy::cast_precision_loss, reason = "at most 42 joints")]
+        let origin = all.iter().sum::<Vector3<f64>>() / all.len() as f64;
+        let projections: Vec<Matrix3x4<f64>> = pose.cameras.iter().map(Camera::projection).collect();
+        let hands: Vec<HandProblem> = present
+            .iter()
+            .map(|(s, m, j)| HandProblem::new(m, j, &pose.observations[s.index()], &projections, &origin, settings))
+            .collect();
+        let starts: Vec<(usize, [f64; PARAMETERS])> = hands
+            .iter()
+            .enumerate()
+            .flat_map(|(hand, problem)| problem.starts(settings).into_iter().map(move |x| (hand, x)))
+            .collect();
+        let weights = Weights::new(settings, pose.noise_px);
+        let rule = StepRule { lambda_down: 0.2, lambda_up: 5.0, max_turn: 0.5 };
+        let lambda = 1e-2;
+        let engine = match backend {
+            FitBackend::Gpu(gpu) => {
+                let kernels = FitKernels::new(gpu)?;
+                let device = DeviceFit::new(gpu, &kernels, &hands, &starts, &weights, &rule, lambda)?;
+                Engine::Device(Box::new(device))
+            }
+            FitBackend::Reference => Engine::Reference(starts.iter().map(|(_, x)| State::new(*x, lambda)).collect()),
+        };
+        let states = starts.iter().map(|(_, x)| (f64::INFINITY, [0.0; 5], *x)).collect();
+        Ok(Self {
+            models: present.iter().map(|(_, m, _)| (*m).clone()).collect(),
+            hands,
+            problem_hand: starts.iter().map(|(hand, _)| *hand).collect(),
+            weights,
+            rule,
+            engine,
+            origin,
+            iteration: 0,
+            settings: settings.clone(),
+            states,
+        })
+    }
+
+    /// One iteration of all starts of all hands; `None` when all iterations are done.
+    ///
+    /// # Errors
+    /// [`FitError::Diverged`] or a failure of the device.
+    pub fn step(&mut self) -> Result<Option<FitStep>, FitError> {
+        if self.iteration >= self.settings.iterations {
+            return Ok(None);
+        }
+        match &mut self.engine {
+            Engine::Device(device) => {
+                device.step()?;
+                self.states = device.read()?.into_iter().map(|s| (s.loss, s.losses, s.current)).collect();
+            }
+            Engine::Reference(states) => {
+                for (state, &hand) in states.iter_mut().zip(&self.problem_hand) {
+                    let system = hand_normal(&self.hands[hand], &self.weights, &state.trial);
+                    damped_step(state, system, &self.rule);
+                }
+                let row = |s: &State| (s.loss, s.kept.as_ref().map_or([0.0; 5], |k| k.losses), s.current);
+                self.states = states.iter().map(row).collect();
+            }
+        }
+        self.iteration += 1;
+        let mut terms = [0.0; 5];
+        for hand in 0..self.hands.len() {
+            let (loss, losses, _) = &self.states[self.best(hand)];
+            if !loss.is_finite() || *loss >= f64::from(f32::MAX) {
+                return Err(FitError::Diverged { side: self.models[hand].side });
+            }
+            for (sum, term) in terms.iter_mut().zip(losses) {
+                *sum += term;
+            }
+        }
+        let total = terms.iter().sum();
+        Ok(Some(FitStep { iteration: self.iteration, iterations: self.settings.iterations, total, terms }))
+    }
+
+    /// Problem with the least loss of a hand (the first of equals).
+    fn best(&self, hand: usize) -> usize {
+        let mut best = None;
+        for (problem, _) in self.problem_hand.iter().enumerate().filter(|(_, h)| **h == hand) {
+            if best.is_none_or(|b: usize| self.states[problem].0 < self.states[b].0) {
+                best = Some(problem);
+            }
+        }
+        best.expect("every hand has a start")
+    }
+
+    fn world_parameters(&self, hand: usize, x: &[f64; PARAMETERS]) -> HandParameters {
+        let mut p = parameters_from_vector(self.models[hand].side, x);
+        for (value, shift) in p.transl.iter_mut().zip(&self.origin) {
+            *value += shift;
+        }
+        p
+    }
+
+    /// The hands as they are now, for pictures of the fit in progress.
+    #[must_use]
+    pub fn hands(&self) -> Vec<PosedHand> {
+        let pose =
+            |hand: usize| pose_hand(&self.models[hand], &self.world_parameters(hand, &self.states[self.best(hand)].2));
+        (0..self.hands.len()).map(pose).collect()
+    }
+
+    /// Polishes the best start of each hand in `f64` and measures it.
+    ///
+    /// # Errors
+    /// [`FitError::Diverged`] when the loss is not finite.
+    pub fn finish(self) -> Result<Vec<FittedHand>, FitError> {
+        let mut fitted = Vec::new();
+        for (hand, problem) in self.hands.iter().enumerate() {
+            let mut state = State::new(self.states[self.best(hand)].2, 1e-3);
+            for _ in 0..=self.settings.polish_iterations {
+                let system = hand_normal(problem, &self.weights, &state.trial);
+                damped_step(&mut state, system, &self.rule);
+            }
+            if !state.loss.is_finite() || state.kept.is_none() {
+                return Err(FitError::Diverged { side: self.models[hand].side });
+            }
+            let posed = pose_hand(&self.models[hand], &self.world_parameters(hand, &state.current));
+            let moved = |k: usize| (Vector3::from(posed.keypoints[k]) - self.origin, problem.targets[k].0);
+            let mean_joint_mm = 1e3 * (0..21).map(moved).map(|(a, b)| (a - b).norm()).sum::<f64>() / 21.0;
+            let median_px = median_px(problem, &self.origin, &posed);
+            fitted.push(FittedHand { posed, mean_joint_mm, median_px, loss: state.loss });
+        }
+        Ok(fitted)
+    }
+}
+
+fn median_px(problem: &HandProblem, origin: &Vector3<f64>, posed: &PosedHand) -> f64 {
+    let distance = |o: &HandObservation, k: usize| {
+        let h = problem.projections[o.view] * (Vector3::from(posed.keypoints[k]) - origin).push(1.0);
+        (h.x / h.z - o.px[k][0]).hypot(h.y / h.z - o.px[k][1])
+    };
+    let seen = |o: &HandObservation, k: &usize| o.weights[*k] > 0.0;
+    let mut all: Vec<f64> = problem
+        .observations
+        .iter()
+        .flat_map(|o| (0..21).filter(|k| seen(o, k)).map(|k| distance(o, k)).collect::<Vec<_>>())
+        .collect();
+    if all.is_empty() {
+        return 0.0;
+    }
+    let middle = (all.len() - 1) / 2;
+    *all.select_nth_unstable_by(middle, f64::total_cmp).1
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,175 @@
+//! The `f64` twins of `fit/hand_normal` and `fit/damped_step`.
+
+use super::problem::{HandProblem, Weights};
+use crate::anatomy::KEYPOINTS;
+use crate::hand::{PARAMETERS, POSE, SCALE, SHAPE, parameters_from_vector};
+use nalgebra::{Matrix3, Vector3};
+
+/// Losses by term: joints, reprojection, pose, limits, shape.
+pub(super) const TERMS: usize = 5;
+
+/// Normal equations at a point.
+#[derive(Clone, Debug)]
+pub(super) struct System {
+    /// Gauss-Newton matrix, row-major.
+    pub hessian: Vec<[f64; PARAMETERS]>,
+    /// Gradient of the loss.
+    pub gradient: [f64; PARAMETERS],
+    /// Loss of each term.
+    pub losses: [f64; TERMS],
+}
+
+/// Cauchy loss of the squared residual `s` at scale `c`: value and weight.
+fn robust(s: f64, c: f64) -> (f64, f64) {
+    (0.5 * c * (s / c).ln_1p(), 1.0 / (1.0 + s / c))
+}
+
+/// Loss, gradient and Gauss-Newton matrix of a problem at `x`.
+pub(super) fn hand_normal(problem: &HandProblem, weights: &Weights, x: &[f64; PARAMETERS]) -> System {
+    let (keypoints, mut jacobian) = problem.model.evaluate(&parameters_from_vector(problem.model.side, x));
+    let mut hessian = vec![[0.0; PARAMETERS]; PARAMETERS];
+    let mut gradient = [0.0; PARAMETERS];
+    let mut losses = [0.0; TERMS];
+    for k in 0..KEYPOINTS {
+        let world = Vector3::from(keypoints[k]);
+        let (target, information) = &problem.targets[k];
+        let d = world - target;
+        let (value, weight) = robust(d.dot(&(information * d)), weights.joints_robust);
+        losses[0] += weights.joints * value;
+        let mut a: Matrix3<f64> = information * (weights.joints * weight);
+        let mut g: Vector3<f64> = a * d;
+        for observation in &problem.observations {
+            let p = &problem.projections[observation.view];
+            let h = p * world.push(1.0);
+            let seen = observation.weights[k];
+            if h.z < 1e-3 || seen <= 0.0 {
+                continue;
+            }
+            let (u, v) = (h.x / h.z, h.y / h.z);
+            let r = [u - observation.px[k][0], v - observation.px[k][1]];
+            let (value, weight) = robust(r[0] * r[0] + r[1] * r[1], weights.reprojection_robust);
+            let w = weights.reprojection * seen;
+            losses[1] += w * value;
+            let row = |axis: usize, value: f64| {
+                ((p.fixed_view::<1, 3>(axis, 0) - p.fixed_view::<1, 3>(2, 0) * value) / h.z).transpose()
+            };
+            let (ju, jv) = (row(0, u), row(1, v));
+            a += (ju * ju.transpose() + jv * jv.transpose()) * (w * weight);
+            g += (ju * r[0] + jv * r[1]) * (w * weight);
+        }
+        if !weights.scale_free {
+            for row in &mut jacobian[k] {
+                row[SCALE] = 0.0;
+            }
+        }
+        let column = |p: usize| Vector3::new(jacobian[k][0][p], jacobian[k][1][p], jacobian[k][2][p]);
+        for p in 0..PARAMETERS {
+            let w = a * column(p);
+            gradient[p] += column(p).dot(&g);
+            for (q, entry) in hessian[p].iter_mut().enumerate() {
+                *entry += w.dot(&column(q));
+            }
+        }
+    }
+    for i in 0..45 {
+        let p = POSE + i;
+        let block = i / 3 * 3;
+        let mut pull = 0.0;
+        for j in 0..3 {
+            let precision = problem.prior[i][j];
+            pull += precision * (x[POSE + block + j] - problem.prior_mean[block + j]);
+            hessian[p][POSE + block + j] += precision;
+        }
+        losses[2] += 0.5 * pull * (x[p] - problem.prior_mean[i]);
+        gradient[p] += pull;
+        let [low, high] = problem.limits[i];
+        let outside = (x[p] - low).min(0.0) + (x[p] - high).max(0.0);
+        if outside != 0.0 {
+            gradient[p] += weights.limits * outside;
+            hessian[p][p] += weights.limits;
+            losses[3] += 0.5 * weights.limits * outside * outside;
+        }
+    }
+    for p in SHAPE..SCALE {
+        gradient[p] += weights.shape * x[p];
+        hessian[p][p] += weights.shape;
+        losses[4] += 0.5 * weights.shape * x[p] * x[p];
+    }
+    if !weights.scale_free {
+        gradient[SCALE] = 0.0;
+        hessian[SCALE][SCALE] = 1.0;
+    }
+    System { hessian, gradient, losses }
+}
+
+/// How damping changes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct StepRule {
+    pub lambda_down: f64,
+    pub lambda_up: f64,
+    pub max_turn: f64,
+}
+
+/// State of one problem.
+#[derive(Clone, Debug)]
+pub(super) struct State {
+    pub lambda: f64,
+    pub loss: f64,
+    pub current: [f64; PARAMETERS],
+    pub trial: [f64; PARAMETERS],
+    pub kept: Option<System>,
+}
+
+impl State {
+    pub(super) fn new(start: [f64; PARAMETERS], lambda: f64) -> Self {
+        Self { lambda, loss: f64::from(f32::MAX), current: start, trial: start, kept: None }
+    }
+}
+
+/// Judges the trial with its system and writes the next one.
+pub(super) fn damped_step(state: &mut State, system: System, rule: &StepRule) {
+    let loss: f64 = system.losses.iter().sum();
+    if loss < state.loss {
+        state.lambda = (state.lambda * rule.lambda_down).max(1e-7);
+        state.loss = loss;
+        state.current = state.trial;
+        state.kept = Some(system);
+    } else {
+        state.lambda = (state.lambda * rule.lambda_up).min(1e6);
+    }
+    let Some(kept) = &state.kept else { return };
+    let step = solve_damped(kept, state.lambda);
+    let turned = |(i, _): &(usize, &f64)| *i < 3 || (POSE..SHAPE).contains(i);
+    let turn = step.iter().enumerate().filter(turned).map(|(_, s)| s.abs()).fold(0.0, f64::max);
+    let factor = (rule.max_turn / turn.max(1e-12)).min(1.0);
+    state.trial = std::array::from_fn(|i| state.current[i] + factor * step[i]);
+}
+
+/// `−(H + λ diag H)⁻¹ g` by Cholesky of the system scaled to a unit diagonal.
+pub(super) fn solve_damped(system: &System, lambda: f64) -> [f64; PARAMETERS] {
+    let n = PARAMETERS;
+    let size: Vec<f64> = (0..n).map(|i| system.hessian[i][i].max(1e-12).sqrt()).collect();
+    let mut lower = vec![[0.0; PARAMETERS]; n];
+    for p in 0..n {
+        for q in 0..=p {
+            lower[p][q] = system.hessian[p][q] / (size[p] * size[q]);
+        }
+        lower[p][p] += lambda;
+    }
+    for j in 0..n {
+        for p in j..n {
+            let s = lower[p][j] - (0..j).map(|k| lower[p][k] * lower[j][k]).sum::<f64>();
+            lower[p][j] = if p == j { s.max(1e-7).sqrt() } else { s / lower[j][j] };
+        }
+    }
+    let mut right: [f64; PARAMETERS] = std::array::from_fn(|i| -system.gradient[i] / size[i]);
+    for i in 0..n {
+        let s = right[i] - (0..i).map(|k| lower[i][k] * right[k]).sum::<f64>();
+        right[i] = s / lower[i][i];
+    }
+    for i in (0..n).rev() {
+        let s = right[i] - (i + 1..n).map(|k| lower[k][i] * right[k]).sum::<f64>();
+        right[i] = s / lower[i][i];
+    }
+    std::array::from_fn(|i| right[i] / size[i])
+}

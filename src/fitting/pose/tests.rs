@@ -1,0 +1,156 @@
+//! The pose stage on the synthetic rig and, where it is at hand, on the real capture.
+
+use super::super::test_rig::{Noise, Rig, real_capture};
+use super::*;
+
+const CLEAN: Noise = Noise { px: 0.0, outliers: 0.0, seed: 1 };
+
+fn solver() -> Triangulator {
+    crate::gpu::testing::gpu().map_or(Triangulator::Reference, |gpu| Triangulator::on(&gpu).expect("compiles"))
+}
+
+fn run(rig: &Rig, keypoints: &[[Option<Keypoints>; 2]], settings: &PoseSettings) -> Result<PoseResult, PoseError> {
+    estimate_joints(&rig.cameras, keypoints, &vec![true; rig.cameras.len()], settings, &solver())
+}
+
+fn errors_mm(rig: &Rig, result: &PoseResult) -> Vec<f64> {
+    Side::BOTH
+        .into_iter()
+        .filter_map(|side| result.joints.hands[side.index()].as_ref().map(|h| rig.error_mm(side, &h.joints)))
+        .collect()
+}
+
+#[test]
+fn clean_detections_give_exact_joints() {
+    for (views, seed) in [(16, 3), (4, 4), (2, 5)] {
+        let rig = Rig::new(views, seed);
+        let result = run(&rig, &rig.detect(&CLEAN), &PoseSettings::default()).expect("two hands");
+        let errors = errors_mm(&rig, &result);
+        assert_eq!(errors.len(), 2, "both hands are found with {views} views");
+        assert!(errors.iter().all(|e| *e < 0.1), "{views} views: {errors:?} mm");
+        assert!(result.findings.is_empty(), "nothing to complain about: {:?}", result.findings);
+    }
+}
+
+#[test]
+fn noise_outliers_and_a_swapped_view_are_borne() {
+    for seed in [11, 12, 13] {
+        let rig = Rig::new(16, seed);
+        let mut keypoints = rig.detect(&Noise { px: 3.0, outliers: 0.1, seed });
+        keypoints[5].swap(0, 1);
+        let result = run(&rig, &keypoints, &PoseSettings::default()).expect("two hands");
+        let errors = errors_mm(&rig, &result);
+        eprintln!(
+            "3 px, 10 % outliers, one swapped view, seed {seed}: {errors:.3?} mm, noise {:.2} px",
+            result.noise_px
+        );
+        assert!(errors.len() == 2 && errors.iter().all(|e| *e <= 1.5), "{errors:?} mm");
+        let swapped = &result.views[5].detections;
+        assert!(swapped.iter().all(|d| d.assigned.is_some_and(|s| s != d.claimed)), "the swap is seen: {swapped:?}");
+        assert!(result.views.iter().all(|v| v.flagged_shift_px.is_none()), "no camera is blamed");
+    }
+}
+
+#[test]
+fn a_shifted_camera_is_flagged_and_corrected() {
+    let rig = Rig::new(12, 21);
+    let mut keypoints = rig.detect(&Noise { px: 3.0, outliers: 0.05, seed: 2 });
+    for k in keypoints[4].iter_mut().flatten() {
+        for px in &mut k.px {
+            *px = [px[0] + 32.0, px[1] - 24.0];
+        }
+    }
+    let result = run(&rig, &keypoints, &PoseSettings::default()).expect("two hands");
+    let flagged: Vec<usize> = result.views.iter().filter(|v| v.flagged_shift_px.is_some()).map(|v| v.view).collect();
+    assert_eq!(flagged, [4], "exactly the shifted camera");
+    let [x, y] = result.views[4].flagged_shift_px.expect("flagged");
+    assert!((x - 32.0).abs() < 2.0 && (y + 24.0).abs() < 2.0, "the shift is measured: {x} {y}");
+    let moved = result.cameras[4].k[(0, 2)] - rig.cameras[4].k[(0, 2)];
+    assert!((moved - x).abs() < 1e-9, "the principal point moves by it");
+    assert!(errors_mm(&rig, &result).iter().all(|e| *e <= 1.5), "joints survive");
+}
+
+#[test]
+fn one_hand_and_missing_detections() {
+    let rig = Rig::new(8, 31);
+    let mut keypoints = rig.detect(&Noise { px: 2.0, outliers: 0.0, seed: 3 });
+    for pair in &mut keypoints {
+        pair[0] = None;
+    }
+    keypoints[2][1] = None;
+    let result = run(&rig, &keypoints, &PoseSettings::default()).expect("a hand");
+    assert!(result.joints.hands[0].is_none(), "no left hand is invented");
+    let right = result.joints.hands[1].as_ref().expect("the right hand");
+    assert!(rig.error_mm(Side::Right, &right.joints) < 1.5, "the right hand is right");
+    let both = PoseSettings { hands: HandChoice::Both, ..PoseSettings::default() };
+    assert!(matches!(run(&rig, &keypoints, &both), Err(PoseError::HandMissing { .. })), "both cannot be had");
+    let left = PoseSettings { hands: HandChoice::Left, ..PoseSettings::default() };
+    let named = run(&rig, &keypoints, &left).expect("a hand");
+    assert!(named.joints.hands[0].is_some() && named.joints.hands[1].is_none(), "the user's word counts");
+}
+
+#[test]
+fn unused_views_are_not_looked_at() {
+    let rig = Rig::new(6, 41);
+    let mut keypoints = rig.detect(&CLEAN);
+    let mut used = vec![true; 6];
+    used[1] = false;
+    let settings = PoseSettings::default();
+    let before = estimate_joints(&rig.cameras, &keypoints, &used, &settings, &solver()).expect("two hands");
+    for k in keypoints[1].iter_mut().flatten() {
+        k.px = [[0.0; 2]; KEYPOINTS];
+    }
+    let after = estimate_joints(&rig.cameras, &keypoints, &used, &settings, &solver()).expect("two hands");
+    assert_eq!(before.joints, after.joints, "a held-out view touches nothing");
+    assert!(before.views.iter().all(|v| v.view != 1), "nor is it reported");
+    let none = estimate_joints(&rig.cameras, &keypoints, &[false; 6], &settings, &solver());
+    assert!(matches!(none, Err(PoseError::TooFewViews { found: 0 })), "no views, no joints");
+}
+
+#[test]
+fn detections_that_never_agree_are_refused() {
+    let rig = Rig::new(2, 51);
+    let mut keypoints = rig.detect(&CLEAN);
+    for k in keypoints[1].iter_mut().flatten() {
+        for (i, px) in k.px.iter_mut().enumerate() {
+            px[1] = 40.0 * f64::from(u32::try_from(i * 7 % 21).expect("small"));
+        }
+    }
+    let result = run(&rig, &keypoints, &PoseSettings::default());
+    assert!(matches!(result, Err(PoseError::NoHand)), "nothing agrees: {:?}", result.map(|r| r.median_px));
+}
+
+#[test]
+fn settings_refuse_unknown_fields() {
+    assert!(ron::from_str::<PoseSettings>("(flag_ratoi: 3.0)").is_err(), "a typing error is no default");
+    let some: PoseSettings = ron::from_str("(flag_ratio: 3.0, hands: left)").expect("a part is enough");
+    assert_eq!(some.hands, HandChoice::Left, "fields are read");
+}
+
+#[test]
+fn the_real_capture() {
+    let Some((cameras, keypoints)) = real_capture() else { return };
+    let used = [true; 16];
+    let result = estimate_joints(&cameras, &keypoints, &used, &PoseSettings::default(), &solver()).expect("two hands");
+    eprintln!("{:#?}", result.findings);
+    eprintln!("median {:.2} px, noise {:.2} px, share {:.2}", result.median_px, result.noise_px, result.assigned_share);
+    let flagged: Vec<usize> = result.views.iter().filter(|v| v.flagged_shift_px.is_some()).map(|v| v.view).collect();
+    assert_eq!(flagged, [5, 6], "exactly the two cameras that are off");
+    let rejected: Vec<(usize, Side)> = result
+        .views
+        .iter()
+        .flat_map(|v| v.detections.iter().filter(|d| d.assigned.is_none()).map(|d| (v.view, d.claimed)))
+        .collect();
+    let wrong = [(0, Side::Right), (4, Side::Right), (6, Side::Left), (15, Side::Left)];
+    assert_eq!(rejected, wrong, "one hand each in these views is known to be wrong");
+    assert!(result.median_px <= 8.0, "median reprojection {} px", result.median_px);
+    // 22 of 26: all but the four wrong ones.
+    assert!(result.assigned_share >= 0.84, "share of assigned detections {}", result.assigned_share);
+    for side in Side::BOTH {
+        let hand = result.joints.hands[side.index()].as_ref().expect("both hands");
+        let at = |j: usize| Vector3::from(hand.joints[j]);
+        let palm_mm = 1e3 * (at(9) - at(0)).norm();
+        eprintln!("{side}: wrist to middle knuckle {palm_mm:.1} mm");
+        assert!((74.0..94.0).contains(&palm_mm), "{side}: {palm_mm} mm");
+    }
+}

@@ -1,0 +1,13 @@
+//! How good a result is: images (PSNR three ways, SSIM, `IoU`), surfaces (point to surface both ways, F-scores), joints.
+//!
+//! Images are rows of RGB values in 0..1, sRGB-encoded. PSNR of identical images is infinite, which JSON writes as null.
+
+mod distance;
+mod image;
+mod report;
+mod surface;
+
+pub use distance::{ClosestPoint, SurfaceIndex, closest_on_triangle};
+pub use image::{Picture, bounding_box, gain, iou, mask_of, psnr, psnr_three_ways, ssim, ssim_on_mask};
+pub use report::{Comparison, Evaluation, SurfaceScore, ViewMeans, ViewScore};
+pub use surface::{SurfaceSamples, WristCut, joint_mean_mm, score};

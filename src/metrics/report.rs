@@ -1,0 +1,227 @@
+//! What `evaluate --json` prints. Field names are a contract.
+
+use super::image::{Picture, gain, iou, psnr_three_ways, ssim_on_mask};
+use serde::{Deserialize, Serialize};
+
+/// A photograph and a render to be compared.
+#[derive(Clone, Copy, Debug)]
+pub struct Comparison<'a> {
+    /// Name of the view.
+    pub name: &'a str,
+    /// True when no stage saw it.
+    pub held_out: bool,
+    /// The photograph.
+    pub photo: &'a Picture,
+    /// The render, black where nothing is rendered, before any gain.
+    pub render: &'a Picture,
+    /// Where the hand is in the photograph.
+    pub mask: &'a [bool],
+    /// Where the render shows a hand.
+    pub rendered: &'a [bool],
+    /// The gain to apply; `None` fits one in closed form inside mask ∩ render.
+    pub gain: Option<[f64; 3]>,
+    /// Median reprojection of the view, pixels, if known.
+    pub reprojection_px_median: Option<f64>,
+}
+
+impl Comparison<'_> {
+    /// The row of the table. The photograph is cut out by its mask (black outside), so that union and full frame count
+    /// silhouette errors and not the room.
+    ///
+    /// # Panics
+    /// When sizes differ.
+    #[must_use]
+    pub fn score(&self) -> ViewScore {
+        let both: Vec<bool> = self.mask.iter().zip(self.rendered).map(|(&m, &r)| m && r).collect();
+        let gain = self.gain.unwrap_or_else(|| gain(self.photo, self.render, &both));
+        let render = self.render.with_gain(gain);
+        let rgb = self.photo.rgb.iter().zip(self.mask).map(|(&p, &m)| if m { p } else { [0.0; 3] }).collect();
+        let photo = Picture { rgb, ..*self.photo };
+        let [psnr_mask, psnr_union, psnr_full] = psnr_three_ways(&photo, &render, self.mask, self.rendered);
+        ViewScore {
+            name: self.name.to_owned(),
+            held_out: self.held_out,
+            psnr_mask,
+            psnr_union,
+            psnr_full,
+            ssim: ssim_on_mask(&photo, &render, self.mask),
+            iou: Some(iou(self.mask, self.rendered)),
+            reprojection_px_median: self.reprojection_px_median,
+            gain,
+        }
+    }
+}
+
+/// Scores of one view.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ViewScore {
+    /// Name of the view.
+    pub name: String,
+    /// True when no stage saw it.
+    pub held_out: bool,
+    /// PSNR in dB over the mask.
+    pub psnr_mask: Option<f64>,
+    /// PSNR in dB over mask ∪ render.
+    pub psnr_union: Option<f64>,
+    /// PSNR in dB over the full frame.
+    pub psnr_full: Option<f64>,
+    /// SSIM on the mask's bounding box.
+    pub ssim: Option<f64>,
+    /// Silhouette intersection over union.
+    pub iou: Option<f64>,
+    /// Median distance between detected and projected joints, pixels.
+    pub reprojection_px_median: Option<f64>,
+    /// RGB gain that was fitted or estimated.
+    pub gain: [f64; 3],
+}
+
+/// Means of the numbers of several views; views without a number do not count, and an infinite PSNR makes an infinite mean.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ViewMeans {
+    /// PSNR in dB over the mask.
+    pub psnr_mask: Option<f64>,
+    /// PSNR in dB over mask ∪ render.
+    pub psnr_union: Option<f64>,
+    /// PSNR in dB over the full frame.
+    pub psnr_full: Option<f64>,
+    /// SSIM on the mask's bounding box.
+    pub ssim: Option<f64>,
+    /// Silhouette intersection over union.
+    pub iou: Option<f64>,
+    /// Median reprojection in pixels (mean of the views' medians).
+    pub reprojection_px_median: Option<f64>,
+}
+
+/// Distances between the result's surface and the true one, over the hand above the wrist cut.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SurfaceScore {
+    /// Result → truth, mean, millimetres.
+    pub p2s_mean_mm: f64,
+    /// Result → truth, median.
+    pub p2s_median_mm: f64,
+    /// Result → truth, 95th percentile.
+    pub p2s_p95_mm: f64,
+    /// Truth → result, mean.
+    pub s2p_mean_mm: f64,
+    /// Harmonic mean of the shares of both surfaces within 1 mm of the other.
+    pub f1mm: f64,
+    /// The same within 2 mm.
+    pub f2mm: f64,
+    /// Mean distance of corresponding joints, millimetres; null without joints.
+    pub joint_mean_mm: Option<f64>,
+}
+
+/// Everything `evaluate` knows.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Evaluation {
+    /// One row a view.
+    pub views: Vec<ViewScore>,
+    /// Means over the fitted views.
+    pub mean: ViewMeans,
+    /// Means over the held-out views (all null when there are none).
+    pub held_out: ViewMeans,
+    /// Only with ground truth.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub surface: Option<SurfaceScore>,
+}
+
+impl ViewMeans {
+    /// Means over the given views.
+    #[must_use]
+    pub fn over<'a>(views: impl Iterator<Item = &'a ViewScore> + Clone) -> Self {
+        let mean = |pick: fn(&ViewScore) -> Option<f64>| {
+            let (sum, count) = views.clone().filter_map(pick).fold((0.0, 0.0), |(s, n), v| (s + v, n + 1.0));
+            (count > 0.0).then(|| sum / count)
+        };
+        Self {
+            psnr_mask: mean(|v| v.psnr_mask),
+            psnr_union: mean(|v| v.psnr_union),
+            psnr_full: mean(|v| v.psnr_full),
+            ssim: mean(|v| v.ssim),
+            iou: mean(|v| v.iou),
+            reprojection_px_median: mean(|v| v.reprojection_px_median),
+        }
+    }
+}
+
+impl Evaluation {
+    /// Adds the means to the rows.
+    #[must_use]
+    pub fn new(views: Vec<ViewScore>, surface: Option<SurfaceScore>) -> Self {
+        let mean = ViewMeans::over(views.iter().filter(|v| !v.held_out));
+        let held_out = ViewMeans::over(views.iter().filter(|v| v.held_out));
+        Self { views, mean, held_out, surface }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_view_is_scored_on_the_cut_out_hand_after_its_gain() {
+        let (width, height) = (16, 16);
+        let mask: Vec<bool> = (0..256).map(|i| i % 16 < 12 && i / 16 < 12).collect();
+        let level = |i: usize| 0.2 + 0.002 * (i % 97) as f64;
+        let render =
+            Picture { width, height, rgb: (0..256).map(|i| if mask[i] { [level(i); 3] } else { [0.0; 3] }).collect() };
+        let rgb = (0..256).map(|i| if mask[i] { [level(i) * 1.2; 3] } else { [0.9; 3] }).collect();
+        let photo = Picture { width, height, rgb };
+        let view = Comparison {
+            name: "00",
+            held_out: true,
+            photo: &photo,
+            render: &render,
+            mask: &mask,
+            rendered: &mask,
+            gain: None,
+            reprojection_px_median: None,
+        };
+        let fitted = view.score();
+        assert!((fitted.gain[1] - 1.2).abs() < 1e-12, "the gain is found");
+        assert!(fitted.psnr_full.is_some_and(|p| p > 200.0), "then all agrees and the room does not count");
+        assert!(fitted.ssim.is_some_and(|s| s > 0.999_999) && fitted.iou == Some(1.0), "{fitted:?}");
+        let plain = Comparison { gain: Some([1.0; 3]), ..view }.score();
+        assert!(plain.psnr_mask.is_some_and(|p| p < 30.0), "without the gain it does not: {plain:?}");
+    }
+
+    #[test]
+    fn fields_are_those_of_the_contract_and_means_keep_held_out_views_apart() {
+        let view = |name: &str, held_out, psnr| ViewScore {
+            name: name.into(),
+            held_out,
+            psnr_mask: Some(psnr),
+            ..ViewScore::default()
+        };
+        let rows = vec![view("00", false, 30.0), view("01", false, 32.0), view("02", true, 20.0)];
+        let evaluation = Evaluation::new(rows, Some(SurfaceScore::default()));
+        let json = serde_json::to_value(&evaluation).expect("JSON");
+        assert_eq!(json["mean"]["psnr_mask"], 31.0, "fitted views");
+        assert_eq!(json["held_out"]["psnr_mask"], 20.0, "held-out views");
+        assert!(json["mean"]["ssim"].is_null(), "no number, no mean");
+        let keys = |v: &serde_json::Value| v.as_object().expect("an object").keys().cloned().collect::<Vec<_>>();
+        let mut view_keys = keys(&json["views"][0]);
+        view_keys.sort();
+        let mut expected = [
+            "name",
+            "held_out",
+            "psnr_mask",
+            "psnr_union",
+            "psnr_full",
+            "ssim",
+            "iou",
+            "reprojection_px_median",
+            "gain",
+        ];
+        expected.sort_unstable();
+        assert_eq!(view_keys, expected, "a view's fields");
+        let mut surface_keys = keys(&json["surface"]);
+        surface_keys.sort();
+        let mut expected =
+            ["p2s_mean_mm", "p2s_median_mm", "p2s_p95_mm", "s2p_mean_mm", "f1mm", "f2mm", "joint_mean_mm"];
+        expected.sort_unstable();
+        assert_eq!(surface_keys, expected, "the surface's fields");
+        let without = serde_json::to_value(Evaluation::new(vec![], None)).expect("JSON");
+        assert!(without.get("surface").is_none(), "no ground truth, no surface");
+    }
+}
