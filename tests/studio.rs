@@ -1,6 +1,12 @@
 //! The window under a virtual display: opened by a child process of this test, driven by a script, judged by its pictures.
 //!
 //! Needs `Xvfb` and a Vulkan driver. Without them the tests print `skipped: …`, and fail when `REQUIRE_GPU=1`.
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test prints what it saw, and screens are small"
+)]
 #![cfg(all(feature = "studio", target_os = "linux"))]
 
 #[path = "support/morph.rs"]
@@ -73,19 +79,28 @@ fn display() -> Option<Display> {
     }
 }
 
-/// Waits for a process; kills it when it takes too long.
-fn finish(mut child: Child, limit: Duration) -> bool {
-    let deadline = Instant::now() + limit;
-    loop {
-        match child.try_wait() {
-            Ok(Some(status)) => return status.success(),
-            Ok(None) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(50)),
-            _ => {
-                let _ = child.kill();
-                let _ = child.wait();
-                return false;
+/// A child process that does not outlive its test.
+struct Guard(Child);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Guard {
+    /// Waits for a successful end; false when it fails or takes too long.
+    fn finish(mut self, limit: Duration) -> bool {
+        let deadline = Instant::now() + limit;
+        while Instant::now() < deadline {
+            match self.0.try_wait() {
+                Ok(Some(status)) => return status.success(),
+                Ok(None) => std::thread::sleep(Duration::from_millis(50)),
+                Err(_) => return false,
             }
         }
+        false
     }
 }
 
@@ -94,7 +109,7 @@ fn window(display: &Display, script: &str) -> bool {
     let mut command = Command::new(std::env::current_exe().expect("this test has a path"));
     command.args(["--ignored", "--exact", "window_child", "--nocapture"]).env("THENAR_TEST_SCRIPT", script);
     display.dress(&mut command);
-    finish(command.spawn().expect("this test runs"), Duration::from_secs(300))
+    Guard(command.spawn().expect("this test runs")).finish(Duration::from_secs(300))
 }
 
 /// Not a test by itself: the child process of the others.
@@ -199,7 +214,7 @@ fn a_failed_command_ends_the_window_with_an_error() {
 fn the_mouse_selects_a_camera_flies_into_it_and_orbits() {
     let Some(display) = display() else { return };
     if Command::new("xdotool").arg("version").stdout(Stdio::null()).status().is_err() {
-        assert!(std::env::var("REQUIRE_GPU").is_ok_and(|v| v != "1"), "REQUIRE_GPU=1 but xdotool is not installed");
+        assert!(!std::env::var("REQUIRE_GPU").is_ok_and(|v| v == "1"), "REQUIRE_GPU=1 but xdotool is not installed");
         println!("skipped: no xdotool");
         return;
     }
@@ -222,7 +237,7 @@ fn the_mouse_selects_a_camera_flies_into_it_and_orbits() {
     let mut command = Command::new(std::env::current_exe().expect("this test has a path"));
     command.args(["--ignored", "--exact", "window_child", "--nocapture"]).env("THENAR_TEST_SCRIPT", script);
     display.dress(&mut command);
-    let child = command.spawn().expect("this test runs");
+    let child = Guard(command.spawn().expect("this test runs"));
     let mouse = |words: &[&str]| {
         let mut command = Command::new("xdotool");
         display.dress(&mut command);
@@ -257,7 +272,7 @@ fn the_mouse_selects_a_camera_flies_into_it_and_orbits() {
     mouse(&["mousemove", "500", "300", "mousedown", "1", "mousemove", "560", "320", "mousemove", "600", "330"]);
     std::thread::sleep(Duration::from_millis(600));
     mouse(&["mouseup", "1"]);
-    assert!(finish(child, Duration::from_secs(120)), "selecting, flying and orbiting work by mouse");
+    assert!(child.finish(Duration::from_secs(120)), "selecting, flying and orbiting work by mouse");
 }
 
 /// The whole program on a small synthetic capture, as a user would see it.
@@ -280,7 +295,7 @@ fn the_program_reconstructs_a_sample_in_its_window() {
     let mut command = Command::new(program);
     command.arg(&capture).env(thenar::studio::SCRIPT_VARIABLE, script);
     display.dress(&mut command);
-    assert!(finish(command.spawn().expect("the program runs"), Duration::from_secs(900)), "the script runs to its end");
+    assert!(Guard(command.spawn().expect("the program runs")).finish(Duration::from_secs(900)), "the script runs to its end");
     let opened = look(&at("program_opened.png"));
     assert!(opened.cameras && !opened.curves, "cameras, no curves yet: {opened:?}");
     let finished = look(&at("program_finished.png"));

@@ -81,13 +81,17 @@ struct Pointer {
     at: Option<Vec2>,
     /// Over the 3D view and over nothing that lies upon it.
     in_view: bool,
+    /// The part of the window that belongs to the mouse of the 3D view, points; empty without one.
+    open: Rect,
+    /// Something of egui has the mouse.
+    taken: bool,
     /// Size of the 3D view, points.
     view_size: Vec2,
 }
 
 #[derive(SystemSet, Clone, Debug, PartialEq, Eq, Hash)]
 enum StudioSet {
-    /// News of the worker into the session.
+    /// News of the worker into the session, the mouse.
     News,
     /// The 3D view.
     View,
@@ -159,7 +163,7 @@ pub fn run_with(backend: Arc<dyn Backend>, options: Options) -> anyhow::Result<(
         .configure_sets(Update, (StudioSet::News, StudioSet::View).chain())
         .add_systems(First, (time_frames, fit_monitor))
         .add_systems(Startup, set_up)
-        .add_systems(Update, (drops, news).chain().in_set(StudioSet::News))
+        .add_systems(Update, (drops, news, point).chain().in_set(StudioSet::News))
         .add_systems(Update, keep_moving.after(StudioSet::View))
         .add_systems(EguiPrimaryContextPass, draw);
     viewport::plugin(&mut app);
@@ -359,6 +363,12 @@ fn news(mut cell: ResMut<LinkCell>, mut session: ResMut<Session>, mut redraw: Me
     }
 }
 
+/// Where the mouse is now: egui would tell a frame later, when a click may be over.
+fn point(window: Single<&Window, With<PrimaryWindow>>, mut pointer: ResMut<Pointer>) {
+    pointer.at = window.cursor_position();
+    pointer.in_view = !pointer.taken && pointer.at.is_some_and(|at| pointer.open.contains(at));
+}
+
 /// One more frame while the camera moves, so that motion ends where it should.
 fn keep_moving(
     motion: Res<viewport::Motion>,
@@ -371,6 +381,7 @@ fn keep_moving(
 }
 
 /// The panels, then whatever was asked for in them, in the 3D view, or by keys.
+#[expect(clippy::too_many_arguments, reason = "a Bevy system names all it touches")]
 fn draw(
     mut contexts: EguiContexts,
     mut session: ResMut<Session>,
@@ -442,16 +453,11 @@ fn place_view(ctx: &egui::Context, centre: egui::Rect, view: &mut Pointer, camer
     }
     // The buttons at the top of the view belong to egui.
     let open = centre.with_min_y(centre.min.y + 36.0);
-    let at = ctx.pointer_latest_pos();
-    let over = at.is_some_and(|p| {
-        let background = ctx.layer_id_at(p).is_none_or(|l| l.order == egui::Order::Background);
-        open.contains(p) && background && !ctx.egui_is_using_pointer()
-    });
-    *view = Pointer {
-        at: at.map(|p| Vec2::new(p.x, p.y)),
-        in_view: active && over,
-        view_size: Vec2::new(centre.width(), centre.height()),
-    };
+    let covered = |p| ctx.layer_id_at(p).is_some_and(|l: egui::LayerId| l.order != egui::Order::Background);
+    let taken = ctx.egui_is_using_pointer() || ctx.pointer_latest_pos().is_some_and(covered);
+    view.taken = taken;
+    view.open = if active { Rect::new(open.min.x, open.min.y, open.max.x, open.max.y) } else { Rect::EMPTY };
+    view.view_size = Vec2::new(centre.width(), centre.height());
 }
 
 impl Link {

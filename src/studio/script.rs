@@ -115,6 +115,7 @@ enum Outcome {
 }
 
 /// Carries out the next command, one at a time.
+#[expect(clippy::too_many_arguments, reason = "a Bevy system names all it touches")]
 pub(super) fn run(
     mut commands: Commands,
     mut script: ResMut<Script>,

@@ -1,6 +1,8 @@
 //! A test double for the studio: an engine that lets two spheres grow into lumpy "hands" with decaying losses, and a
 //! capture painted to match. Compiled into tests only.
 
+#![expect(clippy::cast_possible_truncation, reason = "made-up numbers of a sensible size")]
+
 use image::{GrayImage, Luma, Rgb, RgbImage};
 use nalgebra::{Matrix3, Vector2, Vector3};
 use std::path::{Path, PathBuf};

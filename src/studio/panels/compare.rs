@@ -63,10 +63,10 @@ fn footer(ui: &mut Ui, session: &Session, picture: Option<&(Arc<Picture>, bool)>
             let late = if *exact { String::new() } else { format!(" (step {})", p.step) };
             format!("{psnr} · {iou}{late}")
         }
-        None if !session.has_engine => "Reconstruct to see the render beside the photograph".to_owned(),
+        None if !session.has_engine => "Reconstruct to see the render here".to_owned(),
         None => "the render is on its way…".to_owned(),
     };
-    ui.label(RichText::new(text).color(WEAK)).on_hover_text("PSNR over rendered ∩ mask; IoU of the silhouettes");
+    ui.add(egui::Label::new(RichText::new(text).color(WEAK)).truncate()).on_hover_text("PSNR over rendered ∩ mask; IoU of the silhouettes");
 }
 
 /// Part of the photograph that is shown, in pixels `[x0, y0, x1, y1]`.

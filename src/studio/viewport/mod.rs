@@ -203,6 +203,7 @@ fn draw_lines(session: Res<Session>, scene: Res<Scene>, motion: Res<Motion>, mut
     let (Some(capture), Some(placement)) = (&session.capture, scene.placement) else { return };
     let radius = placement.radius;
     if session.ui.show_grid && motion.through().is_none() {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "4..=24")]
         let cells = (radius * 8.0).clamp(4.0, 24.0).round() as u32 * 2;
         let flat = Isometry3d::from_rotation(Quat::from_rotation_x(std::f32::consts::FRAC_PI_2));
         let lowered = Isometry3d::new(Vec3::new(0.0, placement.middle.y - 0.45 * placement.reach, 0.0), flat.rotation);
