@@ -58,17 +58,17 @@ impl Display {
     }
 
     fn dress(&self, command: &mut Command) {
-        command.env("DISPLAY", &self.name).env_remove("WAYLAND_DISPLAY").env("XDG_RUNTIME_DIR", self._runtime_dir.path());
+        command
+            .env("DISPLAY", &self.name)
+            .env_remove("WAYLAND_DISPLAY")
+            .env("XDG_RUNTIME_DIR", self._runtime_dir.path());
     }
 }
 
 /// A display and a driver, or the reason why this test is skipped.
 fn display() -> Option<Display> {
-    let found = if thenar::gpu::list_devices().is_empty() {
-        Err("no adapter".to_owned())
-    } else {
-        Display::open("1280x800")
-    };
+    let found =
+        if thenar::gpu::list_devices().is_empty() { Err("no adapter".to_owned()) } else { Display::open("1280x800") };
     match found {
         Ok(display) => Some(display),
         Err(why) if std::env::var("REQUIRE_GPU").is_ok_and(|v| v == "1") => panic!("REQUIRE_GPU=1 but {why}"),
@@ -121,7 +121,8 @@ fn window_child() {
         return;
     }
     let milliseconds = std::env::var("THENAR_TEST_STEP_MS").ok().and_then(|v| v.parse().ok()).unwrap_or(4);
-    let backend = morph::MorphBackend { steps: 240, step_time: Duration::from_millis(milliseconds), ..Default::default() };
+    let backend =
+        morph::MorphBackend { steps: 240, step_time: Duration::from_millis(milliseconds), ..Default::default() };
     let options = thenar::studio::Options { path: path.map(PathBuf::from), script };
     thenar::studio::run_with(Arc::new(backend), options).expect("the script succeeds");
 }
@@ -132,7 +133,9 @@ fn near(p: Rgb<u8>, q: [u8; 3], slack: u8) -> bool {
 
 fn count(picture: &RgbImage, region: [f64; 4], test: impl Fn(Rgb<u8>) -> bool) -> usize {
     let (w, h) = picture.dimensions();
-    let [x0, y0, x1, y1] = [region[0] * f64::from(w), region[1] * f64::from(h), region[2] * f64::from(w), region[3] * f64::from(h)].map(|v| v as u32);
+    let [x0, y0, x1, y1] =
+        [region[0] * f64::from(w), region[1] * f64::from(h), region[2] * f64::from(w), region[3] * f64::from(h)]
+            .map(|v| v as u32);
     (y0..y1).flat_map(|y| (x0..x1).map(move |x| (x, y))).filter(|&(x, y)| test(*picture.get_pixel(x, y))).count()
 }
 
@@ -152,7 +155,9 @@ fn look(path: &Path) -> Seen {
     let picture = image::open(path).expect("the screenshot was written").to_rgb8();
     // Frustum lines, the selected one's accent, skin, and the curves' own colours.
     let frustums = count(&picture, VIEW, |p| near(p, [120, 135, 158], 8));
-    let skin = count(&picture, VIEW, |p| p.0[0] > 140 && p.0[0] > p.0[2].saturating_add(24) && p.0[0] > p.0[1].saturating_add(10));
+    let skin = count(&picture, VIEW, |p| {
+        p.0[0] > 140 && p.0[0] > p.0[2].saturating_add(24) && p.0[0] > p.0[1].saturating_add(10)
+    });
     let sfs = count(&picture, CURVES, |p| near(p, [86, 180, 233], 24));
     let lap = count(&picture, CURVES, |p| near(p, [230, 159, 0], 24));
     eprintln!("{}: frustums {frustums}, skin {skin}, sfs {sfs}, lap {lap}", path.display());
@@ -199,8 +204,16 @@ fn the_window_shows_cameras_hands_and_curves_and_the_check_can_fail() {
     let nothing = Seen { cameras: false, hands: false, curves: false };
     assert_eq!(look(&at("empty.png")), nothing, "the empty window has none of it");
     assert_eq!(look(&at("opened.png")), Seen { cameras: true, ..nothing }, "an opened capture shows its cameras only");
-    assert_eq!(look(&at("finished.png")), Seen { cameras: true, hands: true, curves: true }, "a finished run shows all");
-    assert_eq!(look(&at("no_cameras.png")), Seen { cameras: false, hands: true, curves: true }, "cameras switched off are seen to be off");
+    assert_eq!(
+        look(&at("finished.png")),
+        Seen { cameras: true, hands: true, curves: true },
+        "a finished run shows all"
+    );
+    assert_eq!(
+        look(&at("no_cameras.png")),
+        Seen { cameras: false, hands: true, curves: true },
+        "cameras switched off are seen to be off"
+    );
     assert_eq!(look(&at("no_hands.png")), Seen { cameras: false, hands: false, curves: true }, "hands too");
 }
 
@@ -269,8 +282,16 @@ fn the_mouse_selects_a_camera_flies_into_it_and_orbits() {
     written("mouse_selected.png");
     mouse(&["click", "1", "click", "1"]);
     written("mouse_through.png");
-    mouse(&["mousemove", "500", "300", "mousedown", "1", "mousemove", "560", "320", "mousemove", "600", "330"]);
-    std::thread::sleep(Duration::from_millis(600));
+    // A hand is slower than a frame; xdotool is not.
+    for words in [
+        ["mousemove", "500", "300"].as_slice(),
+        &["mousedown", "1"],
+        &["mousemove", "560", "320"],
+        &["mousemove", "600", "330"],
+    ] {
+        mouse(words);
+        std::thread::sleep(Duration::from_millis(700));
+    }
     mouse(&["mouseup", "1"]);
     assert!(child.finish(Duration::from_secs(120)), "selecting, flying and orbiting work by mouse");
 }
@@ -295,7 +316,10 @@ fn the_program_reconstructs_a_sample_in_its_window() {
     let mut command = Command::new(program);
     command.arg(&capture).env(thenar::studio::SCRIPT_VARIABLE, script);
     display.dress(&mut command);
-    assert!(Guard(command.spawn().expect("the program runs")).finish(Duration::from_secs(900)), "the script runs to its end");
+    assert!(
+        Guard(command.spawn().expect("the program runs")).finish(Duration::from_secs(900)),
+        "the script runs to its end"
+    );
     let opened = look(&at("program_opened.png"));
     assert!(opened.cameras && !opened.curves, "cameras, no curves yet: {opened:?}");
     let finished = look(&at("program_finished.png"));

@@ -230,6 +230,10 @@ impl Problem {
         } else {
             "The computing device refused the work. The window is unharmed."
         };
-        Some(Self::new(gpu.to_string(), meaning, "Try the draft preset or another device (`thenar devices`), then reconstruct again."))
+        Some(Self::new(
+            gpu.to_string(),
+            meaning,
+            "Try the draft preset or another device (`thenar devices`), then reconstruct again.",
+        ))
     }
 }

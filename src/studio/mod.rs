@@ -11,7 +11,10 @@
 //! input, news of the worker (throttled), or a moving camera; on a software driver it draws without antialiasing and asks
 //! for news less often, so that the processor is left to the work.
 
-#![expect(elided_lifetimes_in_paths, reason = "Bevy's system parameters are written without their lifetimes everywhere")]
+#![expect(
+    elided_lifetimes_in_paths,
+    reason = "Bevy's system parameters are written without their lifetimes everywhere"
+)]
 
 mod backend;
 mod panels;
@@ -27,7 +30,9 @@ mod worker;
 #[path = "../../tests/support/morph.rs"]
 mod testing;
 
-pub use backend::{Backend, Engine, ExportRequest, Opened, Parameter, PresetInfo, Problem, RunRecord, RunRequest, Started};
+pub use backend::{
+    Backend, Engine, ExportRequest, Opened, Parameter, PresetInfo, Problem, RunRecord, RunRequest, Started,
+};
 
 use anyhow::Context as _;
 use bevy::camera::visibility::RenderLayers;
@@ -204,7 +209,8 @@ fn default_plugins(scripted: bool) -> bevy::app::PluginGroupBuilder {
     if tracing::dispatcher::has_been_set() {
         plugins.disable::<LogPlugin>()
     } else {
-        let filter = "warn,thenar=info,wgpu=error,naga=error,bevy_egui=error,bevy_render=error,bevy_winit=error".to_owned();
+        let filter =
+            "warn,thenar=info,wgpu=error,naga=error,bevy_egui=error,bevy_render=error,bevy_winit=error".to_owned();
         plugins.set(LogPlugin { filter, ..default() })
     }
 }
@@ -212,7 +218,10 @@ fn default_plugins(scripted: bool) -> bevy::app::PluginGroupBuilder {
 /// Redraw on input and on news only; the wait is a safety net.
 fn redraw_settings(scripted: bool) -> WinitSettings {
     let wait = Duration::from_millis(if scripted { 100 } else { 5000 });
-    WinitSettings { focused_mode: UpdateMode::reactive_low_power(wait), unfocused_mode: UpdateMode::reactive_low_power(wait) }
+    WinitSettings {
+        focused_mode: UpdateMode::reactive_low_power(wait),
+        unfocused_mode: UpdateMode::reactive_low_power(wait),
+    }
 }
 
 fn set_up(
@@ -312,7 +321,11 @@ fn time_frames(mut times: ResMut<FrameTimes>) {
 }
 
 /// Folders dropped on the window.
-fn drops(mut dropped: MessageReader<FileDragAndDrop>, mut session: ResMut<Session>, mut actions: ResMut<viewport::ViewActions>) {
+fn drops(
+    mut dropped: MessageReader<FileDragAndDrop>,
+    mut session: ResMut<Session>,
+    mut actions: ResMut<viewport::ViewActions>,
+) {
     for event in dropped.read() {
         match event {
             FileDragAndDrop::DroppedFile { path_buf, .. } => {
@@ -328,7 +341,12 @@ fn drops(mut dropped: MessageReader<FileDragAndDrop>, mut session: ResMut<Sessio
 }
 
 /// Takes in what the worker and the dialogs have to say, asks for what is to be shown next.
-fn news(mut cell: ResMut<LinkCell>, mut session: ResMut<Session>, mut redraw: MessageWriter<RequestRedraw>, mut actions: ResMut<viewport::ViewActions>) {
+fn news(
+    mut cell: ResMut<LinkCell>,
+    mut session: ResMut<Session>,
+    mut redraw: MessageWriter<RequestRedraw>,
+    mut actions: ResMut<viewport::ViewActions>,
+) {
     let link = cell.get();
     let mut changed = false;
     while let Some(event) = link.worker.try_event() {

@@ -53,7 +53,8 @@ pub(super) struct Script {
 
 /// Reads commands separated by `;`.
 pub(super) fn parse(text: &str) -> anyhow::Result<Script> {
-    let steps = text.split(';').map(str::trim).filter(|s| !s.is_empty()).map(parse_step).collect::<anyhow::Result<_>>()?;
+    let steps =
+        text.split(';').map(str::trim).filter(|s| !s.is_empty()).map(parse_step).collect::<anyhow::Result<_>>()?;
     Ok(Script { steps, ..Script::default() })
 }
 
@@ -80,7 +81,10 @@ fn parse_step(text: &str) -> anyhow::Result<Step> {
         "compare" => Step::Compare(named(text, rest, &CompareMode::ALL, |m| m.name())?),
         "show" => {
             let (what, on) = rest.split_once(' ').unwrap_or((rest, "on"));
-            anyhow::ensure!(["cameras", "hands", "joints", "grid", "curves", "export", "help", "keypoints"].contains(&what), "`{text}`: what is `{what}`?");
+            anyhow::ensure!(
+                ["cameras", "hands", "joints", "grid", "curves", "export", "help", "keypoints"].contains(&what),
+                "`{text}`: what is `{what}`?"
+            );
             Step::Show(what.to_owned(), on.trim() == "on")
         }
         "wait" => Step::Wait(seconds()?),
@@ -104,7 +108,10 @@ fn parse_step(text: &str) -> anyhow::Result<Step> {
 }
 
 fn named<T: Copy>(text: &str, wanted: &str, all: &[T], name: impl Fn(T) -> &'static str) -> anyhow::Result<T> {
-    all.iter().copied().find(|v| name(*v).eq_ignore_ascii_case(wanted)).ok_or_else(|| anyhow::anyhow!("`{text}`: what is `{wanted}`?"))
+    all.iter()
+        .copied()
+        .find(|v| name(*v).eq_ignore_ascii_case(wanted))
+        .ok_or_else(|| anyhow::anyhow!("`{text}`: what is `{wanted}`?"))
 }
 
 /// What a step came to in this frame.
@@ -135,7 +142,9 @@ pub(super) fn run(
         Step::Screenshot(path) => screenshot(&mut commands, &mut script, path, motion.is_flying(), &mut redraw),
         Step::Measure(duration) => measure(&mut script, &mut times, waited, *duration, &mut redraw),
         Step::Size(w, h) => {
-            window.resolution.set(f32::from(u16::try_from(*w).unwrap_or(1280)), f32::from(u16::try_from(*h).unwrap_or(800)));
+            window
+                .resolution
+                .set(f32::from(u16::try_from(*w).unwrap_or(1280)), f32::from(u16::try_from(*h).unwrap_or(800)));
             Outcome::Done
         }
         Step::WaitThrough(view) => done_when(motion.through() == Some(*view)),
@@ -172,7 +181,8 @@ fn done_when(done: bool) -> Outcome {
 
 /// Steps that need the session only.
 fn simple_step(step: &Step, session: &mut Session, actions: &mut ViewActions, waited: Duration) -> Outcome {
-    let waits = matches!(step, Step::WaitOpen | Step::WaitMesh | Step::WaitSteps(_) | Step::WaitFinished | Step::WaitPicture);
+    let waits =
+        matches!(step, Step::WaitOpen | Step::WaitMesh | Step::WaitSteps(_) | Step::WaitFinished | Step::WaitPicture);
     if let (true, Some(problem)) = (waits, &session.banner) {
         return Outcome::Failed(problem.what.clone());
     }
@@ -197,7 +207,12 @@ fn simple_step(step: &Step, session: &mut Session, actions: &mut ViewActions, wa
         Step::WaitFinished => return done_when(session.state == RunState::Finished),
         Step::WaitSelected(view) => return done_when(session.selected == *view),
         Step::WaitPicture => return done_when(session.picture().is_some_and(|(_, exact)| exact)),
-        Step::Screenshot(_) | Step::Measure(_) | Step::Size(..) | Step::WaitThrough(_) | Step::WaitOrbit | Step::Quit => {}
+        Step::Screenshot(_)
+        | Step::Measure(_)
+        | Step::Size(..)
+        | Step::WaitThrough(_)
+        | Step::WaitOrbit
+        | Step::Quit => {}
     }
     Outcome::Done
 }
@@ -217,7 +232,13 @@ fn show(session: &mut Session, what: &str, on: bool) {
 }
 
 /// Saves the window; the file is complete when the step is done.
-fn screenshot(commands: &mut Commands, script: &mut Script, path: &Path, moving: bool, redraw: &mut MessageWriter<RequestRedraw>) -> Outcome {
+fn screenshot(
+    commands: &mut Commands,
+    script: &mut Script,
+    path: &Path,
+    moving: bool,
+    redraw: &mut MessageWriter<RequestRedraw>,
+) -> Outcome {
     redraw.write(RequestRedraw);
     if let Some(state) = &script.saving {
         return match state.load(Ordering::Acquire) {
@@ -244,7 +265,13 @@ fn screenshot(commands: &mut Commands, script: &mut Script, path: &Path, moving:
 }
 
 /// Draws without pause and logs the times between frames.
-fn measure(script: &mut Script, times: &mut FrameTimes, waited: Duration, duration: Duration, redraw: &mut MessageWriter<RequestRedraw>) -> Outcome {
+fn measure(
+    script: &mut Script,
+    times: &mut FrameTimes,
+    waited: Duration,
+    duration: Duration,
+    redraw: &mut MessageWriter<RequestRedraw>,
+) -> Outcome {
     redraw.write(RequestRedraw);
     if script.frames == 1 {
         times.seconds.clear();
@@ -260,7 +287,13 @@ fn measure(script: &mut Script, times: &mut FrameTimes, waited: Duration, durati
     #[expect(clippy::cast_precision_loss, reason = "a few hundred frames")]
     let mean = ms.iter().sum::<f64>() / ms.len() as f64;
     let at = |percent: usize| ms[(ms.len() * percent / 100).min(ms.len() - 1)];
-    info!("{} frames: mean {mean:.1} ms, median {:.1}, p95 {:.1}, max {:.1}", ms.len(), at(50), at(95), ms[ms.len() - 1]);
+    info!(
+        "{} frames: mean {mean:.1} ms, median {:.1}, p95 {:.1}, max {:.1}",
+        ms.len(),
+        at(50),
+        at(95),
+        ms[ms.len() - 1]
+    );
     Outcome::Done
 }
 
@@ -270,7 +303,9 @@ mod tests {
 
     #[test]
     fn scripts_parse_or_say_what_is_wrong() {
-        let script = parse("open /tmp/a b; reconstruct ;wait-finished; select 3; shading clay; screenshot /tmp/x.png; quit;").expect("valid");
+        let script =
+            parse("open /tmp/a b; reconstruct ;wait-finished; select 3; shading clay; screenshot /tmp/x.png; quit;")
+                .expect("valid");
         assert_eq!(script.steps.len(), 7, "each command once");
         assert_eq!(script.steps[0], Step::Act(Action::Open("/tmp/a b".into())), "paths may hold spaces");
         for bad in ["jump", "select x", "shading plastic", "wait -1", "show me"] {

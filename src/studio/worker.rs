@@ -491,7 +491,8 @@ mod tests {
         // Longer than the channel: the worker must finish without us.
         std::thread::sleep(Duration::from_millis(300));
         let events = until(&mut worker, |e| matches!(e, Event::Finished));
-        let steps: Vec<f64> = events.iter().filter_map(|e| if let Event::Step(s) = e { Some(s.t) } else { None }).collect();
+        let steps: Vec<f64> =
+            events.iter().filter_map(|e| if let Event::Step(s) = e { Some(s.t) } else { None }).collect();
         assert!(steps.len() > EVENT_CAPACITY, "more steps than fit: {}", steps.len());
         assert!(steps.windows(2).all(|w| w[0] < w[1]), "in order, none lost or doubled");
         assert_eq!(steps.len(), 3000, "each step once");
@@ -499,7 +500,8 @@ mod tests {
 
     #[test]
     fn pausing_stops_stepping_and_cancelling_says_so() {
-        let mut worker = worker(MorphBackend { steps: 1_000_000, step_time: Duration::from_millis(1), ..MorphBackend::default() });
+        let mut worker =
+            worker(MorphBackend { steps: 1_000_000, step_time: Duration::from_millis(1), ..MorphBackend::default() });
         worker.send(Command::Start(request(test_capture(2))));
         until(&mut worker, |e| matches!(e, Event::Step(_)));
         worker.set_paused(true);

@@ -7,7 +7,9 @@ use crate::capture::View;
 use crate::studio::picture::{Picture, heat};
 use crate::studio::session::{Action, Session};
 use crate::studio::ui_state::CompareMode;
-use egui::{Align2, Color32, CursorIcon, FontId, Painter, Pos2, Rect, RichText, Sense, Stroke, TextureId, Ui, pos2, vec2};
+use egui::{
+    Align2, Color32, CursorIcon, FontId, Painter, Pos2, Rect, RichText, Sense, Stroke, TextureId, Ui, pos2, vec2,
+};
 use std::sync::Arc;
 
 pub(super) fn show(ui: &mut Ui, session: &mut Session, textures: &mut Textures, actions: &mut Vec<Action>) {
@@ -22,7 +24,8 @@ pub(super) fn show(ui: &mut Ui, session: &mut Session, textures: &mut Textures, 
     });
     ui.horizontal(|ui| {
         ui.checkbox(&mut session.ui.zoom_to_hands, "zoom to hands");
-        ui.checkbox(&mut session.ui.show_keypoints, "keypoints").on_hover_text("What the detector saw in this photograph");
+        ui.checkbox(&mut session.ui.show_keypoints, "keypoints")
+            .on_hover_text("What the detector saw in this photograph");
         if theme::button(ui, "⌖", None, "Look through this camera in 3D (Enter)") {
             actions.push(Action::FlyTo(session.selected));
         }
@@ -66,7 +69,8 @@ fn footer(ui: &mut Ui, session: &Session, picture: Option<&(Arc<Picture>, bool)>
         None if !session.has_engine => "Reconstruct to see the render here".to_owned(),
         None => "the render is on its way…".to_owned(),
     };
-    ui.add(egui::Label::new(RichText::new(text).color(WEAK)).truncate()).on_hover_text("PSNR over rendered ∩ mask; IoU of the silhouettes");
+    ui.add(egui::Label::new(RichText::new(text).color(WEAK)).truncate())
+        .on_hover_text("PSNR over rendered ∩ mask; IoU of the silhouettes");
 }
 
 /// Part of the photograph that is shown, in pixels `[x0, y0, x1, y1]`.
@@ -157,7 +161,8 @@ fn tag(painter: &Painter, at: Pos2, anchor: Align2, text: &str) {
 
 fn wipe(ui: &Ui, stage: &Stage<'_>, area: Rect, session: &mut Session) {
     let rect = fit(area, stage.crop);
-    let response = ui.interact(rect, ui.id().with("wipe"), Sense::click_and_drag()).on_hover_cursor(CursorIcon::ResizeHorizontal);
+    let response =
+        ui.interact(rect, ui.id().with("wipe"), Sense::click_and_drag()).on_hover_cursor(CursorIcon::ResizeHorizontal);
     if let (true, Some(at)) = (response.dragged() || response.clicked(), response.interact_pointer_pos()) {
         session.ui.wipe = ((at.x - rect.left()) / rect.width()).clamp(0.0, 1.0);
     }

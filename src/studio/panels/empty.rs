@@ -17,7 +17,11 @@ pub(super) fn show(root: &mut Ui, session: &mut Session, actions: &mut Vec<Actio
         ui.with_layout(Layout::top_down(Align::Center), |ui| {
             ui.add_space((ui.available_height() * 0.18).max(12.0));
             ui.label(RichText::new("thenar").size(34.0).strong());
-            ui.label(RichText::new("From a calibrated multi-view capture to a textured, animatable hand").size(15.0).color(WEAK));
+            ui.label(
+                RichText::new("From a calibrated multi-view capture to a textured, animatable hand")
+                    .size(15.0)
+                    .color(WEAK),
+            );
             ui.add_space(24.0);
             if let Some(path) = &session.opening {
                 ui.label(format!("Reading {}", path.display()));
@@ -45,7 +49,10 @@ pub(super) fn show(root: &mut Ui, session: &mut Session, actions: &mut Vec<Actio
                     ui.set_width(ui.available_width());
                     ui.label(RichText::new("What a capture folder contains").strong());
                     ui.label(RichText::new(FOLDER).monospace().color(WEAK));
-                    ui.label(RichText::new("No capture at hand?  `thenar synth sample` writes one with a known answer.").color(WEAK));
+                    ui.label(
+                        RichText::new("No capture at hand?  `thenar synth sample` writes one with a known answer.")
+                            .color(WEAK),
+                    );
                 });
             });
         });

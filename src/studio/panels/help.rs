@@ -27,9 +27,12 @@ const KEYS: [(&str, &str); 18] = [
 ];
 
 pub(super) fn show(ctx: &Context, session: &mut Session) {
-    Window::new("Keys").open(&mut session.ui.show_help).collapsible(false).resizable(false).anchor(Align2::CENTER_CENTER, [0.0, 0.0]).show(
-        ctx,
-        |ui| {
+    Window::new("Keys")
+        .open(&mut session.ui.show_help)
+        .collapsible(false)
+        .resizable(false)
+        .anchor(Align2::CENTER_CENTER, [0.0, 0.0])
+        .show(ctx, |ui| {
             Grid::new("keys").num_columns(2).spacing([24.0, 4.0]).show(ui, |ui| {
                 for (key, what) in KEYS {
                     ui.label(RichText::new(key).monospace().strong());
@@ -37,6 +40,5 @@ pub(super) fn show(ctx: &Context, session: &mut Session) {
                     ui.end_row();
                 }
             });
-        },
-    );
+        });
 }

@@ -34,7 +34,8 @@ pub(super) fn curves(steps: &[StepReport], smoothing: f64) -> (Vec<Curve>, Vec<M
     let mut out: Vec<Curve> = Vec::new();
     let mut start = 0;
     for end in 1..=steps.len() {
-        let same = end < steps.len() && (steps[end].stage, &steps[end].phase) == (steps[start].stage, &steps[start].phase);
+        let same =
+            end < steps.len() && (steps[end].stage, &steps[end].phase) == (steps[start].stage, &steps[start].phase);
         if same {
             continue;
         }
@@ -261,7 +262,10 @@ mod tests {
         steps.extend((1..=2).map(|i| report(Stage::Ham, "albedo", i, 0.01)));
         steps.push(report(Stage::Ham, "albedo", 3, f64::NAN));
         let (curves, marks) = curves(&steps, 0.0);
-        assert_eq!(marks.iter().map(|m| (m.step, m.name.as_str())).collect::<Vec<_>>(), [(1.0, "fit lm"), (4.0, "ham albedo")]);
+        assert_eq!(
+            marks.iter().map(|m| (m.step, m.name.as_str())).collect::<Vec<_>>(),
+            [(1.0, "fit lm"), (4.0, "ham albedo")]
+        );
         assert_eq!(curves.len(), 6, "total and two terms in each phase");
         assert_eq!(curves[0].points, vec![[1.0, 2.0], [2.0, 2.0], [3.0, 2.0]], "log10 of 100 is 2");
         assert_eq!(curves[3].points, vec![[4.0, -2.0], [5.0, -2.0]], "a NaN is left out");
@@ -277,7 +281,10 @@ mod tests {
 
     #[test]
     fn axis_labels_say_values() {
-        assert_eq!(["100", "1", "0.1", "0.020"].map(str::to_owned), [2.0, 0.0, -1.0, -1.699].map(value_text).map(|t| if t == "0.02" { "0.020".to_owned() } else { t }));
+        assert_eq!(
+            ["100", "1", "0.1", "0.020"].map(str::to_owned),
+            [2.0, 0.0, -1.0, -1.699].map(value_text).map(|t| if t == "0.02" { "0.020".to_owned() } else { t })
+        );
         assert_eq!(value_text(-7.0), "1e-7", "small ones in powers");
     }
 }

@@ -41,37 +41,49 @@ pub(super) fn layout(ctx: &Context, session: &mut Session, textures: &mut Textur
     }
     if session.ui.show_curves {
         let height = (screen.height() * 0.27).clamp(150.0, 320.0);
-        Panel::bottom("bottom").frame(side).resizable(true).default_size(height).size_range(120.0..=screen.height() * 0.6).show(
-            &mut root,
-            |ui| {
-                Panel::bottom("timeline").frame(egui::Frame::NONE).resizable(false).show_separator_line(false).exact_size(40.0).show(
-                    ui,
-                    |ui| timeline::show(ui, session, actions),
-                );
+        Panel::bottom("bottom")
+            .frame(side)
+            .resizable(true)
+            .default_size(height)
+            .size_range(120.0..=screen.height() * 0.6)
+            .show(&mut root, |ui| {
+                Panel::bottom("timeline")
+                    .frame(egui::Frame::NONE)
+                    .resizable(false)
+                    .show_separator_line(false)
+                    .exact_size(40.0)
+                    .show(ui, |ui| timeline::show(ui, session, actions));
                 let log_width = (ui.available_width() * 0.3).clamp(200.0, 460.0);
-                Panel::right("log").frame(theme::inner_frame()).resizable(true).default_size(log_width).size_range(140.0..=700.0).show(
-                    ui,
-                    |ui| log::show(ui, session),
-                );
+                Panel::right("log")
+                    .frame(theme::inner_frame())
+                    .resizable(true)
+                    .default_size(log_width)
+                    .size_range(140.0..=700.0)
+                    .show(ui, |ui| log::show(ui, session));
                 loss::show(ui, session, actions);
-            },
-        );
+            });
     }
-    Panel::left("views").frame(side).resizable(true).default_size((screen.width() * 0.13).clamp(172.0, 230.0)).size_range(140.0..=420.0).show(
-        &mut root,
-        |ui| views::show(ui, session, textures, actions),
-    );
-    Panel::right("inspector").frame(side).resizable(true).default_size((screen.width() * 0.26).clamp(280.0, 460.0)).size_range(220.0..=900.0).show(
-        &mut root,
-        |ui| {
+    Panel::left("views")
+        .frame(side)
+        .resizable(true)
+        .default_size((screen.width() * 0.13).clamp(172.0, 230.0))
+        .size_range(140.0..=420.0)
+        .show(&mut root, |ui| views::show(ui, session, textures, actions));
+    Panel::right("inspector")
+        .frame(side)
+        .resizable(true)
+        .default_size((screen.width() * 0.26).clamp(280.0, 460.0))
+        .size_range(220.0..=900.0)
+        .show(&mut root, |ui| {
             let height = ui.available_height();
-            Panel::bottom("parameters").frame(theme::inner_frame()).resizable(true).default_size(height * 0.42).size_range(80.0..=height * 0.8).show(
-                ui,
-                |ui| inspector::show(ui, session, actions),
-            );
+            Panel::bottom("parameters")
+                .frame(theme::inner_frame())
+                .resizable(true)
+                .default_size(height * 0.42)
+                .size_range(80.0..=height * 0.8)
+                .show(ui, |ui| inspector::show(ui, session, actions));
             compare::show(ui, session, textures, actions);
-        },
-    );
+        });
     let centre = root.available_rect_before_wrap();
     overlay::viewport(&mut root, centre, session, actions);
     windows(ctx, session, actions);

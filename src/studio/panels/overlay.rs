@@ -3,7 +3,10 @@
 use super::theme::{ACCENT, AMBER, RED, TEXT, WEAK, button};
 use crate::studio::session::{Action, Session};
 use crate::studio::ui_state::Shading;
-use egui::{Align, Align2, Area, Color32, Context, Frame, Layout, Margin, Order, Panel, Rect, RichText, Stroke, Ui, UiBuilder, vec2};
+use egui::{
+    Align, Align2, Area, Color32, Context, Frame, Layout, Margin, Order, Panel, Rect, RichText, Stroke, Ui, UiBuilder,
+    vec2,
+};
 use std::time::Duration;
 
 /// Seconds a notice stays.
@@ -23,7 +26,9 @@ pub(super) fn banner(root: &mut Ui, session: &Session, actions: &mut Vec<Action>
                 ui.with_layout(Layout::top_down(Align::Min), |ui| {
                     ui.add(egui::Label::new(RichText::new(&problem.what).strong().color(Color32::WHITE)).wrap());
                     ui.add(egui::Label::new(RichText::new(&problem.meaning).color(TEXT)).wrap());
-                    ui.add(egui::Label::new(RichText::new(format!("What to do: {}", problem.remedy)).color(AMBER)).wrap());
+                    ui.add(
+                        egui::Label::new(RichText::new(format!("What to do: {}", problem.remedy)).color(AMBER)).wrap(),
+                    );
                 });
             });
         });
@@ -36,14 +41,17 @@ pub(super) fn notice(ctx: &Context, session: &mut Session) {
         session.notice = None;
     }
     let Some((text, _)) = &session.notice else { return };
-    Area::new(egui::Id::new("notice")).order(Order::Foreground).anchor(Align2::CENTER_TOP, [0.0, 84.0]).show(ctx, |ui| {
-        let frame = Frame::NONE
-            .fill(Color32::from_rgb(24, 48, 46))
-            .stroke(Stroke::new(1.0, ACCENT))
-            .corner_radius(6)
-            .inner_margin(Margin::symmetric(14, 8));
-        frame.show(ui, |ui| ui.label(RichText::new(format!("✔ {text}")).color(TEXT)));
-    });
+    Area::new(egui::Id::new("notice")).order(Order::Foreground).anchor(Align2::CENTER_TOP, [0.0, 84.0]).show(
+        ctx,
+        |ui| {
+            let frame = Frame::NONE
+                .fill(Color32::from_rgb(24, 48, 46))
+                .stroke(Stroke::new(1.0, ACCENT))
+                .corner_radius(6)
+                .inner_margin(Margin::symmetric(14, 8));
+            frame.show(ui, |ui| ui.label(RichText::new(format!("✔ {text}")).color(TEXT)));
+        },
+    );
 }
 
 /// A folder hangs over the window.
@@ -72,7 +80,8 @@ pub(super) fn viewport(root: &mut Ui, rect: Rect, session: &mut Session, actions
         ui.add_space(8.0);
         ui.toggle_value(&mut session.ui.show_cameras, "Cameras").on_hover_text("Frustums and thumbnails (V)");
         ui.toggle_value(&mut session.ui.show_joints, "Joints").on_hover_text("Triangulated 3D joints");
-        ui.toggle_value(&mut session.ui.show_grid, "Grid").on_hover_text("Grid of 10 cm squares through the middle of the capture");
+        ui.toggle_value(&mut session.ui.show_grid, "Grid")
+            .on_hover_text("Grid of 10 cm squares through the middle of the capture");
         if button(ui, "Frame", None, "See everything (F)") {
             actions.push(Action::Frame);
         }
@@ -86,5 +95,11 @@ pub(super) fn viewport(root: &mut Ui, rect: Rect, session: &mut Session, actions
         },
     );
     let painter = root.painter();
-    painter.text(rect.left_bottom() + vec2(12.0, -8.0), Align2::LEFT_BOTTOM, text, egui::FontId::proportional(11.5), WEAK);
+    painter.text(
+        rect.left_bottom() + vec2(12.0, -8.0),
+        Align2::LEFT_BOTTOM,
+        text,
+        egui::FontId::proportional(11.5),
+        WEAK,
+    );
 }

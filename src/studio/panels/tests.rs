@@ -24,7 +24,14 @@ impl Bench {
         let ctx = Context::default();
         apply_theme(&ctx);
         let session = Session::new(MorphBackend::default().presets());
-        Self { ctx, session, textures: Textures::default(), centre: Rect::NOTHING, size: vec2(1280.0, 800.0), texts: Vec::new() }
+        Self {
+            ctx,
+            session,
+            textures: Textures::default(),
+            centre: Rect::NOTHING,
+            size: vec2(1280.0, 800.0),
+            texts: Vec::new(),
+        }
     }
 
     /// With a capture of four views.
@@ -41,7 +48,9 @@ impl Bench {
     fn finished() -> Self {
         let mut bench = Self::opened();
         let effect = bench.session.apply(Action::Start);
-        let Some(Effect::Send(Command::Start(request))) = effect else { panic!("starting asks the worker: {effect:?}") };
+        let Some(Effect::Send(Command::Start(request))) = effect else {
+            panic!("starting asks the worker: {effect:?}")
+        };
         let backend = MorphBackend { steps: 120, ..MorphBackend::default() };
         let mut started = backend.start(&request).expect("the test engine starts");
         bench.session.on_event(Event::Started(started.run_dir));
@@ -55,7 +64,9 @@ impl Bench {
                         bench.session.on_snapshot(TakenSnapshot { snapshot, cost: Duration::ZERO });
                     }
                 }
-                crate::pipeline::Advance::StageDone(stage, findings) => bench.session.on_event(Event::StageDone(stage, findings)),
+                crate::pipeline::Advance::StageDone(stage, findings) => {
+                    bench.session.on_event(Event::StageDone(stage, findings))
+                }
                 crate::pipeline::Advance::Finished => break,
             }
         }
@@ -74,7 +85,8 @@ impl Bench {
     }
 
     fn frame(&mut self, events: Vec<Input>) -> Vec<Action> {
-        let input = RawInput { screen_rect: Some(Rect::from_min_size(Pos2::ZERO, self.size)), events, ..RawInput::default() };
+        let input =
+            RawInput { screen_rect: Some(Rect::from_min_size(Pos2::ZERO, self.size)), events, ..RawInput::default() };
         let mut actions = Vec::new();
         self.ctx.begin_pass(input);
         self.centre = layout(&self.ctx, &mut self.session, &mut self.textures, &mut actions);
@@ -97,7 +109,12 @@ impl Bench {
     }
 
     fn click_at(&mut self, at: Pos2) -> Vec<Action> {
-        let button = |pressed| Input::PointerButton { pos: at, button: PointerButton::Primary, pressed, modifiers: Modifiers::NONE };
+        let button = |pressed| Input::PointerButton {
+            pos: at,
+            button: PointerButton::Primary,
+            pressed,
+            modifiers: Modifiers::NONE,
+        };
         self.frame(vec![Input::PointerMoved(at)]);
         let mut actions = self.frame(vec![button(true)]);
         actions.extend(self.frame(vec![button(false)]));
@@ -105,7 +122,8 @@ impl Bench {
     }
 
     fn click(&mut self, words: &str) -> Vec<Action> {
-        let found = self.texts.iter().find(|(t, _)| t.contains(words)).unwrap_or_else(|| panic!("`{words}` is on screen"));
+        let found =
+            self.texts.iter().find(|(t, _)| t.contains(words)).unwrap_or_else(|| panic!("`{words}` is on screen"));
         self.click_at(found.1.center())
     }
 
@@ -145,7 +163,11 @@ fn the_default_layout_leaves_the_centre_to_the_3d_view() {
     for size in [vec2(1280.0, 800.0), vec2(1600.0, 1000.0), vec2(900.0, 600.0)] {
         bench.size = size;
         bench.settle();
-        assert!(bench.centre.width() > 0.3 * size.x && bench.centre.height() > 0.4 * size.y, "{size}: {:?}", bench.centre);
+        assert!(
+            bench.centre.width() > 0.3 * size.x && bench.centre.height() > 0.4 * size.y,
+            "{size}: {:?}",
+            bench.centre
+        );
     }
     for words in ["VIEWS", "COMPARE", "PARAMETERS", "LOSS", "LOG", "4 views", "draft", "weight_lap"] {
         assert!(bench.says(words) || words == "draft", "`{words}` is on screen");
@@ -161,7 +183,9 @@ fn reconstruct_asks_the_worker_with_preset_changes_and_exclusions() {
     assert!(bench.session.apply(Action::ToggleExclude(0)).is_none(), "no effect outside");
     let actions = bench.click("Reconstruct");
     assert_eq!(actions, [Action::Start], "the button starts");
-    let Some(Effect::Send(Command::Start(request))) = bench.session.apply(Action::Start) else { panic!("a start request") };
+    let Some(Effect::Send(Command::Start(request))) = bench.session.apply(Action::Start) else {
+        panic!("a start request")
+    };
     assert_eq!(request.preset, "standard", "the default preset");
     assert_eq!(request.excluded, [0], "without the excluded view");
     assert_eq!(request.overrides, [("ham.weight_lap".to_owned(), 500.0)], "with the change");
@@ -234,7 +258,8 @@ fn scrubbing_moves_mesh_cursor_and_picture_together_and_live_comes_back() {
     assert!(shown.step < last && bench.session.shown_revision > before, "an earlier mesh is shown");
     assert!(bench.session.picture().is_none(), "the picture of another step is not passed off as this one's");
     let frames = bench.session.track.frames().len();
-    let with_mesh = (0..frames).find(|&i| bench.session.track.unpack(i).is_some_and(|s| !s.hands.is_empty())).expect("a mesh");
+    let with_mesh =
+        (0..frames).find(|&i| bench.session.track.unpack(i).is_some_and(|s| !s.hands.is_empty())).expect("a mesh");
     let _ = bench.session.apply(Action::Scrub(with_mesh));
     let wanted = bench.session.wants_picture().expect("the picture of the scrubbed step is asked for");
     assert_eq!(wanted.snapshot.step, bench.session.shown.as_ref().map_or(0, |s| s.step), "of the same step");
@@ -312,7 +337,8 @@ fn every_sign_on_screen_has_a_glyph() {
     let _ = bench.session.apply(Action::ToggleExclude(1));
     bench.session.overrides.insert("ham.weight_lap".to_owned(), 1.0);
     bench.session.ui.show_help = true;
-    bench.session.banner = Some(crate::studio::Problem { what: "w".to_owned(), meaning: "m".to_owned(), remedy: "r".to_owned() });
+    bench.session.banner =
+        Some(crate::studio::Problem { what: "w".to_owned(), meaning: "m".to_owned(), remedy: "r".to_owned() });
     bench.settle();
     let glyphs: std::collections::BTreeSet<char> =
         bench.ctx.fonts_mut(|f| f.fonts.font(&egui::FontFamily::Proportional).characters().keys().copied().collect());

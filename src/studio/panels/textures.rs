@@ -36,8 +36,12 @@ impl Textures {
     pub(crate) fn follow(&mut self, ctx: &Context, session: &Session) {
         if self.revision != session.capture_revision {
             *self = Self { revision: session.capture_revision, ..Self::default() };
-            self.thumbnails =
-                session.thumbnails.iter().enumerate().map(|(i, t)| upload_rgb(ctx, &format!("thumbnail {i}"), t)).collect();
+            self.thumbnails = session
+                .thumbnails
+                .iter()
+                .enumerate()
+                .map(|(i, t)| upload_rgb(ctx, &format!("thumbnail {i}"), t))
+                .collect();
         }
     }
 
@@ -65,7 +69,12 @@ impl Textures {
     }
 
     /// The heat map of the difference.
-    pub(crate) fn difference(&mut self, ctx: &Context, session: &Session, picture: &Arc<Picture>) -> Option<TextureHandle> {
+    pub(crate) fn difference(
+        &mut self,
+        ctx: &Context,
+        session: &Session,
+        picture: &Arc<Picture>,
+    ) -> Option<TextureHandle> {
         let current = |d: &&(usize, u32, TextureHandle)| (d.0, d.1) == (picture.view, picture.step);
         if let Some((_, _, texture)) = self.difference.as_ref().filter(current) {
             return Some(texture.clone());

@@ -22,13 +22,15 @@ pub(super) fn show(ui: &mut Ui, session: &Session, actions: &mut Vec<Action>) {
         let text = if live { RichText::new(text).color(ON_ACCENT).strong() } else { RichText::new(text) };
         let fill = if live { ACCENT } else { ui.visuals().widgets.inactive.weak_bg_fill };
         let response = ui.add_enabled(why_not.is_none(), egui::Button::new(text).fill(fill));
-        let response = response.on_hover_text("Follow the newest snapshot (End); dragging the timeline unlocks it, computing goes on");
+        let response = response
+            .on_hover_text("Follow the newest snapshot (End); dragging the timeline unlocks it, computing goes on");
         if response.on_disabled_hover_text(why_not.unwrap_or_default()).clicked() {
             actions.push(if live { Action::Scrub(frames.len().saturating_sub(1)) } else { Action::GoLive });
         }
-        let words = session.shown.as_ref().map_or_else(String::new, |s| {
-            format!("{} {} {} · step {}", s.stage.name(), s.phase, s.iter, s.step)
-        });
+        let words = session
+            .shown
+            .as_ref()
+            .map_or_else(String::new, |s| format!("{} {} {} · step {}", s.stage.name(), s.phase, s.iter, s.step));
         let words_width = 205.0;
         let track = ui.available_size() - vec2(words_width, 0.0);
         let (rect, response) = ui.allocate_exact_size(vec2(track.x.max(60.0), 26.0), Sense::click_and_drag());
@@ -72,7 +74,9 @@ fn paint(ui: &Ui, rect: Rect, session: &Session) {
         if !ends {
             continue;
         }
-        let end = frames.get(i + 1).map_or(f64::from(frame.step), |n| f64::midpoint(f64::from(frame.step), f64::from(n.step)));
+        let end = frames
+            .get(i + 1)
+            .map_or(f64::from(frame.step), |n| f64::midpoint(f64::from(frame.step), f64::from(n.step)));
         let piece = Rect::from_min_max(pos2(x(start), bar.top()), pos2(x(end), bar.bottom()));
         let fill = if band % 2 == 0 { Color32::from_rgb(40, 62, 62) } else { Color32::from_rgb(48, 74, 73) };
         painter.rect_filled(piece, 2.0, fill);

@@ -7,7 +7,12 @@ use egui::{Align, Layout, RichText, Ui};
 
 pub(super) fn show(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>) {
     ui.horizontal(|ui| {
-        if button(ui, "Open…", session.is_active().then_some("Stop the run first"), "Open a capture or run folder (Ctrl+O)") {
+        if button(
+            ui,
+            "Open…",
+            session.is_active().then_some("Stop the run first"),
+            "Open a capture or run folder (Ctrl+O)",
+        ) {
             actions.push(Action::OpenDialog);
         }
         let title = session.capture.as_ref().map(|c| format!("{} · {} views", c.name, c.views.len()));
@@ -34,7 +39,9 @@ fn preset(ui: &mut Ui, session: &mut Session) {
         egui::ComboBox::from_id_salt("preset").selected_text(text).width(92.0).show_ui(ui, |ui| {
             for i in 0..session.presets.len() {
                 let (name, summary) = (session.presets[i].name.clone(), session.presets[i].summary.clone());
-                if ui.selectable_label(i == session.preset, name).on_hover_text(summary).clicked() && i != session.preset {
+                if ui.selectable_label(i == session.preset, name).on_hover_text(summary).clicked()
+                    && i != session.preset
+                {
                     session.preset = i;
                     session.overrides.clear();
                 }
@@ -124,7 +131,9 @@ fn right(ui: &mut Ui, session: &mut Session) {
     if ui.button("?").on_hover_text("Keys (F1)").clicked() {
         session.ui.show_help = !session.ui.show_help;
     }
-    if session.capture.is_some() && button(ui, "Export…", session.why_not_export(), "Write meshes and parameters (Ctrl+E)") {
+    if session.capture.is_some()
+        && button(ui, "Export…", session.why_not_export(), "Write meshes and parameters (Ctrl+E)")
+    {
         session.ui.show_export = true;
     }
     match &session.device {

@@ -13,7 +13,8 @@ pub(super) fn show(ui: &mut Ui, session: &mut Session, textures: &Textures, acti
     ui.horizontal(|ui| {
         theme::title(ui, "VIEWS");
         let left = capture.views.len() - session.excluded.len();
-        let text = if session.excluded.is_empty() { format!("{left}") } else { format!("{left} of {}", capture.views.len()) };
+        let text =
+            if session.excluded.is_empty() { format!("{left}") } else { format!("{left} of {}", capture.views.len()) };
         ui.label(RichText::new(text).small().color(WEAK));
     });
     egui::ScrollArea::vertical().auto_shrink([false, false]).show_rows(ui, ROW, capture.views.len(), |ui, rows| {

@@ -47,7 +47,9 @@ pub(super) fn plugin(app: &mut App) {
         .add_systems(Startup, set_gizmos)
         .add_systems(
             Update,
-            (rebuild_rig, update_planes, update_backdrop, update_hands, motion::click, motion::follow, draw_lines).chain().in_set(StudioSet::View),
+            (rebuild_rig, update_planes, update_backdrop, update_hands, motion::click, motion::follow, draw_lines)
+                .chain()
+                .in_set(StudioSet::View),
         );
 }
 
@@ -152,11 +154,7 @@ fn update_planes(
     let wanted = if shown { Visibility::Visible } else { Visibility::Hidden };
     for (plane, mut visibility, material) in &mut planes {
         visibility.set_if_neq(wanted);
-        let colour = if session.excluded.contains(&plane.view) {
-            Color::srgb(0.28, 0.24, 0.24)
-        } else {
-            Color::WHITE
-        };
+        let colour = if session.excluded.contains(&plane.view) { Color::srgb(0.28, 0.24, 0.24) } else { Color::WHITE };
         if materials.get(&material.0).is_some_and(|m| m.base_color != colour)
             && let Some(mut m) = materials.get_mut(&material.0)
         {
@@ -183,9 +181,8 @@ fn update_hands(
         commands.entity(entity).despawn();
     }
     let Some(snapshot) = session.shown.as_ref().filter(|_| session.ui.show_hands) else { return };
-    let material = material.get_or_insert_with(|| {
-        materials.add(StandardMaterial { unlit: true, cull_mode: None, ..default() })
-    });
+    let material =
+        material.get_or_insert_with(|| materials.add(StandardMaterial { unlit: true, cull_mode: None, ..default() }));
     let rotation = Mat3::from(placement.bevy_from_world.matrix3);
     for hand in &snapshot.hands {
         let mesh = hands::mesh(hand, session.ui.shading, rotation);
@@ -260,7 +257,8 @@ fn middle(session: &Session, placement: &Placement) -> (Vec3, f32) {
 
 /// Applies a session action that concerns the 3D view.
 pub(super) fn fly_to(motion: &mut Motion, scene: &Scene, session: &Session, view: usize) {
-    if let (Some(placement), Some(found)) = (scene.placement, session.capture.as_ref().and_then(|c| c.views.get(view))) {
+    if let (Some(placement), Some(found)) = (scene.placement, session.capture.as_ref().and_then(|c| c.views.get(view)))
+    {
         motion.fly_to(view, placement.eye(&found.camera));
     }
 }
@@ -277,5 +275,9 @@ pub(super) fn frame(motion: &mut Motion, scene: &Scene, session: &Session) {
 #[derive(Resource, Default)]
 pub(super) struct ViewActions(pub(super) Vec<Action>);
 
-type OrbitCamera<'w, 's> =
-    Single<'w, 's, (&'static mut Camera, &'static mut Transform, &'static mut Projection, &'static mut PanOrbitCamera), With<ViewCamera>>;
+type OrbitCamera<'w, 's> = Single<
+    'w,
+    's,
+    (&'static mut Camera, &'static mut Transform, &'static mut Projection, &'static mut PanOrbitCamera),
+    With<ViewCamera>,
+>;

@@ -188,7 +188,8 @@ pub(super) fn follow(
         orbit.enabled = enabled;
     }
     let aspect = f64::from(pointer.view_size.x / pointer.view_size.y.max(1.0));
-    let region = |view: usize| session.capture.as_ref().and_then(|c| c.views.get(view)).map(|v| Region::of(&v.camera, aspect));
+    let region =
+        |view: usize| session.capture.as_ref().and_then(|c| c.views.get(view)).map(|v| Region::of(&v.camera, aspect));
     match motion.state {
         State::Orbit => {}
         State::Flying { view, from, to, since } => {
@@ -208,7 +209,11 @@ pub(super) fn follow(
             }
             // Bevy wants whole pixels; sixteenths are finer than any screen.
             let whole = |v: Vec2| (v * 16.0).round().as_uvec2().max(UVec2::ONE);
-            let sub = SubCameraView { full_size: whole(region.full_px), offset: region.offset_px * 16.0, size: whole(region.size_px) };
+            let sub = SubCameraView {
+                full_size: whole(region.full_px),
+                offset: region.offset_px * 16.0,
+                size: whole(region.size_px),
+            };
             let current = camera.sub_camera_view.as_ref();
             if current.is_none_or(|c| (c.full_size, c.offset, c.size) != (sub.full_size, sub.offset, sub.size)) {
                 camera.sub_camera_view = Some(sub);

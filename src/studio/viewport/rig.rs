@@ -164,7 +164,13 @@ impl Region {
 }
 
 /// Distance along a ray to the rectangle of an image plane, if it is met.
-pub(super) fn ray_meets_plane(origin: Vec3, direction: Vec3, pose: &Transform, corners: &[Vec3; 4], depth: f32) -> Option<f32> {
+pub(super) fn ray_meets_plane(
+    origin: Vec3,
+    direction: Vec3,
+    pose: &Transform,
+    corners: &[Vec3; 4],
+    depth: f32,
+) -> Option<f32> {
     let inverse = pose.rotation.inverse();
     let (o, d) = (inverse * (origin - pose.translation), inverse * direction);
     if d.z.abs() < 1e-9 {
@@ -236,7 +242,9 @@ mod tests {
             pose.transform_point(at * 0.1)
         };
         let origin = Vec3::new(0.1, 0.5, 3.0);
-        for (px, inside) in [([160.0, 128.0], true), ([5.0, 250.0], true), ([-5.0, 100.0], false), ([100.0, 262.0], false)] {
+        for (px, inside) in
+            [([160.0, 128.0], true), ([5.0, 250.0], true), ([-5.0, 100.0], false), ([100.0, 262.0], false)]
+        {
             let direction = (through(px) - origin).normalize_or_zero();
             assert_eq!(ray_meets_plane(origin, direction, &pose, &corners, 0.1).is_some(), inside, "pixel {px:?}");
         }
