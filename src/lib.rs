@@ -15,6 +15,7 @@ pub mod mesh;
 pub mod metrics;
 pub mod optimise;
 pub mod pipeline;
+pub mod preset;
 pub mod raster;
 pub mod shading;
 pub mod synthetic;

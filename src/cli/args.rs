@@ -1,8 +1,12 @@
 //! Argument values that several commands share.
 
+use super::CliError;
+use crate::anatomy::Side;
+use crate::hand::{HandModel, open_hand};
 use crate::pipeline::Stage;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// Which hands to reconstruct.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -38,6 +42,16 @@ impl FromStr for HandModelChoice {
             "mano" => Self::Mano,
             directory => Self::Directory(directory.into()),
         })
+    }
+}
+
+/// The hand models of both sides, left first.
+pub(super) fn hand_models(choice: &HandModelChoice) -> Result<[Arc<HandModel>; 2], CliError> {
+    match choice {
+        HandModelChoice::Open => Ok([Arc::new(open_hand(Side::Left)?), Arc::new(open_hand(Side::Right)?)]),
+        HandModelChoice::Mano | HandModelChoice::Directory(_) => Err(CliError::Usage(
+            "this version reads the open hand only; leave --hand-model out".to_owned(),
+        )),
     }
 }
 

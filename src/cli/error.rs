@@ -2,8 +2,11 @@
 
 use crate::capture::CaptureError;
 use crate::export::ExportError;
+use crate::fitting::pose::PoseError;
 use crate::gpu::GpuError;
 use crate::hand::HandError;
+use crate::pipeline::PipelineError;
+use crate::preset::PresetError;
 use crate::synthetic::SynthError;
 use std::process::ExitCode;
 
@@ -51,6 +54,12 @@ pub enum CliError {
     /// Files could not be written, or files of ours not be read back.
     #[error(transparent)]
     Export(#[from] ExportError),
+    /// A preset or one of its settings.
+    #[error(transparent)]
+    Preset(#[from] PresetError),
+    /// The reconstruction.
+    #[error(transparent)]
+    Pipeline(#[from] PipelineError),
     /// The graphics device.
     #[error(transparent)]
     Gpu(#[from] GpuError),
@@ -75,14 +84,23 @@ impl CliError {
         match self {
             Self::Usage(_)
             | Self::Synth(SynthError::Setting { .. })
+            | Self::Preset(_)
+            | Self::Pipeline(PipelineError::NoSuchView { .. } | PipelineError::Files(ExportError::NotEmpty { .. }))
             | Self::Export(ExportError::NotEmpty { .. })
             | Self::Gpu(GpuError::UnknownDevice { .. }) => Exit::Usage,
             Self::Capture(_)
             | Self::Hand(_)
             | Self::Synth(SynthError::Hand(_))
+            | Self::Pipeline(
+                PipelineError::Pose(PoseError::NoHand | PoseError::HandMissing { .. } | PoseError::TooFewViews { .. })
+                | PipelineError::TooFewViews { .. }
+                | PipelineError::Resume(_)
+                | PipelineError::Unfinished { .. },
+            )
             | Self::Export(ExportError::Format { .. }) => Exit::Input,
             Self::Gpu(e) if e.is_lost_or_full() => Exit::Gpu,
-            Self::Gpu(_) | Self::Export(_) | Self::Output(_) | Self::Other(_) => Exit::Failed,
+            Self::Pipeline(e) if e.gpu().is_some_and(GpuError::is_lost_or_full) => Exit::Gpu,
+            Self::Pipeline(_) | Self::Gpu(_) | Self::Export(_) | Self::Output(_) | Self::Other(_) => Exit::Failed,
         }
     }
 }

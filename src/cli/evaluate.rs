@@ -1,5 +1,12 @@
 //! `thenar evaluate`: how good a reconstruction is.
 
+use super::args::{self, HandModelChoice};
+use super::{CliError, Exit};
+use crate::capture::Capture;
+use crate::gpu::Gpu;
+use crate::metrics::{Evaluation, ViewMeans, ViewScore};
+use crate::pipeline::FinishedRun;
+use std::io::Write;
 use crate::gpu::DeviceChoice;
 use std::path::PathBuf;
 
@@ -17,6 +24,73 @@ pub struct EvaluateArgs {
     /// Graphics device by name or index, see `thenar devices`.
     #[arg(long, default_value = "auto", value_name = "NAME|INDEX")]
     pub device: DeviceChoice,
+}
+
+pub(super) fn run(args: &EvaluateArgs, out: &mut dyn Write) -> Result<Exit, CliError> {
+    let run = FinishedRun::open(&args.run, args::hand_models(&HandModelChoice::Open)?)?;
+    let capture = Capture::open(&run.record.capture)?;
+    if capture.hash != run.record.capture_hash {
+        tracing::warn!("the files of {} have changed since this run", run.record.capture.display());
+    }
+    let gpu = Gpu::new(&args.device)?;
+    let evaluation = run.evaluate(&gpu, &capture, args.ground_truth.as_deref())?;
+    if args.json {
+        serde_json::to_writer_pretty(&mut *out, &evaluation)?;
+        writeln!(out)?;
+    } else {
+        write!(out, "{}", table(&evaluation))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// The evaluation for people: one line a view, then means and surface.
+fn table(e: &Evaluation) -> String {
+    let number = |x: Option<f64>, digits: usize| x.map_or_else(|| "-".to_owned(), |x| format!("{x:.digits$}"));
+    let mut text = String::from(
+        "view      PSNR dB: mask  union   full  mask∩render    SSIM    IoU  reproj. px  notes\n",
+    );
+    let mut line = |name: &str, m: &ViewMeans, notes: &str| {
+        text += &format!(
+            "{name:<10} {:>12} {:>6} {:>6} {:>12} {:>7} {:>6} {:>11}  {notes}\n",
+            number(m.psnr_mask, 2),
+            number(m.psnr_union, 2),
+            number(m.psnr_full, 2),
+            number(m.psnr_shared, 2),
+            number(m.ssim, 3),
+            number(m.iou, 3),
+            number(m.reprojection_px_median, 2),
+        );
+    };
+    for view in &e.views {
+        let mut notes = Vec::new();
+        if view.held_out {
+            notes.push("held out");
+        }
+        if view.mask_trusted == Some(false) {
+            notes.push("mask not trusted");
+        }
+        line(&view.name, &ViewMeans::over(std::iter::once(view)), &notes.join(", "));
+    }
+    line("mean", &e.mean, "over fitted views");
+    let trusted = |v: &&ViewScore| !v.held_out && v.mask_trusted == Some(true);
+    line("trusted", &ViewMeans::over(e.views.iter().filter(trusted)), "over fitted views with a trusted mask");
+    if e.views.iter().any(|v| v.held_out) {
+        line("held out", &e.held_out, "");
+    }
+    if let Some(s) = &e.surface {
+        text += &format!(
+            "surface    result→truth mean {:.3} mm, median {:.3}, 95 % {:.3}; truth→result mean {:.3}; F1 {:.3} F2 {:.3}\n\
+             joints     mean {} mm\n",
+            s.p2s_mean_mm,
+            s.p2s_median_mm,
+            s.p2s_p95_mm,
+            s.s2p_mean_mm,
+            s.f1mm,
+            s.f2mm,
+            number(s.joint_mean_mm, 3)
+        );
+    }
+    text
 }
 
 #[cfg(test)]

@@ -1,5 +1,10 @@
 //! `thenar export`: files for other programs, from a run folder.
 
+use super::args::{self, HandModelChoice};
+use super::{CliError, Exit};
+use crate::export::Frame as ExportFrame;
+use crate::pipeline::{ExportPlan, FinishedRun};
+use std::io::Write;
 use std::path::PathBuf;
 
 /// A file format to export.
@@ -55,6 +60,35 @@ pub struct ExportArgs {
     /// Pose of the meshes.
     #[arg(long, value_enum, default_value_t)]
     pub pose: Pose,
+}
+
+impl Format {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Glb => "glb",
+            Self::Obj => "obj",
+            Self::Ply => "ply",
+            Self::Npz => "npz",
+        }
+    }
+}
+
+pub(super) fn run(args: &ExportArgs, out: &mut dyn Write) -> Result<Exit, CliError> {
+    let run = FinishedRun::open(&args.run, args::hand_models(&HandModelChoice::Open)?)?;
+    let plan = ExportPlan {
+        formats: args.format.iter().map(|f| f.name().to_owned()).collect(),
+        dir: args.output.clone().unwrap_or_else(|| run.exports_folder()),
+        frame: match args.frame {
+            Frame::Gltf => ExportFrame::Gltf,
+            Frame::Capture => ExportFrame::Capture,
+        },
+        texture_px: args.texture,
+        rest_pose: args.pose == Pose::Rest,
+    };
+    for file in run.export(&plan)? {
+        writeln!(out, "{}", file.display())?;
+    }
+    Ok(Exit::Done)
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ mod export;
 mod inspect;
 mod interrupt;
 mod logging;
+mod presets;
 mod progress;
 mod reconstruct;
 mod render;
@@ -24,6 +25,7 @@ pub use evaluate::EvaluateArgs;
 pub use export::{ExportArgs, Format, Frame, Pose};
 pub use inspect::InspectArgs;
 pub use interrupt::Interrupt;
+pub use presets::PresetsArgs;
 pub use progress::{Progress, ProgressMode};
 pub use reconstruct::ReconstructArgs;
 pub use render::{RenderArgs, RenderMode};
@@ -59,10 +61,20 @@ struct Cli {
 pub enum Command {
     /// Say what a capture folder holds and how good it is.
     Inspect(InspectArgs),
+    /// Turn a capture folder into textured hands.
+    Reconstruct(ReconstructArgs),
+    /// Write files for other programs from a run folder.
+    Export(ExportArgs),
+    /// Draw a run's hands as its cameras see them.
+    Render(RenderArgs),
+    /// Say how good a run is.
+    Evaluate(EvaluateArgs),
     /// Make a synthetic capture with its true answer beside it.
     Synth(SynthArgs),
     /// List the graphics devices, fastest kind first.
     Devices(DevicesArgs),
+    /// List the presets, or print one in full.
+    Presets(PresetsArgs),
 }
 
 /// What the command line asks for.
@@ -122,6 +134,11 @@ pub fn run(command: Command) -> ExitCode {
 pub fn run_to(command: Command, out: &mut dyn Write) -> Result<Exit, CliError> {
     match command {
         Command::Inspect(args) => inspect::run(&args, out),
+        Command::Reconstruct(args) => reconstruct::run(&args, out),
+        Command::Export(args) => export::run(&args, out),
+        Command::Render(args) => render::run(&args, out),
+        Command::Evaluate(args) => evaluate::run(&args, out),
+        Command::Presets(args) => presets::run(&args, out),
         Command::Synth(args) => synth::run(&args, out),
         Command::Devices(args) => devices::run(&args, out),
     }

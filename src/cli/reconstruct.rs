@@ -1,5 +1,15 @@
 //! `thenar reconstruct`: from a capture folder to a run folder.
 
+use super::interrupt::Interrupt;
+use super::progress::Progress;
+use super::{CliError, Exit};
+use crate::capture::Capture;
+use crate::fitting::pose::HandChoice;
+use crate::gpu::Gpu;
+use crate::pipeline::{Advance, Reconstruction, RunOptions};
+use crate::preset::Preset;
+use std::io::Write;
+use std::sync::Arc;
 use super::args::{self, HandModelChoice, HandSelection, Setting};
 use super::progress::ProgressMode;
 use crate::gpu::DeviceChoice;
@@ -47,6 +57,71 @@ pub struct ReconstructArgs {
     /// Progress on stderr.
     #[arg(long, value_enum, default_value_t)]
     pub progress: ProgressMode,
+}
+
+impl From<HandSelection> for HandChoice {
+    fn from(selection: HandSelection) -> Self {
+        match selection {
+            HandSelection::Auto => Self::Auto,
+            HandSelection::Left => Self::Left,
+            HandSelection::Right => Self::Right,
+            HandSelection::Both => Self::Both,
+        }
+    }
+}
+
+impl ReconstructArgs {
+    fn options(&self) -> Result<RunOptions, CliError> {
+        let mut preset = Preset::load(&self.preset)?;
+        for Setting { key, value } in &self.set {
+            preset.set(key, value)?;
+        }
+        if self.hands != HandSelection::Auto {
+            preset.pose.hands = self.hands.into();
+        }
+        Ok(RunOptions {
+            run_dir: self.output.clone(),
+            preset_name: self.preset.clone(),
+            preset,
+            until: self.until.unwrap_or(Stage::Ham),
+            hold_out: self.hold_out.clone(),
+            exclude: self.exclude.clone(),
+            seed: self.seed,
+        })
+    }
+}
+
+pub(super) fn run(args: &ReconstructArgs, out: &mut dyn Write) -> Result<Exit, CliError> {
+    let options = args.options()?;
+    let models = args::hand_models(&args.hand_model)?;
+    let capture = Arc::new(Capture::open(&args.capture)?);
+    let gpu = Gpu::new(&args.device)?;
+    let interrupt = Interrupt::install()?;
+    let mut progress = Progress::new(args.progress);
+    for warning in &capture.warnings {
+        tracing::warn!("{warning}");
+    }
+    let mut run = if args.resume {
+        Reconstruction::resume(capture, models, options, gpu)?
+    } else {
+        Reconstruction::new(capture, models, options, gpu)?
+    };
+    loop {
+        match run.advance()? {
+            Advance::Working => {}
+            Advance::Stepped(report) => progress.step(&report),
+            Advance::StageDone(stage, findings) => progress.stage_done(stage, &findings),
+            Advance::Finished => break,
+        }
+        if interrupt.requested() {
+            run.save()?;
+            tracing::warn!("interrupted; go on with `thenar reconstruct … -o {} --resume`", args.output.display());
+            return Ok(Exit::Interrupted);
+        }
+    }
+    progress.done(&args.output);
+    writeln!(out, "{}", args.output.display())?;
+    Ok(Exit::Done)
 }
 
 #[cfg(test)]

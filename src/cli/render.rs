@@ -1,5 +1,11 @@
 //! `thenar render`: pictures of a reconstruction as its cameras see it.
 
+use super::args::{self, HandModelChoice};
+use super::{CliError, Exit};
+use crate::export::atomic;
+use crate::gpu::Gpu;
+use crate::pipeline::{FinishedRun, PictureMaker, PictureMode, to_rgba8};
+use std::io::Write;
 use super::args::ViewSelection;
 use crate::gpu::DeviceChoice;
 use std::path::PathBuf;
@@ -33,6 +39,42 @@ pub struct RenderArgs {
     /// Graphics device by name or index, see `thenar devices`.
     #[arg(long, default_value = "auto", value_name = "NAME|INDEX")]
     pub device: DeviceChoice,
+}
+
+impl From<RenderMode> for PictureMode {
+    fn from(mode: RenderMode) -> Self {
+        match mode {
+            RenderMode::Shaded => Self::Shaded,
+            RenderMode::Albedo => Self::Albedo,
+            RenderMode::Normals => Self::Normals,
+        }
+    }
+}
+
+pub(super) fn run(args: &RenderArgs, out: &mut dyn Write) -> Result<Exit, CliError> {
+    let run = FinishedRun::open(&args.run, args::hand_models(&HandModelChoice::Open)?)?;
+    let views: Vec<usize> = match &args.views {
+        ViewSelection::All => (0..run.views()).collect(),
+        ViewSelection::HeldOut => run.record.hold_out.clone(),
+        ViewSelection::Listed(list) => list.clone(),
+    };
+    if views.is_empty() {
+        return Err(CliError::Usage("no view was held out in this run; choose views with --views".to_owned()));
+    }
+    let gpu = Gpu::new(&args.device)?;
+    let mut maker = PictureMaker::new(&gpu)?;
+    std::fs::create_dir_all(&args.output)?;
+    for view in views {
+        let pixels = run.render(&mut maker, view, args.mode.into())?;
+        let camera = &run.checkpoint.facts.cameras[view];
+        let Some(image) = image::RgbaImage::from_raw(camera.width_px, camera.height_px, to_rgba8(&pixels)) else {
+            return Err(CliError::Other(anyhow::anyhow!("the picture of view {view} has the wrong size")));
+        };
+        let path = args.output.join(format!("{view:02}.png"));
+        atomic::write(&path, &atomic::png_bytes(&image)?)?;
+        writeln!(out, "{}", path.display())?;
+    }
+    Ok(Exit::Done)
 }
 
 #[cfg(test)]

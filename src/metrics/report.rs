@@ -1,6 +1,6 @@
 //! What `evaluate --json` prints. Field names are a contract.
 
-use super::image::{Picture, gain, iou, psnr_three_ways, ssim_on_mask};
+use super::image::{Picture, gain, iou, psnr, psnr_three_ways, ssim_on_mask};
 use serde::{Deserialize, Serialize};
 
 /// A photograph and a render to be compared.
@@ -44,10 +44,12 @@ impl Comparison<'_> {
             psnr_mask,
             psnr_union,
             psnr_full,
+            psnr_shared: psnr(&photo, &render, Some(&both)),
             ssim: ssim_on_mask(&photo, &render, self.mask),
             iou: Some(iou(self.mask, self.rendered)),
             reprojection_px_median: self.reprojection_px_median,
             gain,
+            mask_trusted: None,
         }
     }
 }
@@ -65,6 +67,9 @@ pub struct ViewScore {
     pub psnr_union: Option<f64>,
     /// PSNR in dB over the full frame.
     pub psnr_full: Option<f64>,
+    /// PSNR in dB over mask ∩ render: the surface without the silhouette (masks of real captures include the forearm).
+    #[serde(default)]
+    pub psnr_shared: Option<f64>,
     /// SSIM on the mask's bounding box.
     pub ssim: Option<f64>,
     /// Silhouette intersection over union.
@@ -73,6 +78,9 @@ pub struct ViewScore {
     pub reprojection_px_median: Option<f64>,
     /// RGB gain that was fitted or estimated.
     pub gain: [f64; 3],
+    /// Whether the mask agreed with the model; null when nobody asked.
+    #[serde(default)]
+    pub mask_trusted: Option<bool>,
 }
 
 /// Means of the numbers of several views; views without a number do not count, and an infinite PSNR makes an infinite mean.
@@ -84,6 +92,9 @@ pub struct ViewMeans {
     pub psnr_union: Option<f64>,
     /// PSNR in dB over the full frame.
     pub psnr_full: Option<f64>,
+    /// PSNR in dB over mask ∩ render: the surface without the silhouette (masks of real captures include the forearm).
+    #[serde(default)]
+    pub psnr_shared: Option<f64>,
     /// SSIM on the mask's bounding box.
     pub ssim: Option<f64>,
     /// Silhouette intersection over union.
@@ -137,6 +148,7 @@ impl ViewMeans {
             psnr_mask: mean(|v| v.psnr_mask),
             psnr_union: mean(|v| v.psnr_union),
             psnr_full: mean(|v| v.psnr_full),
+            psnr_shared: mean(|v| v.psnr_shared),
             ssim: mean(|v| v.ssim),
             iou: mean(|v| v.iou),
             reprojection_px_median: mean(|v| v.reprojection_px_median),

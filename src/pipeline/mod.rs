@@ -1,8 +1,22 @@
 //! One reconstruction: the stages in order behind a single `advance()`. The command line calls it in its own loop, the
 //! studio in a named worker thread; pausing is not calling.
 
+mod checkpoint;
+mod error;
+mod finished;
+mod picture;
+mod reconstruction;
+mod results;
+mod run_folder;
 mod snapshot;
 
+pub use checkpoint::{Checkpoint, CheckpointFacts, CheckpointHand};
+pub use error::PipelineError;
+pub use finished::FinishedRun;
+pub use picture::{PictureMaker, PictureMode, to_rgba8};
+pub use reconstruction::{Reconstruction, RunOptions};
+pub use results::ExportPlan;
+pub use run_folder::{RunFolder, RunRecord};
 pub use snapshot::{HandSnapshot, Snapshot, ViewPicture};
 
 use serde::{Deserialize, Serialize};
@@ -56,6 +70,8 @@ pub struct StepReport {
 /// What one call of `advance()` did.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Advance {
+    /// A part of an epoch was computed; nothing to report yet.
+    Working,
     /// A step was taken; more follow.
     Stepped(StepReport),
     /// A stage ended; its findings in words.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// See the module.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct HamSettings {
     /// Loop subdivisions of the fitted model (0-4). Each multiplies triangles by four.
     pub level: usize,

@@ -1,0 +1,63 @@
+//! Why a reconstruction stops.
+
+use crate::export::ExportError;
+use crate::fitting::ham::HamError;
+use crate::fitting::hand_fit::FitError;
+use crate::fitting::pose::PoseError;
+use crate::gpu::GpuError;
+
+/// Errors of the pipeline.
+#[derive(Debug, thiserror::Error)]
+pub enum PipelineError {
+    /// Joints.
+    #[error(transparent)]
+    Pose(#[from] PoseError),
+    /// Parameters.
+    #[error(transparent)]
+    Fit(#[from] FitError),
+    /// Mesh and albedo.
+    #[error(transparent)]
+    Ham(#[from] HamError),
+    /// Device.
+    #[error(transparent)]
+    Gpu(#[from] GpuError),
+    /// Files of the run.
+    #[error(transparent)]
+    Files(#[from] ExportError),
+    /// A view number beyond the capture.
+    #[error("there is no view {view}; the capture has views 0 to {last}")]
+    NoSuchView {
+        /// What was asked for.
+        view: usize,
+        /// Largest number.
+        last: usize,
+    },
+    /// Too few views are left.
+    #[error("only {left} views are left after holding out and excluding; at least two are needed")]
+    TooFewViews {
+        /// How many.
+        left: usize,
+    },
+    /// `--resume` without a run, or with another capture or other settings.
+    #[error("{0}")]
+    Resume(String),
+    /// The run folder holds no such result yet.
+    #[error("{path}: {problem}")]
+    Unfinished {
+        /// The run folder.
+        path: String,
+        /// What is missing and what to do.
+        problem: String,
+    },
+}
+
+impl PipelineError {
+    /// The GPU error below, if that is what it is.
+    #[must_use]
+    pub const fn gpu(&self) -> Option<&GpuError> {
+        match self {
+            Self::Gpu(e) | Self::Ham(HamError::Gpu(e)) => Some(e),
+            _ => None,
+        }
+    }
+}

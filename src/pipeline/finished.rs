@@ -1,0 +1,221 @@
+//! A run folder read back: for `export`, `render`, `evaluate` and the studio.
+
+use super::checkpoint::Checkpoint;
+use super::picture::{PictureMaker, PictureMode, STUDIO_LIGHT, Surface};
+use super::run_folder::RunRecord;
+use super::{PipelineError, results};
+use crate::anatomy::{KEYPOINTS, Side};
+use crate::capture::Capture;
+use crate::export::{ExportHand, joints, ply};
+use crate::fitting::ham::start::mean_light;
+use crate::fitting::ham::{FineMesh, Vertices};
+use crate::gpu::Gpu;
+use crate::hand::{HandModel, PosedHand, pose_hand};
+use crate::mesh::{TriMesh, vertex_normals};
+use crate::metrics::{
+    Comparison, Evaluation, Picture, SurfaceIndex, SurfaceSamples, SurfaceScore, WristCut, joint_mean_mm, mask_of, score,
+};
+use crate::shading::LIGHT_STRIDE;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A run at rest with its meshes in full precision.
+pub struct FinishedRun {
+    /// What made it.
+    pub record: RunRecord,
+    /// Resume point.
+    pub checkpoint: Checkpoint,
+    models: [Arc<HandModel>; 2],
+    mesh: FineMesh,
+    vertices: Vertices,
+    lights: Vec<[f64; LIGHT_STRIDE]>,
+    folder: PathBuf,
+}
+
+impl FinishedRun {
+    /// Opens a run folder whose fit stage has ended.
+    ///
+    /// # Errors
+    /// [`PipelineError::Unfinished`] when there is no mesh yet.
+    pub fn open(folder: &Path, models: [Arc<HandModel>; 2]) -> Result<Self, PipelineError> {
+        let record = RunRecord::read(folder)?;
+        let unfinished = |problem: &str| PipelineError::Unfinished {
+            path: folder.display().to_string(),
+            problem: problem.to_owned(),
+        };
+        let path = folder.join("checkpoint");
+        if !path.exists() {
+            return Err(unfinished("has no checkpoint yet; finish it with `reconstruct --resume`"));
+        }
+        let checkpoint = Checkpoint::read(&path)?;
+        let posed: Vec<PosedHand> = checkpoint
+            .facts
+            .hands
+            .iter()
+            .map(|h| pose_hand(&models[h.parameters.side.index()], &h.parameters))
+            .collect();
+        let hands: Vec<(&HandModel, &PosedHand)> =
+            posed.iter().map(|p| (&*models[p.parameters.side.index()], p)).collect();
+        let level = if checkpoint.ham.is_some() { record.preset.ham.level } else { 0 };
+        let mesh = FineMesh::new(&hands, level);
+        let list = |name: &str| {
+            checkpoint.ham.as_ref().and_then(|h| h.lists.iter().find(|(n, _)| n == name)).map(|(_, list)| list.as_slice())
+        };
+        let unpad = |list: &[f32]| list.chunks_exact(4).map(|c| [c[0], c[1], c[2]]).collect::<Vec<[f32; 3]>>();
+        let vertices = match (list("positions"), list("albedo")) {
+            (Some(p), Some(a)) if p.len() == mesh.positions.len() * 4 && a.len() == p.len() => {
+                let positions = unpad(p);
+                let wide: Vec<[f64; 3]> = positions.iter().map(|p| p.map(f64::from)).collect();
+                let normals = vertex_normals(&wide, &mesh.topology.faces).iter().map(|n| n.map(to_f32)).collect();
+                Vertices { positions, normals, albedo: unpad(a) }
+            }
+            (None, None) => Vertices {
+                positions: mesh.positions.iter().map(|p| p.map(to_f32)).collect(),
+                normals: vertex_normals(&mesh.positions, &mesh.topology.faces).iter().map(|n| n.map(to_f32)).collect(),
+                albedo: vec![[0.7, 0.6, 0.55]; mesh.positions.len()],
+            },
+            _ => return Err(unfinished("has a checkpoint that does not fit the hand model; was the model changed?")),
+        };
+        let lights = list("lights").map_or_else(Vec::new, |flat| {
+            flat.chunks_exact(LIGHT_STRIDE).map(|c| std::array::from_fn(|k| f64::from(c[k]))).collect()
+        });
+        Ok(Self { record, checkpoint, models, mesh, vertices, lights, folder: folder.to_owned() })
+    }
+
+    /// The hands in the capture frame, full precision.
+    #[must_use]
+    pub fn hands(&self) -> Vec<ExportHand> {
+        let mut hands = results::export_hands(&self.mesh, &self.vertices, &[], &self.models);
+        for hand in &mut hands {
+            let facts = self.checkpoint.facts.hands.iter().find(|h| h.parameters.side == hand.side);
+            hand.parameters = facts.map(|h| h.parameters.clone());
+        }
+        hands
+    }
+
+    /// 3D joints by side.
+    #[must_use]
+    pub fn joints(&self) -> [Option<[[f64; 3]; KEYPOINTS]>; 2] {
+        Side::BOTH.map(|side| self.checkpoint.facts.hands.iter().find(|h| h.parameters.side == side).map(|h| h.joints))
+    }
+
+    /// Writes result files; returns their paths.
+    ///
+    /// # Errors
+    /// A full or read-only disk.
+    pub fn export(&self, plan: &results::ExportPlan) -> Result<Vec<PathBuf>, PipelineError> {
+        let cameras = &self.checkpoint.facts.cameras;
+        results::export(plan, self.hands(), cameras, &self.models, &self.joints(), &self.record.preset_name)
+    }
+
+    /// Default folder of exports.
+    #[must_use]
+    pub fn exports_folder(&self) -> PathBuf {
+        self.folder.join("exports")
+    }
+
+    /// Number of views.
+    #[must_use]
+    pub fn views(&self) -> usize {
+        self.checkpoint.facts.cameras.len()
+    }
+
+    /// True when no stage saw the view.
+    #[must_use]
+    pub fn is_held_out(&self, view: usize) -> bool {
+        self.record.hold_out.contains(&view)
+    }
+
+    fn light_of(&self, view: usize) -> [f64; LIGHT_STRIDE] {
+        let used: Vec<usize> = (0..self.lights.len()).filter(|v| self.checkpoint.facts.used[*v]).collect();
+        if self.lights.is_empty() {
+            STUDIO_LIGHT
+        } else if used.contains(&view) {
+            self.lights[view]
+        } else {
+            mean_light(&self.lights, &used)
+        }
+    }
+
+    /// Premultiplied RGBA of a view at the photograph's size.
+    ///
+    /// # Errors
+    /// [`PipelineError::NoSuchView`] or a GPU error.
+    pub fn render(&self, maker: &mut PictureMaker, view: usize, mode: PictureMode) -> Result<Vec<[f32; 4]>, PipelineError> {
+        let cameras = &self.checkpoint.facts.cameras;
+        let camera =
+            cameras.get(view).ok_or(PipelineError::NoSuchView { view, last: cameras.len().saturating_sub(1) })?;
+        let v = &self.vertices;
+        let surface = Surface { positions: &v.positions, normals: &v.normals, albedo: &v.albedo };
+        Ok(maker.render(&surface, &self.mesh.topology.faces, camera, &self.light_of(view), mode)?)
+    }
+
+    /// Compares every view that is not excluded with its photograph.
+    ///
+    /// A held-out view gets the rig's mean light and three fitted gains, nothing else.
+    ///
+    /// # Errors
+    /// A GPU error.
+    pub fn evaluate(&self, gpu: &Gpu, capture: &Capture, truth: Option<&Path>) -> Result<Evaluation, PipelineError> {
+        let mut maker = PictureMaker::new(gpu)?;
+        let mut rows = Vec::new();
+        for (v, view) in capture.views.iter().enumerate() {
+            if self.record.exclude.contains(&v) {
+                continue;
+            }
+            let held_out = self.is_held_out(v);
+            let pixels = self.render(&mut maker, v, PictureMode::Shaded)?;
+            let render = Picture {
+                width: view.image.width() as usize,
+                height: view.image.height() as usize,
+                rgb: pixels.iter().map(|p| [0, 1, 2].map(|k| f64::from(p[k]).clamp(0.0, 1.0))).collect(),
+            };
+            let rendered: Vec<bool> = pixels.iter().map(|p| p[3] > 0.5).collect();
+            let mask = view.mask.as_ref().map_or_else(|| rendered.clone(), mask_of);
+            // A fitted view has its gain in its light already.
+            let gain = (!held_out && !self.lights.is_empty()).then_some([1.0; 3]);
+            let mut row = Comparison {
+                name: &view.name,
+                held_out,
+                photo: &Picture::from(&view.image),
+                render: &render,
+                mask: &mask,
+                rendered: &rendered,
+                gain,
+                reprojection_px_median: self.checkpoint.facts.reprojection_px.get(v).copied().flatten(),
+            }
+            .score();
+            if gain.is_some() {
+                row.gain.copy_from_slice(&self.lights[v][9..]);
+            }
+            row.mask_trusted = self.checkpoint.facts.trusted.get(v).copied().flatten();
+            rows.push(row);
+        }
+        let surface = truth.map(|dir| self.surface(dir)).transpose()?.flatten();
+        Ok(Evaluation::new(rows, surface))
+    }
+
+    /// Surface and joint errors against `ground_truth/` (mesh_*.ply, joints.json), above the wrist cut.
+    fn surface(&self, truth: &Path) -> Result<Option<SurfaceScore>, PipelineError> {
+        const WRIST_MARGIN_M: f64 = 0.005;
+        let (mut to_truth, mut to_result) = (SurfaceSamples::default(), SurfaceSamples::default());
+        for hand in self.hands() {
+            let path = truth.join(format!("mesh_{}.ply", hand.side));
+            let real = ply::read(&path)?;
+            let real = TriMesh { positions: real.positions, faces: real.faces };
+            let ours = TriMesh { positions: hand.positions, faces: hand.faces };
+            let cut = WristCut::from_boundary(&real, WRIST_MARGIN_M);
+            let (real_index, our_index) =
+                (SurfaceIndex::new(&real.positions, &real.faces), SurfaceIndex::new(&ours.positions, &ours.faces));
+            to_truth.extend(SurfaceSamples::measure(&ours, &real_index, cut.as_ref()));
+            to_result.extend(SurfaceSamples::measure(&real, &our_index, cut.as_ref()));
+        }
+        let real = joints::read(&truth.join("joints.json"))?.sides();
+        Ok(score(&to_truth, &to_result, joint_mean_mm(&self.joints(), &real)))
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "f32 is what the GPU gets")]
+fn to_f32(x: f64) -> f32 {
+    x as f32
+}

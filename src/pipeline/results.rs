@@ -1,0 +1,254 @@
+//! What a run writes at the end of each stage, and exports.
+
+use super::{PipelineError, RunOptions, Snapshot};
+use crate::anatomy::{KEYPOINTS, Side};
+use crate::camera::Camera;
+use crate::capture::Capture;
+use crate::export::npz::Npz;
+use crate::export::{
+    ExportError, ExportHand, Frame, Provenance, atomic, gltf_from_capture, glb, joints, npz, obj, ply,
+};
+use crate::fitting::ham::{FineMesh, Vertices};
+use crate::fitting::hand_fit::FittedHand;
+use crate::fitting::pose::{PoseResult, PoseViewReport};
+use crate::hand::{HandModel, regress_joints, shaped_template, unskin_vertices};
+use crate::mesh::{LoopStep, Topology};
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Median reprojection of a view's assigned detections after refinement, pixels.
+pub(super) fn median_after_px(view: &PoseViewReport) -> Option<f64> {
+    let mut values: Vec<f64> = view.detections.iter().filter(|d| d.assigned.is_some()).filter_map(|d| d.after_px).collect();
+    values.sort_by(f64::total_cmp);
+    match values.len() {
+        0 => None,
+        n if n % 2 == 1 => Some(values[n / 2]),
+        n => Some(0.5 * (values[n / 2 - 1] + values[n / 2])),
+    }
+}
+
+/// `joints.json` and the pose columns of `views.csv`.
+pub(super) fn write_pose(folder: &Path, capture: &Capture, pose: &PoseResult) -> Result<(), ExportError> {
+    let sides = [0, 1].map(|i| pose.joints.hands[i].as_ref().map(|h| h.joints));
+    joints::write(&folder.join("joints.json"), &joints::Joints::new(sides))?;
+    let mut csv = String::from("view,name,detections,assigned,before_px,after_px,shift_x_px,shift_y_px\n");
+    for (report, view) in pose.views.iter().zip(&capture.views) {
+        let number = |x: Option<f64>| x.map_or_else(String::new, |x| format!("{x:.2}"));
+        let assigned: Vec<&str> = report.detections.iter().filter_map(|d| d.assigned).map(Side::name).collect();
+        let before = report.detections.iter().filter_map(|d| d.before_px).reduce(f64::max);
+        let shift = report.flagged_shift_px;
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            csv,
+            "{},{},{},{},{},{},{},{}",
+            report.view,
+            view.name,
+            report.detections.len(),
+            assigned.join("+"),
+            number(before),
+            number(median_after_px(report)),
+            number(shift.map(|s| s[0])),
+            number(shift.map(|s| s[1]))
+        );
+    }
+    atomic::write(&folder.join("views.csv"), csv.as_bytes())
+}
+
+/// `hand_*.npz` and the fitted model as a first `mesh_*.ply`.
+pub(super) fn write_fit(
+    folder: &Path,
+    models: &[Arc<HandModel>; 2],
+    fitted: &[FittedHand],
+    pose: &PoseResult,
+) -> Result<(), ExportError> {
+    for hand in fitted {
+        let side = hand.posed.parameters.side;
+        let model = &models[side.index()];
+        let found = pose.joints.hands[side.index()].as_ref().map_or(hand.posed.keypoints, |h| h.joints);
+        npz::write(&folder.join(format!("hand_{side}.npz")), &hand.posed.parameters, model, &found)?;
+        let mesh = ExportHand {
+            side,
+            normals: crate::mesh::vertex_normals(&hand.posed.vertices, &model.faces),
+            albedo: vec![[0.7, 0.6, 0.55]; hand.posed.vertices.len()],
+            positions: hand.posed.vertices.clone(),
+            faces: model.faces.clone(),
+            uvs: model.uvs.clone(),
+            uv_faces: model.uv_faces.clone(),
+            parameters: Some(hand.posed.parameters.clone()),
+            model_name: model.name.clone(),
+            model_hash: model.hash.clone(),
+        };
+        let provenance = Provenance { frame: Frame::Capture, notes: vec![("stage".to_owned(), "fit".to_owned())] };
+        ply::write(&folder.join(format!("mesh_{side}.ply")), &mesh, &provenance)?;
+    }
+    Ok(())
+}
+
+/// The fine hands as the writers take them, capture frame.
+pub(super) fn export_hands(
+    mesh: &FineMesh,
+    vertices: &Vertices,
+    fitted: &[FittedHand],
+    models: &[Arc<HandModel>; 2],
+) -> Vec<ExportHand> {
+    mesh.hands
+        .iter()
+        .map(|hand| {
+            let model = &models[hand.side.index()];
+            let wide = |list: &[[f32; 3]]| list[hand.vertices.clone()].iter().map(|v| v.map(f64::from)).collect::<Vec<_>>();
+            let parameters = fitted.iter().find(|f| f.posed.parameters.side == hand.side);
+            ExportHand {
+                side: hand.side,
+                positions: wide(&vertices.positions),
+                normals: wide(&vertices.normals),
+                albedo: wide(&vertices.albedo).iter().map(|c| c.map(|x| x.clamp(0.0, 1.0))).collect(),
+                faces: hand.faces.to_vec(),
+                uvs: hand.uvs.to_vec(),
+                uv_faces: hand.uv_faces.to_vec(),
+                parameters: parameters.map(|f| f.posed.parameters.clone()),
+                model_name: model.name.clone(),
+                model_hash: model.hash.clone(),
+            }
+        })
+        .collect()
+}
+
+/// `mesh_*.ply` in capture metres.
+pub(super) fn write_meshes(
+    folder: &Path,
+    hands: &[ExportHand],
+    capture: &Capture,
+    options: &RunOptions,
+) -> Result<(), ExportError> {
+    for hand in hands {
+        let notes = vec![
+            ("capture".to_owned(), capture.name.clone()),
+            ("preset".to_owned(), options.preset_name.clone()),
+            ("seed".to_owned(), options.seed.to_string()),
+        ];
+        ply::write(&folder.join(format!("mesh_{}.ply", hand.side)), hand, &Provenance { frame: Frame::Capture, notes })?;
+    }
+    Ok(())
+}
+
+/// One snapshot for scrubbing: `track/00012.npz` with positions (f32) and albedo (RGB8 as numbers) a hand.
+pub(super) fn write_track(folder: &Path, snapshot: &Snapshot) -> Result<(), ExportError> {
+    let dir = folder.join("track");
+    std::fs::create_dir_all(&dir).map_err(ExportError::io(&dir))?;
+    let mut file = Npz::default();
+    file.text("stage", snapshot.stage.name());
+    file.text("phase", &snapshot.phase);
+    file.integer("iter", i64::from(snapshot.iter));
+    file.integer("step", i64::from(snapshot.step));
+    for hand in &snapshot.hands {
+        let flat = |list: &[[f32; 3]]| list.iter().flatten().copied().collect::<Vec<f32>>();
+        let shape = [hand.positions.len(), 3];
+        file.f32s(&format!("{}_positions", hand.side), &shape, &flat(&hand.positions));
+        file.f32s(&format!("{}_albedo", hand.side), &shape, &flat(&hand.albedo));
+    }
+    atomic::write(&dir.join(format!("{:05}.npz", snapshot.step)), &file.to_bytes()?)
+}
+
+/// What to export.
+#[derive(Clone, Debug)]
+pub struct ExportPlan {
+    /// `glb`, `obj`, `ply`, `npz`.
+    pub formats: Vec<String>,
+    /// Folder; made if missing.
+    pub dir: PathBuf,
+    /// Frame of positions.
+    pub frame: Frame,
+    /// Texture side in pixels.
+    pub texture_px: u32,
+    /// Bring the hands back to the model's rest pose by inverse skinning; they stay in the model's own frame.
+    pub rest_pose: bool,
+}
+
+/// Inverse linear blend skinning: each vertex goes back through the blend of its joints' transforms. Skin weights are
+/// subdivided with the mesh.
+fn to_rest_pose(hand: &mut ExportHand, model: &HandModel) {
+    let Some(parameters) = &hand.parameters else { return };
+    let mut weights = model.skin_weights.clone();
+    let mut faces = model.faces.clone();
+    while weights.len() < hand.positions.len() {
+        let step = LoopStep::new(&Topology::new(weights.len(), &faces));
+        weights = step.apply(&weights);
+        faces = step.faces;
+    }
+    let rest = regress_joints(model, &shaped_template(model, &parameters.betas));
+    hand.positions = unskin_vertices(&hand.positions, &weights, &rest, parameters);
+    hand.normals = crate::mesh::vertex_normals(&hand.positions, &hand.faces);
+}
+
+/// Writes the files of a plan; returns their paths.
+pub(super) fn export(
+    plan: &ExportPlan,
+    mut hands: Vec<ExportHand>,
+    cameras: &[Camera],
+    models: &[Arc<HandModel>; 2],
+    found: &[Option<[[f64; 3]; KEYPOINTS]>; 2],
+    preset: &str,
+) -> Result<Vec<PathBuf>, PipelineError> {
+    let dir = &plan.dir;
+    std::fs::create_dir_all(dir).map_err(ExportError::io(dir))?;
+    if plan.rest_pose {
+        for hand in &mut hands {
+            to_rest_pose(hand, &models[hand.side.index()]);
+        }
+    } else if plan.frame == Frame::Gltf {
+        let (mut sum, mut count) = ([0.0; 3], 0.0);
+        for p in hands.iter().flat_map(|h| &h.positions) {
+            for k in 0..3 {
+                sum[k] += p[k];
+            }
+            count += 1.0;
+        }
+        let target_from_capture = gltf_from_capture(cameras, sum.map(|s| s / f64::max(count, 1.0)));
+        for hand in &mut hands {
+            hand.transform(&target_from_capture);
+        }
+    }
+    let provenance = Provenance { frame: plan.frame, notes: vec![("preset".to_owned(), preset.to_owned())] };
+    let mut files = Vec::new();
+    for format in &plan.formats {
+        match format.as_str() {
+            "glb" => {
+                let path = dir.join("hands.glb");
+                glb::write(&path, &hands, &provenance, plan.texture_px)?;
+                files.push(path);
+            }
+            "obj" => {
+                for hand in &hands {
+                    let path = dir.join(format!("hand_{}.obj", hand.side));
+                    files.extend(obj::write(&path, hand, &provenance, plan.texture_px)?);
+                }
+            }
+            "ply" => {
+                for hand in &hands {
+                    let path = dir.join(format!("hand_{}.ply", hand.side));
+                    ply::write(&path, hand, &provenance)?;
+                    files.push(path);
+                }
+            }
+            "npz" => {
+                for hand in &hands {
+                    let Some(parameters) = &hand.parameters else { continue };
+                    let model = &models[hand.side.index()];
+                    let posed = crate::hand::pose_hand(model, parameters);
+                    let joints = found[hand.side.index()].unwrap_or(posed.keypoints);
+                    let path = dir.join(format!("hand_{}.npz", hand.side));
+                    npz::write(&path, parameters, model, &joints)?;
+                    files.push(path);
+                }
+            }
+            other => {
+                return Err(PipelineError::Unfinished {
+                    path: other.to_owned(),
+                    problem: "is no export format; there are glb, obj, ply, npz".to_owned(),
+                });
+            }
+        }
+    }
+    Ok(files)
+}

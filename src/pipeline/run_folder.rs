@@ -1,0 +1,153 @@
+//! The run folder: what is written when. Every file is written whole or not at all, except the two logs, which grow by
+//! whole lines.
+
+use super::{PipelineError, RunOptions, StepReport};
+use crate::export::{ExportError, atomic};
+use crate::gpu::DeviceDescription;
+use crate::preset::Preset;
+use serde::{Deserialize, Serialize};
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// `run.ron`: everything that made the run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// Version of the program.
+    pub version: String,
+    /// Capture folder, absolute.
+    pub capture: PathBuf,
+    /// SHA-256 of its files.
+    pub capture_hash: String,
+    /// Preset it began with.
+    pub preset_name: String,
+    /// Resolved settings.
+    pub preset: Preset,
+    /// Hand model.
+    pub model: String,
+    /// Views no stage has seen, but which are compared.
+    pub hold_out: Vec<usize>,
+    /// Views left out altogether.
+    pub exclude: Vec<usize>,
+    /// Seed.
+    pub seed: u64,
+    /// Graphics device.
+    pub device: String,
+    /// Its driver.
+    pub driver: String,
+}
+
+impl RunRecord {
+    /// The record of a run about to begin.
+    #[must_use]
+    pub fn new(capture: &crate::capture::Capture, options: &RunOptions, device: &DeviceDescription) -> Self {
+        Self {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            capture: capture.root.canonicalize().unwrap_or_else(|_| capture.root.clone()),
+            capture_hash: capture.hash.clone(),
+            preset_name: options.preset_name.clone(),
+            preset: options.preset.clone(),
+            model: "open".to_owned(),
+            hold_out: options.hold_out.clone(),
+            exclude: options.exclude.clone(),
+            seed: options.seed,
+            device: device.name.clone(),
+            driver: device.driver.clone(),
+        }
+    }
+
+    /// Reads `run.ron` of a run folder.
+    ///
+    /// # Errors
+    /// [`PipelineError::Unfinished`] when the folder is no run folder.
+    pub fn read(run: &Path) -> Result<Self, PipelineError> {
+        let path = run.join("run.ron");
+        let no_run = |problem: String| PipelineError::Unfinished { path: run.display().to_string(), problem };
+        let text = std::fs::read_to_string(&path)
+            .map_err(|e| no_run(format!("is no run folder (run.ron: {e}); give the folder that `reconstruct -o` wrote")))?;
+        ron::from_str(&text).map_err(|e| no_run(format!("run.ron cannot be read: {e}")))
+    }
+}
+
+/// An open run folder.
+#[derive(Debug)]
+pub struct RunFolder {
+    path: PathBuf,
+    metrics: File,
+    log: File,
+}
+
+impl RunFolder {
+    /// Makes a new (or empty) folder and writes `run.ron`.
+    ///
+    /// # Errors
+    /// [`ExportError::NotEmpty`] when there is something in it already.
+    pub fn create(path: &Path, record: &RunRecord) -> Result<Self, ExportError> {
+        atomic::create_empty_folder(path)?;
+        let text = ron::ser::to_string_pretty(record, ron::ser::PrettyConfig::default())
+            .map_err(|e| ExportError::Encode { what: "run.ron", reason: e.to_string() })?;
+        atomic::write(&path.join("run.ron"), text.as_bytes())?;
+        Self::open(path)
+    }
+
+    fn open(path: &Path) -> Result<Self, ExportError> {
+        let append = |name: &str| {
+            let file = path.join(name);
+            OpenOptions::new().create(true).append(true).open(&file).map_err(ExportError::io(&file))
+        };
+        Ok(Self { path: path.to_owned(), metrics: append("metrics.jsonl")?, log: append("log.txt")? })
+    }
+
+    /// Opens an existing run and cuts `metrics.jsonl` back to `lines` lines, the state of its checkpoint.
+    ///
+    /// # Errors
+    /// [`ExportError::Io`].
+    pub fn reopen(path: &Path, lines: u32) -> Result<Self, ExportError> {
+        let metrics = path.join("metrics.jsonl");
+        let text = std::fs::read_to_string(&metrics).map_err(ExportError::io(&metrics))?;
+        let kept: String = text.split_inclusive('\n').take(lines as usize).collect();
+        atomic::write(&metrics, kept.as_bytes())?;
+        Self::open(path)
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Appends a line to `metrics.jsonl`: `{"t","stage","phase","iter","iters","total", one field a term}`.
+    ///
+    /// # Errors
+    /// [`ExportError::Io`], for example a full disk.
+    pub fn metrics(&mut self, report: &StepReport) -> Result<(), ExportError> {
+        let mut line = serde_json::Map::new();
+        line.insert("t".into(), serde_json::json!((report.t * 1e3).round() / 1e3));
+        line.insert("stage".into(), serde_json::json!(report.stage));
+        line.insert("phase".into(), serde_json::json!(report.phase));
+        line.insert("iter".into(), serde_json::json!(report.iter));
+        line.insert("iters".into(), serde_json::json!(report.iters));
+        line.insert("total".into(), serde_json::json!(report.total));
+        for (name, value) in &report.terms {
+            line.insert(name.clone(), serde_json::json!(value));
+        }
+        let text = format!("{}\n", serde_json::Value::Object(line));
+        self.metrics.write_all(text.as_bytes()).map_err(ExportError::io(&self.path.join("metrics.jsonl")))
+    }
+
+    /// Appends a line to `log.txt`.
+    ///
+    /// # Errors
+    /// [`ExportError::Io`].
+    pub fn log(&mut self, line: &str) -> Result<(), ExportError> {
+        self.log.write_all(format!("{line}\n").as_bytes()).map_err(ExportError::io(&self.path.join("log.txt")))
+    }
+
+    /// Forces the logs to disk.
+    ///
+    /// # Errors
+    /// [`ExportError::Io`].
+    pub fn sync(&self) -> Result<(), ExportError> {
+        self.metrics.sync_data().and_then(|()| self.log.sync_data()).map_err(ExportError::io(&self.path))
+    }
+}
