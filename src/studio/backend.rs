@@ -5,7 +5,7 @@
 
 use crate::capture::{Capture, CaptureError};
 use crate::gpu::GpuError;
-use crate::pipeline::{Advance, Snapshot, StepReport, ViewPicture};
+use crate::pipeline::{Advance, PipelineError, Snapshot, StepReport, ViewPicture};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -34,6 +34,14 @@ pub trait Engine {
     /// # Errors
     /// Nothing to export yet, a full or read-only disk.
     fn export(&mut self, request: &ExportRequest) -> anyhow::Result<Vec<PathBuf>>;
+
+    /// Called once when the user ends the run before it has finished: the place to write a checkpoint.
+    ///
+    /// # Errors
+    /// A full or read-only disk.
+    fn stop(&mut self) -> anyhow::Result<()> {
+        Ok(())
+    }
 }
 
 /// Which files to write where.
@@ -201,6 +209,18 @@ impl Problem {
         })
     }
 
+    /// The checkpoint of a stopped run could not be written.
+    #[must_use]
+    pub fn stopping(error: &anyhow::Error) -> Self {
+        Self::of_device(error).unwrap_or_else(|| {
+            Self::new(
+                format!("The run was stopped, but its checkpoint could not be written: {error:#}"),
+                "It cannot be resumed from here; what is shown can still be exported.",
+                "Make room on the disk and export what you need.",
+            )
+        })
+    }
+
     /// A picture or snapshot failed.
     #[must_use]
     pub fn rendering(error: &anyhow::Error) -> Self {
@@ -224,7 +244,8 @@ impl Problem {
     }
 
     fn of_device(error: &anyhow::Error) -> Option<Self> {
-        let gpu = error.chain().find_map(|e| e.downcast_ref::<GpuError>())?;
+        let of_pipeline = error.downcast_ref::<PipelineError>().and_then(PipelineError::gpu);
+        let gpu = of_pipeline.or_else(|| error.chain().find_map(|e| e.downcast_ref::<GpuError>()))?;
         let meaning = if gpu.is_lost_or_full() {
             "The computing device is gone or full. The window is unharmed and the last good state is kept."
         } else {

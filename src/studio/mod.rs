@@ -17,8 +17,10 @@
 )]
 
 mod backend;
+mod opened_run;
 mod panels;
 mod picture;
+mod program;
 mod script;
 mod session;
 mod track;
@@ -33,6 +35,8 @@ mod testing;
 pub use backend::{
     Backend, Engine, ExportRequest, Opened, Parameter, PresetInfo, Problem, RunRecord, RunRequest, Started,
 };
+
+pub use program::Program;
 
 use anyhow::Context as _;
 use bevy::camera::visibility::RenderLayers;

@@ -298,6 +298,9 @@ impl Inner {
             if self.running && self.control.cancel.swap(false, Ordering::AcqRel) {
                 self.running = false;
                 self.take_snapshot();
+                if let Some(Err(error)) = self.engine.as_mut().map(|e| e.stop()) {
+                    self.tell(Event::Failed(Problem::stopping(&error)));
+                }
                 self.tell(Event::Stopped);
             }
             if self.running && !self.control.paused.load(Ordering::Acquire) {
@@ -370,6 +373,7 @@ impl Inner {
             return;
         };
         match engine.advance() {
+            Ok(Advance::Working) => {}
             Ok(Advance::Stepped(report)) => {
                 self.push(Event::Step(report));
                 self.wake_for_progress();

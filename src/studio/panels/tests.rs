@@ -68,6 +68,7 @@ impl Bench {
                     bench.session.on_event(Event::StageDone(stage, findings))
                 }
                 crate::pipeline::Advance::Finished => break,
+                crate::pipeline::Advance::Working => {}
             }
         }
         bench.session.on_event(Event::Finished);
