@@ -215,7 +215,7 @@ impl Reconstruction {
         let keypoints: Vec<_> = self.capture.views.iter().map(|v| v.keypoints.clone()).collect();
         let triangulator = Triangulator::on(&self.gpu)?;
         let pose = estimate_joints(&cameras, &keypoints, &self.used, &self.options.preset.pose, &triangulator)?;
-        results::write_pose(self.folder.path(), &self.capture, &pose)?;
+        results::write_pose(self.folder.path(), &self.capture, &self.options, &pose)?;
         let findings = pose.findings.clone();
         self.pose = Some(pose.clone());
         if self.options.until == Stage::Pose {
@@ -349,7 +349,9 @@ impl Reconstruction {
             _ => None,
         };
         let trusted = ham.map_or_else(Vec::new, |h| h.mask_trust().iter().map(|t| t.map(|t| t.trusted)).collect());
-        let reprojection = self.pose.as_ref().map_or_else(Vec::new, |p| p.views.iter().map(results::median_after_px).collect());
+        // Reports are of the views that took part, which need not be all.
+        let report_of = |v: usize| self.pose.as_ref().and_then(|p| p.views.iter().find(|r| r.view == v));
+        let reprojection = (0..self.used.len()).map(|v| report_of(v).and_then(results::median_after_px)).collect();
         let facts = CheckpointFacts {
             capture_hash: self.capture.hash.clone(),
             model: self.models[0].name.clone(),

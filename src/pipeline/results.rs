@@ -28,28 +28,46 @@ pub(super) fn median_after_px(view: &PoseViewReport) -> Option<f64> {
     }
 }
 
-/// `joints.json` and the pose columns of `views.csv`.
-pub(super) fn write_pose(folder: &Path, capture: &Capture, pose: &PoseResult) -> Result<(), ExportError> {
+/// `joints.json` and the pose columns of `views.csv`, one row a view of the capture.
+pub(super) fn write_pose(
+    folder: &Path,
+    capture: &Capture,
+    options: &RunOptions,
+    pose: &PoseResult,
+) -> Result<(), ExportError> {
     let sides = [0, 1].map(|i| pose.joints.hands[i].as_ref().map(|h| h.joints));
     joints::write(&folder.join("joints.json"), &joints::Joints::new(sides))?;
-    let mut csv = String::from("view,name,detections,assigned,before_px,after_px,shift_x_px,shift_y_px\n");
-    for (report, view) in pose.views.iter().zip(&capture.views) {
+    let mut csv = String::from("view,name,detections,assigned,before_px,after_px,shift_x_px,shift_y_px,flags\n");
+    for (v, view) in capture.views.iter().enumerate() {
         let number = |x: Option<f64>| x.map_or_else(String::new, |x| format!("{x:.2}"));
-        let assigned: Vec<&str> = report.detections.iter().filter_map(|d| d.assigned).map(Side::name).collect();
-        let before = report.detections.iter().filter_map(|d| d.before_px).reduce(f64::max);
-        let shift = report.flagged_shift_px;
+        // Reports are of the views that took part, which need not be all.
+        let report = pose.views.iter().find(|r| r.view == v);
+        let detections = report.map_or(&[][..], |r| &r.detections);
+        let assigned: Vec<&str> = detections.iter().filter_map(|d| d.assigned).map(Side::name).collect();
+        let before = detections.iter().filter_map(|d| d.before_px).reduce(f64::max);
+        let shift = report.and_then(|r| r.flagged_shift_px);
+        let flags: Vec<&str> = [
+            (options.hold_out.contains(&v), "held-out"),
+            (options.exclude.contains(&v), "excluded"),
+            (shift.is_some(), "camera-off"),
+            (detections.iter().any(|d| d.assigned.is_none()), "detection-rejected"),
+        ]
+        .iter()
+        .filter(|(applies, _)| *applies)
+        .map(|(_, flag)| *flag)
+        .collect();
         // Writing to a String cannot fail.
         let _ = writeln!(
             csv,
-            "{},{},{},{},{},{},{},{}",
-            report.view,
+            "{v},{},{},{},{},{},{},{},{}",
             view.name,
-            report.detections.len(),
+            report.map_or_else(String::new, |r| r.detections.len().to_string()),
             assigned.join("+"),
             number(before),
-            number(median_after_px(report)),
+            number(report.and_then(median_after_px)),
             number(shift.map(|s| s[0])),
-            number(shift.map(|s| s[1]))
+            number(shift.map(|s| s[1])),
+            flags.join("+")
         );
     }
     atomic::write(&folder.join("views.csv"), csv.as_bytes())
