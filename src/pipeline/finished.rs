@@ -1,7 +1,9 @@
 //! A run folder read back: for `export`, `render`, `evaluate` and the studio.
 
 use super::checkpoint::Checkpoint;
+use super::Snapshot;
 use super::picture::{PictureMaker, PictureMode, STUDIO_LIGHT, Surface};
+use super::reconstruction::joined;
 use super::run_folder::RunRecord;
 use super::{PipelineError, results};
 use crate::anatomy::{KEYPOINTS, Side};
@@ -158,6 +160,25 @@ impl FinishedRun {
         let v = &self.vertices;
         let surface = Surface { positions: &v.positions, normals: &v.normals, albedo: &v.albedo };
         Ok(maker.render(&surface, &self.mesh.topology.faces, camera, &self.light_of(view), mode)?)
+    }
+
+    /// Premultiplied RGBA of a snapshot of this run as a view sees it.
+    ///
+    /// # Errors
+    /// [`PipelineError::NoSuchView`] or a GPU error.
+    pub fn render_snapshot(
+        &self,
+        maker: &mut PictureMaker,
+        snapshot: &Snapshot,
+        view: usize,
+        mode: PictureMode,
+    ) -> Result<Vec<[f32; 4]>, PipelineError> {
+        let cameras = &self.checkpoint.facts.cameras;
+        let camera =
+            cameras.get(view).ok_or(PipelineError::NoSuchView { view, last: cameras.len().saturating_sub(1) })?;
+        let (v, faces) = joined(&snapshot.hands);
+        let surface = Surface { positions: &v.positions, normals: &v.normals, albedo: &v.albedo };
+        Ok(maker.render(&surface, &faces, camera, &self.light_of(view), mode)?)
     }
 
     /// Compares every view that is not excluded with its photograph.

@@ -6,7 +6,7 @@ use crate::camera::Camera;
 use crate::capture::Capture;
 use crate::export::npz::Npz;
 use crate::export::{
-    ExportError, ExportHand, Frame, Provenance, atomic, glb, gltf_from_capture, joints, npz, obj, ply,
+    ExportError, ExportHand, Frame, Provenance, atomic, gltf_from_capture, glb, joints, npz, obj, ply,
 };
 use crate::fitting::ham::{FineMesh, Vertices};
 use crate::fitting::hand_fit::FittedHand;
@@ -18,9 +18,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Median reprojection of a view's assigned detections after refinement, pixels.
-fn median_after_px(view: &PoseViewReport) -> Option<f64> {
-    let mut values: Vec<f64> =
-        view.detections.iter().filter(|d| d.assigned.is_some()).filter_map(|d| d.after_px).collect();
+pub(super) fn median_after_px(view: &PoseViewReport) -> Option<f64> {
+    let mut values: Vec<f64> = view.detections.iter().filter(|d| d.assigned.is_some()).filter_map(|d| d.after_px).collect();
     values.sort_by(f64::total_cmp);
     match values.len() {
         0 => None,
@@ -29,48 +28,49 @@ fn median_after_px(view: &PoseViewReport) -> Option<f64> {
     }
 }
 
-/// Median reprojection of every view of the capture, pixels; `None` for views that the pose stage has not used.
-pub(super) fn medians_after_px(reports: &[PoseViewReport], views: usize) -> Vec<Option<f64>> {
-    let mut medians = vec![None; views];
-    for report in reports {
-        if let Some(median) = medians.get_mut(report.view) {
-            *median = median_after_px(report);
-        }
-    }
-    medians
-}
-
-/// `joints.json` and `views.csv`.
-pub(super) fn write_pose(folder: &Path, capture: &Capture, pose: &PoseResult) -> Result<(), ExportError> {
+/// `joints.json` and the pose columns of `views.csv`, one row a view of the capture.
+pub(super) fn write_pose(
+    folder: &Path,
+    capture: &Capture,
+    options: &RunOptions,
+    pose: &PoseResult,
+) -> Result<(), ExportError> {
     let sides = [0, 1].map(|i| pose.joints.hands[i].as_ref().map(|h| h.joints));
     joints::write(&folder.join("joints.json"), &joints::Joints::new(sides))?;
-    let names: Vec<&str> = capture.views.iter().map(|v| v.name.as_str()).collect();
-    atomic::write(&folder.join("views.csv"), views_csv(&pose.views, &names).as_bytes())
-}
-
-/// One line for each view that took part; `names` are those of all views of the capture.
-fn views_csv(reports: &[PoseViewReport], names: &[&str]) -> String {
-    let mut csv = String::from("view,name,detections,assigned,before_px,after_px,shift_x_px,shift_y_px\n");
-    for report in reports {
+    let mut csv = String::from("view,name,detections,assigned,before_px,after_px,shift_x_px,shift_y_px,flags\n");
+    for (v, view) in capture.views.iter().enumerate() {
         let number = |x: Option<f64>| x.map_or_else(String::new, |x| format!("{x:.2}"));
-        let assigned: Vec<&str> = report.detections.iter().filter_map(|d| d.assigned).map(Side::name).collect();
-        let before = report.detections.iter().filter_map(|d| d.before_px).reduce(f64::max);
-        let shift = report.flagged_shift_px;
+        // Reports are of the views that took part, which need not be all.
+        let report = pose.views.iter().find(|r| r.view == v);
+        let detections = report.map_or(&[][..], |r| &r.detections);
+        let assigned: Vec<&str> = detections.iter().filter_map(|d| d.assigned).map(Side::name).collect();
+        let before = detections.iter().filter_map(|d| d.before_px).reduce(f64::max);
+        let shift = report.and_then(|r| r.flagged_shift_px);
+        let flags: Vec<&str> = [
+            (options.hold_out.contains(&v), "held-out"),
+            (options.exclude.contains(&v), "excluded"),
+            (shift.is_some(), "camera-off"),
+            (detections.iter().any(|d| d.assigned.is_none()), "detection-rejected"),
+        ]
+        .iter()
+        .filter(|(applies, _)| *applies)
+        .map(|(_, flag)| *flag)
+        .collect();
         // Writing to a String cannot fail.
         let _ = writeln!(
             csv,
-            "{},{},{},{},{},{},{},{}",
-            report.view,
-            names.get(report.view).unwrap_or(&""),
-            report.detections.len(),
+            "{v},{},{},{},{},{},{},{},{}",
+            view.name,
+            report.map_or_else(String::new, |r| r.detections.len().to_string()),
             assigned.join("+"),
             number(before),
-            number(median_after_px(report)),
+            number(report.and_then(median_after_px)),
             number(shift.map(|s| s[0])),
-            number(shift.map(|s| s[1]))
+            number(shift.map(|s| s[1])),
+            flags.join("+")
         );
     }
-    csv
+    atomic::write(&folder.join("views.csv"), csv.as_bytes())
 }
 
 /// `hand_*.npz` and the fitted model as a first `mesh_*.ply`.
@@ -114,8 +114,7 @@ pub(super) fn export_hands(
         .iter()
         .map(|hand| {
             let model = &models[hand.side.index()];
-            let wide =
-                |list: &[[f32; 3]]| list[hand.vertices.clone()].iter().map(|v| v.map(f64::from)).collect::<Vec<_>>();
+            let wide = |list: &[[f32; 3]]| list[hand.vertices.clone()].iter().map(|v| v.map(f64::from)).collect::<Vec<_>>();
             let parameters = fitted.iter().find(|f| f.posed.parameters.side == hand.side);
             ExportHand {
                 side: hand.side,
@@ -146,11 +145,7 @@ pub(super) fn write_meshes(
             ("preset".to_owned(), options.preset_name.clone()),
             ("seed".to_owned(), options.seed.to_string()),
         ];
-        ply::write(
-            &folder.join(format!("mesh_{}.ply", hand.side)),
-            hand,
-            &Provenance { frame: Frame::Capture, notes },
-        )?;
+        ply::write(&folder.join(format!("mesh_{}.ply", hand.side)), hand, &Provenance { frame: Frame::Capture, notes })?;
     }
     Ok(())
 }
@@ -274,30 +269,4 @@ pub(super) fn export(
         }
     }
     Ok(files)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::fitting::pose::DetectionReport;
-
-    #[test]
-    fn figures_stand_at_their_own_view_when_views_are_left_out() {
-        let report = |view, after_px| PoseViewReport {
-            view,
-            detections: vec![DetectionReport {
-                claimed: Side::Left,
-                assigned: Some(Side::Left),
-                before_px: Some(9.0),
-                after_px: Some(after_px),
-            }],
-            flagged_shift_px: None,
-        };
-        // View 1 of three was held out.
-        let reports = [report(0, 1.5), report(2, 3.5)];
-        assert_eq!(medians_after_px(&reports, 3), [Some(1.5), None, Some(3.5)], "one a view of the capture");
-        let csv = views_csv(&reports, &["a", "b", "c"]);
-        let lines: Vec<&str> = csv.lines().skip(1).collect();
-        assert_eq!(lines, ["0,a,1,left,9.00,1.50,,", "2,c,1,left,9.00,3.50,,"], "numbers and names belong together");
-    }
 }
