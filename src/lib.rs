@@ -18,9 +18,9 @@ pub mod pipeline;
 pub mod preset;
 pub mod raster;
 pub mod shading;
-pub mod synthetic;
 #[cfg(feature = "studio")]
 pub mod studio;
+pub mod synthetic;
 
 // Test support shared with `tests/` names the crate by its public name.
 #[cfg(all(test, feature = "studio"))]

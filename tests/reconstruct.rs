@@ -133,7 +133,14 @@ fn a_run_has_every_file_of_the_contract() {
     let found = files(run);
     let (track, rest): (Vec<&String>, Vec<&String>) = found.iter().partition(|name| name.starts_with("track/"));
     let expected = [
-        "checkpoint", "hand_right.npz", "joints.json", "log.txt", "mesh_right.ply", "metrics.jsonl", "run.ron", "views.csv",
+        "checkpoint",
+        "hand_right.npz",
+        "joints.json",
+        "log.txt",
+        "mesh_right.ply",
+        "metrics.jsonl",
+        "run.ron",
+        "views.csv",
     ];
     assert_eq!(rest, expected, "the files of one right hand, and no leftovers");
     assert!(track.len() >= 6, "snapshots to scrub through: {track:?}");
@@ -160,7 +167,8 @@ fn a_run_has_every_file_of_the_contract() {
     assert_eq!(counts(&shape), (1..=SHAPE_EPOCHS).collect::<Vec<u64>>(), "shape epochs, each once");
     assert!(!of("fit", "lm").is_empty(), "the fit's steps");
     for line in &shape {
-        let sum: f64 = ["sfs", "lap", "albedo", "mask", "edge", "delta"].map(|t| line[t].as_f64().expect(t)).iter().sum();
+        let sum: f64 =
+            ["sfs", "lap", "albedo", "mask", "edge", "delta"].map(|t| line[t].as_f64().expect(t)).iter().sum();
         let total = line["total"].as_f64().expect("a loss");
         assert!((sum - total).abs() <= 1e-9 * total.abs(), "the total is the sum of the terms: {line}");
     }
@@ -231,7 +239,12 @@ fn the_answer_is_found() {
     let (before, _) = evaluate(&fit, &truth);
     let fitted = before.surface.expect("with ground truth");
     assert!(fitted.p2s_mean_mm <= 1.3, "the fit: {fitted:?}"); // 1.00 mm
-    assert!(surface.p2s_mean_mm <= 0.6 * fitted.p2s_mean_mm, "closer: {} from {}", surface.p2s_mean_mm, fitted.p2s_mean_mm);
+    assert!(
+        surface.p2s_mean_mm <= 0.6 * fitted.p2s_mean_mm,
+        "closer: {} from {}",
+        surface.p2s_mean_mm,
+        fitted.p2s_mean_mm
+    );
     let gain = e.mean.psnr_mask.zip(before.mean.psnr_mask).map(|(after, before)| after - before);
     at_least(gain, 4.0, "PSNR gained by HAM"); // 8.6 dB
     let shape: Vec<Value> = metrics(run).into_iter().filter(|l| l["phase"] == "shape").collect();
@@ -342,6 +355,7 @@ fn ctrl_c_saves_and_resume_goes_on() {
 }
 
 /// A copy of the capture, of the same name, in which everything of a view is changed.
+#[expect(clippy::cast_possible_truncation, reason = "any colour will do")]
 fn with_garbage(capture: &Path, parent: &str, view: usize) -> PathBuf {
     let copied = capture.with_file_name(parent).join("scene");
     copy(capture, &copied);
@@ -392,9 +406,8 @@ fn a_held_out_view_touches_no_stage() {
 
 /// Smallest and largest corner of a mesh.
 fn extent(positions: &[[f64; 3]]) -> [[f64; 3]; 2] {
-    let fold = |start: f64, f: fn(f64, f64) -> f64| {
-        std::array::from_fn(|k| positions.iter().map(|p| p[k]).fold(start, f))
-    };
+    let fold =
+        |start: f64, f: fn(f64, f64) -> f64| std::array::from_fn(|k| positions.iter().map(|p| p[k]).fold(start, f));
     [fold(f64::INFINITY, f64::min), fold(f64::NEG_INFINITY, f64::max)]
 }
 
@@ -403,16 +416,21 @@ fn exports_are_written_in_every_format_frame_and_pose() {
     let Some(Reference { run, .. }) = reference() else { return };
     let mesh = ply::read(&run.join("mesh_right.ply")).expect("the run's mesh");
     let exports = run.with_file_name("exports");
-    let wanted = ["hand_right.mtl", "hand_right.npz", "hand_right.obj", "hand_right.ply", "hand_right.png", "hands.glb"];
+    let wanted =
+        ["hand_right.mtl", "hand_right.npz", "hand_right.obj", "hand_right.ply", "hand_right.png", "hands.glb"];
     let mut plys = BTreeMap::new();
-    for (name, more) in
-        [("gltf", ""), ("capture", "--frame capture"), ("rest", "--pose rest"), ("rest-capture", "--pose rest --frame capture")]
-    {
+    for (name, more) in [
+        ("gltf", ""),
+        ("capture", "--frame capture"),
+        ("rest", "--pose rest"),
+        ("rest-capture", "--pose rest --frame capture"),
+    ] {
         let dir = exports.join(name);
         let line = format!("export {{}} -o {{}} --format glb,obj,ply,npz --texture 64 {more}");
         let stdout = call(&line, &[run, &dir]).expect(0);
         assert_eq!(files(&dir), wanted, "{name}: the files");
-        let mut said: Vec<String> = stdout.lines().map(|l| l.trim_start_matches(&*dir.to_string_lossy())[1..].to_owned()).collect();
+        let mut said: Vec<String> =
+            stdout.lines().map(|l| l.trim_start_matches(&*dir.to_string_lossy())[1..].to_owned()).collect();
         said.sort();
         assert_eq!(said, wanted, "{name}: each is named on stdout");
         let (document, buffers, images) = gltf_of(&dir.join("hands.glb"));
@@ -431,7 +449,8 @@ fn exports_are_written_in_every_format_frame_and_pose() {
         assert_eq!((count("v "), count("f ")), (mesh.positions.len(), mesh.faces.len()), "{name}: OBJ is complete");
         let texture = image::open(dir.join("hand_right.png")).expect("a texture").into_rgb8();
         assert_eq!(texture.dimensions(), (64, 64), "{name}: the texture's size");
-        let (from, to) = (npz::read(&run.join("hand_right.npz"), Side::Right), npz::read(&dir.join("hand_right.npz"), Side::Right));
+        let (from, to) =
+            (npz::read(&run.join("hand_right.npz"), Side::Right), npz::read(&dir.join("hand_right.npz"), Side::Right));
         assert_eq!(to.expect("an NPZ").0, from.expect("an NPZ").0, "{name}: the run's parameters");
         plys.insert(name, written.positions);
     }
@@ -476,7 +495,11 @@ fn renders_look_like_the_photographs() {
     ] {
         let dir = pictures.join(mode);
         call(&format!("render {{}} -o {{}} --mode {mode} --views {views}"), &[run, &dir]).expect(0);
-        assert_eq!(files(&dir), names.iter().map(|v| format!("{v:02}.png")).collect::<Vec<_>>(), "{mode}: a picture a view");
+        assert_eq!(
+            files(&dir),
+            names.iter().map(|v| format!("{v:02}.png")).collect::<Vec<_>>(),
+            "{mode}: a picture a view"
+        );
         for v in names {
             let open = |path: PathBuf| image::open(path).expect("a picture");
             let picture = open(dir.join(format!("{v:02}.png"))).into_rgba8();
@@ -520,7 +543,10 @@ fn the_real_capture_is_fitted_and_its_bad_cameras_are_found() {
     eprintln!("pose and fit of the real capture took {seconds:.1} s");
     assert!(seconds < 120.0, "seconds, not minutes: {seconds:.1} s");
     for side in ["left", "right"] {
-        assert!(run.join(format!("hand_{side}.npz")).is_file() && run.join(format!("mesh_{side}.ply")).is_file(), "{side}");
+        assert!(
+            run.join(format!("hand_{side}.npz")).is_file() && run.join(format!("mesh_{side}.ply")).is_file(),
+            "{side}"
+        );
     }
     let csv = String::from_utf8(bytes(&run, "views.csv")).expect("UTF-8");
     let rows: Vec<Vec<&str>> = csv.lines().map(|l| l.split(',').collect()).collect();
@@ -535,9 +561,10 @@ fn the_real_capture_is_fitted_and_its_bad_cameras_are_found() {
     medians.sort_by(f64::total_cmp);
     assert!(medians.len() >= 14, "nearly all views are used: {csv}");
     assert!(medians[medians.len() / 2] <= 12.0, "median reprojection: {medians:?}");
-    let fitted: Vec<f64> = log
-        .lines()
-        .filter_map(|l| l.split_once("from the joints, ")?.1.split_once(" px")?.0.parse().ok())
-        .collect();
-    assert!(fitted.len() == 2 && fitted.iter().all(|px| *px <= 12.0), "the fitted hands lie on the detections: {fitted:?}");
+    let fitted: Vec<f64> =
+        log.lines().filter_map(|l| l.split_once("from the joints, ")?.1.split_once(" px")?.0.parse().ok()).collect();
+    assert!(
+        fitted.len() == 2 && fitted.iter().all(|px| *px <= 12.0),
+        "the fitted hands lie on the detections: {fitted:?}"
+    );
 }

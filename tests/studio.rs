@@ -1,13 +1,13 @@
 //! The window under a virtual display: opened by a child process of this test, driven by a script, judged by its pictures.
 //!
 //! Needs `Xvfb` and a Vulkan driver. Without them the tests print `skipped: …`, and fail when `REQUIRE_GPU=1`.
+#![cfg(all(feature = "studio", target_os = "linux"))]
 #![expect(
     clippy::cast_possible_truncation,
     clippy::print_stdout,
     clippy::print_stderr,
     reason = "a test prints what it saw, and screens are small"
 )]
-#![cfg(all(feature = "studio", target_os = "linux"))]
 
 #[path = "support/morph.rs"]
 mod morph;

@@ -1,7 +1,7 @@
 //! A run folder read back: for `export`, `render`, `evaluate` and the studio.
 
-use super::checkpoint::Checkpoint;
 use super::Snapshot;
+use super::checkpoint::Checkpoint;
 use super::picture::{PictureMaker, PictureMode, STUDIO_LIGHT, Surface};
 use super::reconstruction::joined;
 use super::run_folder::RunRecord;

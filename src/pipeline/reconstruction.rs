@@ -186,10 +186,9 @@ impl Reconstruction {
     /// Cameras as refined by the pose stage (as given before it).
     #[must_use]
     pub fn cameras(&self) -> Vec<Camera> {
-        self.pose.as_ref().map_or_else(
-            || self.capture.views.iter().map(|v| v.camera.clone()).collect(),
-            |pose| pose.cameras.clone(),
-        )
+        self.pose
+            .as_ref()
+            .map_or_else(|| self.capture.views.iter().map(|v| v.camera.clone()).collect(), |pose| pose.cameras.clone())
     }
 
     /// Takes one step: an optimiser step, or a whole short stage. Returns [`Advance::Finished`] for ever at the end.
@@ -246,7 +245,10 @@ impl Reconstruction {
             .iter()
             .map(|h| {
                 let side = h.posed.parameters.side;
-                format!("{side} hand: {:.1} mm from the joints, {:.1} px median reprojection", h.mean_joint_mm, h.median_px)
+                format!(
+                    "{side} hand: {:.1} mm from the joints, {:.1} px median reprojection",
+                    h.mean_joint_mm, h.median_px
+                )
             })
             .collect();
         if self.options.until == Stage::Fit {
@@ -256,7 +258,9 @@ impl Reconstruction {
             if let Some(state) = self.resume_from.take().and_then(|c| c.ham)
                 && !ham.restore(&state)
             {
-                return Err(PipelineError::Resume("the checkpoint does not fit the fitted mesh; start a new run".to_owned()));
+                return Err(PipelineError::Resume(
+                    "the checkpoint does not fit the fitted mesh; start a new run".to_owned(),
+                ));
             }
             let untrusted: Vec<&str> = ham
                 .mask_trust()
@@ -266,7 +270,10 @@ impl Reconstruction {
                 .map(|(_, v)| v.name.as_str())
                 .collect();
             if !untrusted.is_empty() {
-                findings.push(format!("masks that disagree with the model are not used as silhouettes: views {}", untrusted.join(", ")));
+                findings.push(format!(
+                    "masks that disagree with the model are not used as silhouettes: views {}",
+                    untrusted.join(", ")
+                ));
             }
             self.state = State::Ham { ham: Box::new(ham) };
         }
@@ -274,11 +281,8 @@ impl Reconstruction {
     }
 
     fn new_ham(&self, pose: &PoseResult) -> Result<Ham, PipelineError> {
-        let hands: Vec<(&HandModel, &PosedHand)> = self
-            .fitted
-            .iter()
-            .map(|h| (&*self.models[h.posed.parameters.side.index()], &h.posed))
-            .collect();
+        let hands: Vec<(&HandModel, &PosedHand)> =
+            self.fitted.iter().map(|h| (&*self.models[h.posed.parameters.side.index()], &h.posed)).collect();
         let sources: Vec<Option<TargetSource<'_>>> = self
             .capture
             .views
@@ -455,10 +459,8 @@ impl Reconstruction {
         mode: PictureMode,
     ) -> Result<ViewPicture, PipelineError> {
         let cameras = self.cameras();
-        let camera = cameras
-            .get(view)
-            .ok_or(PipelineError::NoSuchView { view, last: cameras.len().saturating_sub(1) })?
-            .clone();
+        let camera =
+            cameras.get(view).ok_or(PipelineError::NoSuchView { view, last: cameras.len().saturating_sub(1) })?.clone();
         let light = self.light_of(view)?;
         if self.pictures.is_none() {
             self.pictures = Some(PictureMaker::new(&self.gpu)?);
@@ -466,7 +468,8 @@ impl Reconstruction {
         let (surface, faces) = joined(&snapshot.hands);
         let pixels = match &mut self.pictures {
             Some(maker) if !faces.is_empty() => {
-                let surface = Surface { positions: &surface.positions, normals: &surface.normals, albedo: &surface.albedo };
+                let surface =
+                    Surface { positions: &surface.positions, normals: &surface.normals, albedo: &surface.albedo };
                 maker.render(&surface, &faces, &camera, &light, mode)?
             }
             _ => vec![[0.0; 4]; (camera.width_px * camera.height_px) as usize],
@@ -498,7 +501,13 @@ impl Reconstruction {
             }
         };
         let dir = dir.unwrap_or_else(|| self.folder.path().join("exports"));
-        let request = results::ExportPlan { formats: formats.to_vec(), dir, frame: crate::export::Frame::Gltf, texture_px: 1024, rest_pose: false };
+        let request = results::ExportPlan {
+            formats: formats.to_vec(),
+            dir,
+            frame: crate::export::Frame::Gltf,
+            texture_px: 1024,
+            rest_pose: false,
+        };
         results::export(&request, hands, &self.cameras(), &self.models, &self.joints(), &self.options.preset_name)
     }
 }

@@ -6,7 +6,7 @@ use crate::camera::Camera;
 use crate::capture::Capture;
 use crate::export::npz::Npz;
 use crate::export::{
-    ExportError, ExportHand, Frame, Provenance, atomic, gltf_from_capture, glb, joints, npz, obj, ply,
+    ExportError, ExportHand, Frame, Provenance, atomic, glb, gltf_from_capture, joints, npz, obj, ply,
 };
 use crate::fitting::ham::{FineMesh, Vertices};
 use crate::fitting::hand_fit::FittedHand;
@@ -19,7 +19,8 @@ use std::sync::Arc;
 
 /// Median reprojection of a view's assigned detections after refinement, pixels.
 pub(super) fn median_after_px(view: &PoseViewReport) -> Option<f64> {
-    let mut values: Vec<f64> = view.detections.iter().filter(|d| d.assigned.is_some()).filter_map(|d| d.after_px).collect();
+    let mut values: Vec<f64> =
+        view.detections.iter().filter(|d| d.assigned.is_some()).filter_map(|d| d.after_px).collect();
     values.sort_by(f64::total_cmp);
     match values.len() {
         0 => None,
@@ -114,7 +115,8 @@ pub(super) fn export_hands(
         .iter()
         .map(|hand| {
             let model = &models[hand.side.index()];
-            let wide = |list: &[[f32; 3]]| list[hand.vertices.clone()].iter().map(|v| v.map(f64::from)).collect::<Vec<_>>();
+            let wide =
+                |list: &[[f32; 3]]| list[hand.vertices.clone()].iter().map(|v| v.map(f64::from)).collect::<Vec<_>>();
             let parameters = fitted.iter().find(|f| f.posed.parameters.side == hand.side);
             ExportHand {
                 side: hand.side,
@@ -145,7 +147,11 @@ pub(super) fn write_meshes(
             ("preset".to_owned(), options.preset_name.clone()),
             ("seed".to_owned(), options.seed.to_string()),
         ];
-        ply::write(&folder.join(format!("mesh_{}.ply", hand.side)), hand, &Provenance { frame: Frame::Capture, notes })?;
+        ply::write(
+            &folder.join(format!("mesh_{}.ply", hand.side)),
+            hand,
+            &Provenance { frame: Frame::Capture, notes },
+        )?;
     }
     Ok(())
 }

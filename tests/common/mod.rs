@@ -1,5 +1,5 @@
 //! Driving the real binary, and telling whether folders were touched.
-#![allow(dead_code, reason = "each test program uses its own part")]
+#![allow(dead_code, unreachable_pub, reason = "each test program uses its own part")]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
