@@ -7,8 +7,8 @@ use crate::export::{ExportHand, Frame};
 use crate::gpu::{DeviceChoice, Gpu};
 use crate::mesh::vertex_normals;
 use crate::pipeline::{
-    Advance, ExportPlan, FinishedRun, HandSnapshot, PictureMaker, PictureMode, Snapshot, Stage, StepReport, ViewPicture,
-    to_rgba8,
+    Advance, ExportPlan, FinishedRun, HandSnapshot, PictureMaker, PictureMode, Snapshot, Stage, StepReport,
+    ViewPicture, to_rgba8,
 };
 use anyhow::Context as _;
 use std::io::BufReader;
@@ -163,8 +163,13 @@ impl Engine for Finished {
 
     fn export(&mut self, request: &ExportRequest) -> anyhow::Result<Vec<PathBuf>> {
         let dir = request.dir.clone().unwrap_or_else(|| self.run.exports_folder());
-        let plan =
-            ExportPlan { formats: request.formats.clone(), dir, frame: Frame::Gltf, texture_px: 1024, rest_pose: false };
+        let plan = ExportPlan {
+            formats: request.formats.clone(),
+            dir,
+            frame: Frame::Gltf,
+            texture_px: 1024,
+            rest_pose: false,
+        };
         Ok(self.run.export(&plan)?)
     }
 }

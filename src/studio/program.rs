@@ -139,7 +139,6 @@ impl Engine for Live {
     }
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -156,7 +155,10 @@ mod tests {
     #[test]
     fn presets_list_numbers_that_can_be_set() {
         let presets = Program::default().presets();
-        assert!(presets.iter().any(|p| p.name == "draft") && presets.iter().any(|p| p.name == "standard"), "both are there");
+        assert!(
+            presets.iter().any(|p| p.name == "draft") && presets.iter().any(|p| p.name == "standard"),
+            "both are there"
+        );
         for info in presets {
             assert!(info.parameters.len() > 5, "{} has parameters", info.name);
             let mut preset = Preset::load(&info.name).expect("shipped");
