@@ -93,7 +93,8 @@ impl Session {
             self.steps = run.steps;
             if let Some(last) = self.steps.last() {
                 let ended = last.iter >= last.iters;
-                self.stages_done.extend(Stage::ALL.into_iter().filter(|s| *s < last.stage || (*s == last.stage && ended)));
+                self.stages_done
+                    .extend(Stage::ALL.into_iter().filter(|s| *s < last.stage || (*s == last.stage && ended)));
             }
             self.run_dir = Some(run.dir);
             for snapshot in run.snapshots {
