@@ -1,7 +1,7 @@
 //! The snapshots of the run so far, packed small enough to keep hundreds of them.
 //!
-//! A vertex takes 12 bytes: the position as three 16-bit steps of the hand's bounding box (3 µm for a 20 cm hand), the
-//! normal as three signed bytes, the albedo as three bytes. Triangles are shared. When the store is full, every second
+//! A vertex takes 15 bytes: the position as three 16-bit steps of the hand's bounding box (3 µm for a 20 cm hand), the
+//! normal as three signed bytes, the albedo as three 16-bit steps of its largest value. Triangles are shared. When the store is full, every second
 //! snapshot goes, except the first, the last and the ends of phases, so that the whole run stays scrubbable.
 
 use crate::anatomy::{KEYPOINTS, Side};
@@ -15,7 +15,9 @@ struct PackedHand {
     step: [f32; 3],
     positions: Vec<[u16; 3]>,
     normals: Vec<[i8; 3]>,
-    albedo: Vec<[u8; 3]>,
+    /// Albedo of the largest step; albedos above one occur while light and albedo settle.
+    albedo_scale: f32,
+    albedo: Vec<[u16; 3]>,
 }
 
 /// A packed snapshot.
@@ -49,7 +51,7 @@ impl std::fmt::Debug for Track {
 
 impl Frame {
     fn bytes(&self) -> usize {
-        self.hands.iter().map(|h| h.positions.len() * 12).sum::<usize>() + size_of::<Self>()
+        self.hands.iter().map(|h| h.positions.len() * 15).sum::<usize>() + size_of::<Self>()
     }
 }
 
@@ -64,7 +66,9 @@ fn pack_hand(hand: &HandSnapshot) -> PackedHand {
         }
     }
     let step = [0, 1, 2].map(|a| ((hi[a] - lo[a]) / f32::from(u16::MAX)).max(f32::MIN_POSITIVE));
+    let albedo_scale = hand.albedo.iter().flatten().copied().fold(1.0_f32, f32::max) / f32::from(u16::MAX);
     PackedHand {
+        albedo_scale,
         side: hand.side,
         faces: Arc::clone(&hand.faces),
         origin: lo,
@@ -75,7 +79,7 @@ fn pack_hand(hand: &HandSnapshot) -> PackedHand {
             .map(|p| [0, 1, 2].map(|a| ((p[a] - lo[a]) / step[a]).round().clamp(0.0, 65535.0) as u16))
             .collect(),
         normals: hand.normals.iter().map(|n| n.map(|v| (v * 127.0).round().clamp(-127.0, 127.0) as i8)).collect(),
-        albedo: hand.albedo.iter().map(|c| c.map(|v| (v * 255.0).round().clamp(0.0, 255.0) as u8)).collect(),
+        albedo: hand.albedo.iter().map(|c| c.map(|v| (v / albedo_scale).round().clamp(0.0, 65535.0) as u16)).collect(),
     }
 }
 
@@ -89,7 +93,7 @@ fn unpack_hand(hand: &PackedHand) -> HandSnapshot {
             .map(|p| [0, 1, 2].map(|a| hand.origin[a] + f32::from(p[a]) * hand.step[a]))
             .collect(),
         normals: hand.normals.iter().map(|n| n.map(|v| f32::from(v) / 127.0)).collect(),
-        albedo: hand.albedo.iter().map(|c| c.map(|v| f32::from(v) / 255.0)).collect(),
+        albedo: hand.albedo.iter().map(|c| c.map(|v| f32::from(v) * hand.albedo_scale)).collect(),
     }
 }
 
@@ -200,7 +204,7 @@ mod tests {
                 side: Side::Right,
                 faces: Arc::new(vec![[0, 1, 2]]),
                 normals: vec![[0.0, 0.6, -0.8]; positions.len()],
-                albedo: vec![[0.25, 0.5, 1.0]; positions.len()],
+                albedo: vec![[0.25, 0.5, 1.7]; positions.len()],
                 positions,
             }],
         }
@@ -219,17 +223,19 @@ mod tests {
         }
         let n = back.hands[0].normals[0];
         assert!((n[1] - 0.6).abs() < 0.01 && (n[2] + 0.8).abs() < 0.01, "normals to a hundredth: {n:?}");
-        assert!((back.hands[0].albedo[0][0] - 0.25).abs() < 0.003, "albedo to a level");
+        for (a, b) in [0.25, 0.5, 1.7].into_iter().zip(back.hands[0].albedo[0]) {
+            assert!((a - b).abs() < 1e-4, "albedo, even above one: {a} {b}");
+        }
     }
 
     #[test]
     fn a_full_track_thins_but_keeps_its_ends_and_phase_ends() {
-        let mut track = Track::with_cap(40 * 900);
+        let mut track = Track::with_cap(40 * 1050);
         for step in 1..=300 {
             track.push(&snapshot(step, if step <= 77 { "albedo" } else { "shape" }));
         }
         let steps: Vec<u32> = track.frames().iter().map(|f| f.step).collect();
-        assert!(track.bytes() <= 40 * 900, "within the cap: {track:?}");
+        assert!(track.bytes() <= 40 * 1050, "within the cap: {track:?}");
         assert_eq!((steps[0], steps[steps.len() - 1]), (1, 300), "first and last stay");
         assert!(steps.contains(&77), "the end of a phase stays: {steps:?}");
         assert!(steps.windows(2).all(|w| w[0] < w[1]), "in order");

@@ -10,7 +10,7 @@ use egui_plot::{GridInput, GridMark, HoverPosition, Line, Plot, PlotPoints, Plot
 
 /// Points drawn a curve; more lines than pixels help nobody.
 const POINTS: usize = 800;
-/// Values at or below this are drawn here: a logarithm needs a floor.
+/// Values below this are left out: a term that is zero has no logarithm, and would squeeze all others together.
 const FLOOR: f64 = 1e-9;
 
 /// A stretch of one curve within one phase.
@@ -56,8 +56,8 @@ pub(super) fn curves(steps: &[StepReport], smoothing: f64) -> (Vec<Curve>, Vec<M
                 } else {
                     report.terms.iter().find(|t| t.0 == name).map(|t| t.1)
                 };
-                let Some(value) = value.filter(|v| v.is_finite()) else { continue };
-                let y = value.max(FLOOR).log10();
+                let Some(value) = value.filter(|v| v.is_finite() && *v > FLOOR) else { continue };
+                let y = value.log10();
                 let y = smooth.map_or(y, |s| s * smoothing + y * (1.0 - smoothing));
                 smooth = Some(y);
                 if i % stride == 0 || i + 1 == part.len() {

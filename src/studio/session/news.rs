@@ -2,7 +2,7 @@
 
 use super::{Level, PICTURES, RunState, Session};
 use crate::capture::Capture;
-use crate::pipeline::StepReport;
+use crate::pipeline::{Stage, StepReport};
 use crate::studio::backend::RunRecord;
 use crate::studio::picture::Picture;
 use crate::studio::worker::{Event, TakenSnapshot, ViewRequest};
@@ -91,7 +91,11 @@ impl Session {
         if let Some(run) = run {
             self.note(Level::Info, format!("Run {} with {} snapshots", run.dir.display(), run.snapshots.len()));
             self.steps = run.steps;
-            self.stages_done.extend(self.steps.iter().map(|s| s.stage));
+            if let Some(last) = self.steps.last() {
+                let ended = last.iter >= last.iters;
+                self.stages_done
+                    .extend(Stage::ALL.into_iter().filter(|s| *s < last.stage || (*s == last.stage && ended)));
+            }
             self.run_dir = Some(run.dir);
             for snapshot in run.snapshots {
                 self.track.push(&snapshot);

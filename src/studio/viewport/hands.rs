@@ -38,13 +38,23 @@ fn colour(shading: Shading, albedo: [f32; 3], normal: Vec3) -> [f32; 4] {
     [r, g, b, 1.0]
 }
 
+/// Factor that brings the albedo into the displayable range: light and albedo are only known up to a common factor, and
+/// some runs put the albedo above one. For display only.
+pub(super) fn exposure(hands: &[HandSnapshot]) -> f32 {
+    // Every eleventh vertex is enough for a quantile.
+    let mut peaks: Vec<f32> =
+        hands.iter().flat_map(|h| h.albedo.iter().step_by(11)).map(|c| c[0].max(c[1]).max(c[2])).collect();
+    peaks.sort_by(f32::total_cmp);
+    peaks.get(peaks.len() * 9 / 10).map_or(1.0, |p| if *p > 0.95 { 0.95 / p } else { 1.0 })
+}
+
 /// A mesh of a hand, still in capture coordinates.
-pub(super) fn mesh(hand: &HandSnapshot, shading: Shading, view_from_world: Mat3) -> Mesh {
+pub(super) fn mesh(hand: &HandSnapshot, shading: Shading, view_from_world: Mat3, exposure: f32) -> Mesh {
     let colours: Vec<[f32; 4]> = hand
         .albedo
         .iter()
         .zip(&hand.normals)
-        .map(|(albedo, normal)| colour(shading, *albedo, view_from_world * Vec3::from(*normal)))
+        .map(|(albedo, normal)| colour(shading, albedo.map(|c| c * exposure), view_from_world * Vec3::from(*normal)))
         .collect();
     let indices: Vec<u32> = hand.faces.iter().flatten().copied().collect();
     Mesh::new(PrimitiveTopology::TriangleList, RenderAssetUsages::RENDER_WORLD)

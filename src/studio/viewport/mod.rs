@@ -184,8 +184,9 @@ fn update_hands(
     let material =
         material.get_or_insert_with(|| materials.add(StandardMaterial { unlit: true, cull_mode: None, ..default() }));
     let rotation = Mat3::from(placement.bevy_from_world.matrix3);
+    let exposure = hands::exposure(&snapshot.hands);
     for hand in &snapshot.hands {
-        let mesh = hands::mesh(hand, session.ui.shading, rotation);
+        let mesh = hands::mesh(hand, session.ui.shading, rotation, exposure);
         let entity = commands.spawn((
             Mesh3d(meshes.add(mesh)),
             MeshMaterial3d(material.clone()),
