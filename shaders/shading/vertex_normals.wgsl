@@ -1,10 +1,9 @@
 // Area-weighted vertex normals by gathering over the incident faces; .w keeps the length of the sum for the gradient.
 //#use common/index
 @group(0) @binding(0) var<storage, read> positions: array<vec4<f32>>;
-@group(0) @binding(1) var<storage, read> faces: array<vec4<u32>>;
-@group(0) @binding(2) var<storage, read> incident_starts: array<u32>;
-@group(0) @binding(3) var<storage, read> incident: array<u32>;
-@group(0) @binding(4) var<storage, read_write> normals: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> incident_starts: array<u32>;
+@group(0) @binding(2) var<storage, read> incident: array<vec2<u32>>;
+@group(0) @binding(3) var<storage, read_write> normals: array<vec4<f32>>;
 
 @compute @workgroup_size(64)
 fn vertex_normals(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
@@ -15,10 +14,9 @@ fn vertex_normals(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_wor
     let own = positions[v].xyz;
     var sum = vec3<f32>(0.0);
     for (var i = incident_starts[v]; i < incident_starts[v + 1u]; i++) {
-        let f = faces[incident[i] / 4u];
-        let corner = incident[i] % 4u;
-        let next = positions[f[(corner + 1u) % 3u]].xyz;
-        let last = positions[f[(corner + 2u) % 3u]].xyz;
+        // The two other corners of the face, in its winding.
+        let next = positions[incident[i].x].xyz;
+        let last = positions[incident[i].y].xyz;
         sum += cross(next - own, last - own);
     }
     let size = length(sum);

@@ -91,6 +91,16 @@ impl Topology {
             .map(|&code| (code as usize / 4, code as usize % 4))
     }
 
+    /// For each entry of `incident` the two other corners of its face, in the face's winding.
+    #[must_use]
+    pub fn incident_pairs(&self) -> Vec<[u32; 2]> {
+        let pair = |code: &u32| {
+            let (face, corner) = (self.faces[*code as usize / 4], *code as usize % 4);
+            [face[(corner + 1) % 3], face[(corner + 2) % 3]]
+        };
+        self.incident.iter().map(pair).collect()
+    }
+
     /// True when every edge has one or two triangles and every directed edge occurs once.
     #[must_use]
     pub fn is_manifold(&self) -> bool {
@@ -157,6 +167,8 @@ mod tests {
         assert_eq!(t.neighbours_of(0), &[1, 2, 3], "vertex 0 touches all others");
         assert_eq!(t.neighbours_of(1), &[0, 2], "vertex 1 touches two");
         assert_eq!(t.incident_to(2).collect::<Vec<_>>(), vec![(0, 2), (1, 1)], "vertex 2 is a corner of both");
+        let start = t.incident_starts[2] as usize;
+        assert_eq!(t.incident_pairs()[start..start + 2], [[0, 1], [3, 0]], "the others around vertex 2, in winding");
         assert!(t.is_manifold(), "a square is a manifold");
         assert!(!Topology::new(4, &[[0, 1, 2], [0, 1, 3]]).is_manifold(), "a doubled directed edge is not");
     }

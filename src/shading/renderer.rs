@@ -23,7 +23,7 @@ pub struct MeshBuffers {
     pub opposite: Buffer,
     /// CSR of incident faces.
     pub incident_starts: Buffer,
-    /// CSR of incident faces.
+    /// CSR of incident faces: the two other corners of each.
     pub incident: Buffer,
     /// CSR of neighbours.
     pub neighbour_starts: Buffer,
@@ -71,7 +71,7 @@ impl MeshBuffers {
             faces: Buffer::storage(gpu, "faces", &pad(&topology.faces))?,
             opposite: Buffer::storage(gpu, "opposite", &pad(&topology.opposite_vertices()))?,
             incident_starts: Buffer::storage(gpu, "incident_starts", &topology.incident_starts)?,
-            incident: Buffer::storage(gpu, "incident", &topology.incident)?,
+            incident: Buffer::storage(gpu, "incident", &topology.incident_pairs())?,
             neighbour_starts: Buffer::storage(gpu, "neighbour_starts", &topology.neighbour_starts)?,
             neighbours: Buffer::storage(gpu, "neighbours", &topology.neighbours)?,
             lights: Buffer::zeros(gpu, "lights", (lights * LIGHT_STRIDE * 4) as u64)?,
@@ -152,7 +152,6 @@ impl Renderer {
     pub fn bind_normals(&self, mesh: &MeshBuffers) -> Result<Bound, GpuError> {
         self.normals.bind(&[
             ("positions", &mesh.positions),
-            ("faces", &mesh.faces),
             ("incident_starts", &mesh.incident_starts),
             ("incident", &mesh.incident),
             ("normals", &mesh.normals),

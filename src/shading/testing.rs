@@ -217,7 +217,7 @@ impl Scene {
             albedo: storage("albedo", &pack(&self.albedo)),
             lights: Buffer::storage(gpu, "lights", &lights).expect("small"),
             incident_starts: words("incident_starts", &topology.incident_starts),
-            incident: words("incident", &topology.incident),
+            incident: Buffer::storage(gpu, "incident", &topology.incident_pairs()).expect("small"),
             neighbour_starts: words("neighbour_starts", &topology.neighbour_starts),
             neighbours: words("neighbours", &topology.neighbours),
         }

@@ -168,7 +168,6 @@ impl Training {
         ])?;
         let normals_grad = gpu.kernel(vertex_normals::GRADIENT)?.bind(&[
             ("positions", &mesh.positions),
-            ("faces", &mesh.faces),
             ("incident_starts", &mesh.incident_starts),
             ("incident", &mesh.incident),
             ("sums_grad", &sums_grad),
@@ -217,10 +216,12 @@ impl Training {
         ];
         let adam_kernel = gpu.kernel(adam::NAME)?;
         let diffuse_params = Buffer::uniform(gpu, "diffuse", &DiffuseParams { lambda: 0.0, pad: [0; 3] })?;
-        let (smooth_a, smooth_b) = (zeros("smoothed gradient", vertex_bytes)?, zeros("smoothed gradient", vertex_bytes)?);
+        let (smooth_a, smooth_b) =
+            (zeros("smoothed gradient", vertex_bytes)?, zeros("smoothed gradient", vertex_bytes)?);
         let diffuse_kernel = gpu.kernel(diffuse::NAME)?;
         let bind_diffuse = |from: &Buffer, to: &Buffer| {
-            let buffers = [("params", &diffuse_params), ("right_side", &position_grad), ("current", from), ("improved", to)];
+            let buffers =
+                [("params", &diffuse_params), ("right_side", &position_grad), ("current", from), ("improved", to)];
             diffuse_kernel.bind(&[&ring[..], &buffers].concat())
         };
         let diffuse = [

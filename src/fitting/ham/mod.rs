@@ -218,7 +218,7 @@ impl Ham {
             trust.push(Some(verdict));
             looks.push(Some((ids, packed)));
         }
-        let looks: Vec<Option<(&Target, &[u32], &[u32])>> = targets
+        let looks: Vec<start::Look<'_>> = targets
             .iter()
             .zip(&looks)
             .map(|(t, l)| Some((t.as_ref()?, l.as_ref()?.0.as_slice(), l.as_ref()?.1.as_slice())))

@@ -10,6 +10,9 @@ use crate::raster::reference::{RefMesh, RefView, dot, mix};
 use crate::shading::{LIGHT_STRIDE, sh_basis};
 use nalgebra::{SMatrix, SVector};
 
+/// A view's target, its triangle ids and its packed pixels; `None` for a view that is not used.
+pub type Look<'a> = Option<(&'a Target, &'a [u32], &'a [u32])>;
+
 /// Lights of all views and one albedo for all vertices.
 #[derive(Clone, Debug)]
 pub struct Start {
@@ -52,7 +55,7 @@ fn samples(target: &Target, ids: &[u32], packed: &[u32], mesh: &RefMesh<'_>, nor
 /// Fits the start from what each view shows. `packed` are the targets' pixels (coverage 255 = unknown counts as hand here).
 #[must_use]
 #[expect(clippy::cast_precision_loss, reason = "pixel counts are small")]
-pub fn start(targets: &[Option<(&Target, &[u32], &[u32])>], mesh: &RefMesh<'_>, normals: &[[f64; 3]]) -> Start {
+pub fn start(targets: &[Look<'_>], mesh: &RefMesh<'_>, normals: &[[f64; 3]]) -> Start {
     let all: Vec<Option<Samples>> = targets
         .iter()
         .map(|t| {

@@ -109,7 +109,6 @@ impl Target {
 
     /// How well the mask agrees with the silhouette in `ids`; forearm pixels are left out.
     #[must_use]
-    #[expect(clippy::cast_precision_loss, reason = "pixel counts are small")]
     pub fn trust(&self, ids: &[u32], forearm: &[bool], threshold: f64) -> MaskTrust {
         let (mut both, mut silhouette, mut mask) = (0_u32, 0_u32, 0_u32);
         for ((coverage, id), arm) in self.coverage.iter().zip(ids).zip(forearm) {
@@ -200,6 +199,8 @@ fn reduced_pixel(source: &TargetSource<'_>, divisor: u32, x: u32, y: u32) -> ([f
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::cast_possible_truncation, reason = "test pictures are small")]
+
     use super::*;
     use nalgebra::Matrix3;
 
