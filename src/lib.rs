@@ -19,3 +19,9 @@ pub mod preset;
 pub mod raster;
 pub mod shading;
 pub mod synthetic;
+#[cfg(feature = "studio")]
+pub mod studio;
+
+// Test support shared with `tests/` names the crate by its public name.
+#[cfg(all(test, feature = "studio"))]
+extern crate self as thenar;

@@ -81,7 +81,7 @@ impl Preset {
             return Self::parse(name, text);
         }
         let path = Path::new(name);
-        if !path.extension().is_some_and(|e| e == "ron") {
+        if path.extension().is_none_or(|e| e != "ron") {
             let known: Vec<&str> = SHIPPED.iter().map(|(n, _, _)| *n).collect();
             return Err(PresetError::Unknown { name: name.to_owned(), known: known.join(", ") });
         }
@@ -111,7 +111,8 @@ impl Preset {
         let mut known = Vec::new();
         list_settings("", &tree, &mut known);
         if !known.iter().any(|k| k == key) {
-            let nearest = known.iter().min_by_key(|k| distance(k, key)).filter(|k| distance(k, key) <= 1 + key.len() / 3);
+            let nearest =
+                known.iter().min_by_key(|k| distance(k, key)).filter(|k| distance(k, key) <= 1 + key.len() / 3);
             let hint = nearest.map_or_else(String::new, |k| format!("; did you mean `{k}`?"));
             return Err(PresetError::UnknownSetting { key: key.to_owned(), hint });
         }

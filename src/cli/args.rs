@@ -49,9 +49,9 @@ impl FromStr for HandModelChoice {
 pub(super) fn hand_models(choice: &HandModelChoice) -> Result<[Arc<HandModel>; 2], CliError> {
     match choice {
         HandModelChoice::Open => Ok([Arc::new(open_hand(Side::Left)?), Arc::new(open_hand(Side::Right)?)]),
-        HandModelChoice::Mano | HandModelChoice::Directory(_) => Err(CliError::Usage(
-            "this version reads the open hand only; leave --hand-model out".to_owned(),
-        )),
+        HandModelChoice::Mano | HandModelChoice::Directory(_) => {
+            Err(CliError::Usage("this version reads the open hand only; leave --hand-model out".to_owned()))
+        }
     }
 }
 

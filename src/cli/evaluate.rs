@@ -3,11 +3,11 @@
 use super::args::{self, HandModelChoice};
 use super::{CliError, Exit};
 use crate::capture::{Capture, CaptureError};
+use crate::gpu::DeviceChoice;
 use crate::gpu::Gpu;
 use crate::metrics::{Evaluation, ViewMeans, ViewScore};
 use crate::pipeline::FinishedRun;
 use std::io::Write;
-use crate::gpu::DeviceChoice;
 use std::path::PathBuf;
 
 /// Arguments of `thenar evaluate`.
@@ -56,9 +56,8 @@ pub(super) fn run(args: &EvaluateArgs, out: &mut dyn Write) -> Result<Exit, CliE
 /// The evaluation for people: one line a view, then means and surface.
 fn table(e: &Evaluation) -> String {
     let number = |x: Option<f64>, digits: usize| x.map_or_else(|| "-".to_owned(), |x| format!("{x:.digits$}"));
-    let mut text = String::from(
-        "view      PSNR dB: mask  union   full  mask∩render    SSIM    IoU  reproj. px  notes\n",
-    );
+    let mut text =
+        String::from("view      PSNR dB: mask  union   full  mask∩render    SSIM    IoU  reproj. px  notes\n");
     let mut line = |name: &str, m: &ViewMeans, notes: &str| {
         text += &format!(
             "{name:<10} {:>12} {:>6} {:>6} {:>12} {:>7} {:>6} {:>11}  {notes}\n",

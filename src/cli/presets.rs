@@ -34,7 +34,11 @@ mod tests {
         let mut out = Vec::new();
         run(&PresetsArgs { name: Some("draft".to_owned()) }, &mut out).expect("shipped");
         let text = String::from_utf8(out).expect("text");
-        assert_eq!(Preset::parse("printed", &text).expect("parses"), Preset::load("draft").expect("shipped"), "the same");
+        assert_eq!(
+            Preset::parse("printed", &text).expect("parses"),
+            Preset::load("draft").expect("shipped"),
+            "the same"
+        );
         let mut out = Vec::new();
         run(&PresetsArgs { name: None }, &mut out).expect("a list");
         let text = String::from_utf8(out).expect("text");

@@ -1,20 +1,20 @@
 //! `thenar reconstruct`: from a capture folder to a run folder.
 
+use super::args::{self, HandModelChoice, HandSelection, Setting};
 use super::interrupt::Interrupt;
 use super::progress::Progress;
+use super::progress::ProgressMode;
 use super::{CliError, Exit};
 use crate::capture::Capture;
 use crate::fitting::pose::HandChoice;
+use crate::gpu::DeviceChoice;
 use crate::gpu::Gpu;
+use crate::pipeline::Stage;
 use crate::pipeline::{Advance, Reconstruction, RunOptions};
 use crate::preset::Preset;
 use std::io::Write;
-use std::sync::Arc;
-use super::args::{self, HandModelChoice, HandSelection, Setting};
-use super::progress::ProgressMode;
-use crate::gpu::DeviceChoice;
-use crate::pipeline::Stage;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Arguments of `thenar reconstruct`.
 #[derive(Clone, Debug, PartialEq, Eq, clap::Args)]

@@ -1,13 +1,13 @@
 //! `thenar render`: pictures of a reconstruction as its cameras see it.
 
+use super::args::ViewSelection;
 use super::args::{self, HandModelChoice};
 use super::{CliError, Exit};
 use crate::export::atomic;
+use crate::gpu::DeviceChoice;
 use crate::gpu::Gpu;
 use crate::pipeline::{FinishedRun, PictureMaker, PictureMode, PipelineError, to_rgba8};
 use std::io::Write;
-use super::args::ViewSelection;
-use crate::gpu::DeviceChoice;
 use std::path::PathBuf;
 
 /// What a rendered pixel shows.

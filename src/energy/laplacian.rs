@@ -74,6 +74,8 @@ pub mod reference {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::cast_possible_truncation, reason = "small test data; f32 is what the GPU gets")]
+
     use super::*;
     use crate::gpu::{Buffer, Kernel, shader, testing};
     use crate::mesh::Topology;

@@ -184,7 +184,7 @@ pub fn write(
     atomic::write(path, &hand_bytes(parameters, model, joints)?)
 }
 
-/// Reads the parameters and joints of a file written by [`write`].
+/// Reads the parameters and joints of a file written by [`write()`].
 ///
 /// # Errors
 /// [`ExportError::Io`] or [`ExportError::Format`].

@@ -52,7 +52,7 @@ impl Buffer {
     /// # Errors
     /// [`GpuError::TooLarge`] or [`GpuError::OutOfMemory`].
     pub fn storage<T: bytemuck::Pod>(gpu: &Gpu, label: &str, data: &[T]) -> Result<Self, GpuError> {
-        let buffer = Self::zeros(gpu, label, std::mem::size_of_val(data) as u64)?;
+        let buffer = Self::zeros(gpu, label, size_of_val(data) as u64)?;
         buffer.write(gpu, data);
         Ok(buffer)
     }

@@ -28,6 +28,7 @@ sources![
     "fit/hand_normal",
     "fit/triangulate",
     "optimise/adam",
+    "optimise/diffuse",
     "optimise/sum",
     "optimise/unpack_grads",
     "raster/antialias",

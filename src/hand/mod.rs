@@ -14,7 +14,9 @@ pub use keypoints::{
     parameters_from_vector,
 };
 pub use open::open_hand;
-pub use skinning::{JointFrames, PosedHand, joint_frames, pose_hand, regress_joints, shaped_template, skin_vertices, unskin_vertices};
+pub use skinning::{
+    JointFrames, PosedHand, joint_frames, pose_hand, regress_joints, shaped_template, skin_vertices, unskin_vertices,
+};
 
 use crate::anatomy::{JOINTS, Side, TIPS};
 use serde::{Deserialize, Serialize};

@@ -125,7 +125,6 @@ impl Topology {
 }
 
 /// Compressed rows of `(row, value)` pairs, values ascending within a row.
-#[expect(clippy::cast_possible_truncation, reason = "meshes here have far fewer than 2^30 faces")]
 fn rows(count: usize, pairs: impl Iterator<Item = (u32, u32)>) -> (Vec<u32>, Vec<u32>) {
     let mut pairs: Vec<(u32, u32)> = pairs.collect();
     pairs.sort_unstable();

@@ -21,6 +21,8 @@ pub struct SumParams {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::cast_possible_truncation, reason = "small test data; f32 is what the GPU gets")]
+
     use super::*;
     use crate::gpu::{Buffer, Kernel, shader, testing};
     use crate::shading::testing::{noise, worst_difference};

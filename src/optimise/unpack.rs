@@ -19,6 +19,8 @@ pub struct UnpackParams {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::cast_possible_truncation, reason = "small test data; f32 is what the GPU gets")]
+
     use super::*;
     use crate::gpu::{Buffer, Kernel, shader, testing};
     use crate::shading::testing::{Scene, noise, pack, worst_difference};

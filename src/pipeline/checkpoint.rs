@@ -112,7 +112,8 @@ impl Checkpoint {
     /// [`ExportError::Io`], or [`ExportError::Format`] when it is damaged.
     pub fn read(path: &Path) -> Result<Self, ExportError> {
         let bytes = std::fs::read(path).map_err(ExportError::io(path))?;
-        let damaged = || ExportError::format(path, "is no checkpoint or is damaged; start the run again without --resume");
+        let damaged =
+            || ExportError::format(path, "is no checkpoint or is damaged; start the run again without --resume");
         let rest = bytes.strip_prefix(MAGIC).ok_or_else(damaged)?;
         let (length, rest) = rest.split_first_chunk::<8>().ok_or_else(damaged)?;
         let length = usize::try_from(u64::from_le_bytes(*length)).map_err(|_| damaged())?;

@@ -1,7 +1,9 @@
 //! A run folder read back: for `export`, `render`, `evaluate` and the studio.
 
 use super::checkpoint::Checkpoint;
+use super::Snapshot;
 use super::picture::{PictureMaker, PictureMode, STUDIO_LIGHT, Surface};
+use super::reconstruction::joined;
 use super::run_folder::RunRecord;
 use super::{PipelineError, results};
 use crate::anatomy::{KEYPOINTS, Side};
@@ -13,7 +15,8 @@ use crate::gpu::Gpu;
 use crate::hand::{HandModel, PosedHand, pose_hand};
 use crate::mesh::{TriMesh, vertex_normals};
 use crate::metrics::{
-    Comparison, Evaluation, Picture, SurfaceIndex, SurfaceSamples, SurfaceScore, WristCut, joint_mean_mm, mask_of, score,
+    Comparison, Evaluation, Picture, SurfaceIndex, SurfaceSamples, SurfaceScore, WristCut, joint_mean_mm, mask_of,
+    score,
 };
 use crate::shading::LIGHT_STRIDE;
 use std::path::{Path, PathBuf};
@@ -59,7 +62,11 @@ impl FinishedRun {
         let level = if checkpoint.ham.is_some() { record.preset.ham.level } else { 0 };
         let mesh = FineMesh::new(&hands, level);
         let list = |name: &str| {
-            checkpoint.ham.as_ref().and_then(|h| h.lists.iter().find(|(n, _)| n == name)).map(|(_, list)| list.as_slice())
+            checkpoint
+                .ham
+                .as_ref()
+                .and_then(|h| h.lists.iter().find(|(n, _)| n == name))
+                .map(|(_, list)| list.as_slice())
         };
         let unpad = |list: &[f32]| list.chunks_exact(4).map(|c| [c[0], c[1], c[2]]).collect::<Vec<[f32; 3]>>();
         let vertices = match (list("positions"), list("albedo")) {
@@ -141,13 +148,37 @@ impl FinishedRun {
     ///
     /// # Errors
     /// [`PipelineError::NoSuchView`] or a GPU error.
-    pub fn render(&self, maker: &mut PictureMaker, view: usize, mode: PictureMode) -> Result<Vec<[f32; 4]>, PipelineError> {
+    pub fn render(
+        &self,
+        maker: &mut PictureMaker,
+        view: usize,
+        mode: PictureMode,
+    ) -> Result<Vec<[f32; 4]>, PipelineError> {
         let cameras = &self.checkpoint.facts.cameras;
         let camera =
             cameras.get(view).ok_or(PipelineError::NoSuchView { view, last: cameras.len().saturating_sub(1) })?;
         let v = &self.vertices;
         let surface = Surface { positions: &v.positions, normals: &v.normals, albedo: &v.albedo };
         Ok(maker.render(&surface, &self.mesh.topology.faces, camera, &self.light_of(view), mode)?)
+    }
+
+    /// Premultiplied RGBA of a snapshot of this run as a view sees it.
+    ///
+    /// # Errors
+    /// [`PipelineError::NoSuchView`] or a GPU error.
+    pub fn render_snapshot(
+        &self,
+        maker: &mut PictureMaker,
+        snapshot: &Snapshot,
+        view: usize,
+        mode: PictureMode,
+    ) -> Result<Vec<[f32; 4]>, PipelineError> {
+        let cameras = &self.checkpoint.facts.cameras;
+        let camera =
+            cameras.get(view).ok_or(PipelineError::NoSuchView { view, last: cameras.len().saturating_sub(1) })?;
+        let (v, faces) = joined(&snapshot.hands);
+        let surface = Surface { positions: &v.positions, normals: &v.normals, albedo: &v.albedo };
+        Ok(maker.render(&surface, &faces, camera, &self.light_of(view), mode)?)
     }
 
     /// Compares every view that is not excluded with its photograph.

@@ -19,10 +19,10 @@ pub enum PictureMode {
 }
 
 /// A light that shows albedo as it is.
-pub const FLAT_LIGHT: [f64; LIGHT_STRIDE] = [1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0];
+pub(super) const FLAT_LIGHT: [f64; LIGHT_STRIDE] = [1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0];
 
 /// A plain light for meshes that have none yet: from the camera's side of the rig, a little from above.
-pub const STUDIO_LIGHT: [f64; LIGHT_STRIDE] = [0.75, -0.25, -0.25, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0];
+pub(super) const STUDIO_LIGHT: [f64; LIGHT_STRIDE] = [0.75, -0.25, -0.25, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0];
 
 /// Positions, normals and albedo of one mesh.
 #[derive(Clone, Copy, Debug)]
@@ -89,7 +89,9 @@ impl PictureMaker {
         mesh.normals.write(&gpu, &padded(surface.normals));
         let colours = match mode {
             PictureMode::Shaded | PictureMode::Albedo => padded(surface.albedo),
-            PictureMode::Normals => surface.normals.iter().map(|n| [n[0] * 0.5 + 0.5, n[1] * 0.5 + 0.5, n[2] * 0.5 + 0.5, 0.0]).collect(),
+            PictureMode::Normals => {
+                surface.normals.iter().map(|n| [n[0] * 0.5 + 0.5, n[1] * 0.5 + 0.5, n[2] * 0.5 + 0.5, 0.0]).collect()
+            }
         };
         mesh.albedo.write(&gpu, &colours);
         let light = if mode == PictureMode::Shaded { *light } else { FLAT_LIGHT };

@@ -63,8 +63,9 @@ impl RunRecord {
     pub fn read(run: &Path) -> Result<Self, PipelineError> {
         let path = run.join("run.ron");
         let no_run = |problem: String| PipelineError::Unfinished { path: run.display().to_string(), problem };
-        let text = std::fs::read_to_string(&path)
-            .map_err(|e| no_run(format!("is no run folder (run.ron: {e}); give the folder that `reconstruct -o` wrote")))?;
+        let text = std::fs::read_to_string(&path).map_err(|e| {
+            no_run(format!("is no run folder (run.ron: {e}); give the folder that `reconstruct -o` wrote"))
+        })?;
         ron::from_str(&text).map_err(|e| no_run(format!("run.ron cannot be read: {e}")))
     }
 }

@@ -5,6 +5,8 @@ pub const NAME: &str = "raster/visibility";
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::cast_possible_truncation, reason = "small test data; f32 is what the GPU gets")]
+
     use crate::gpu::{Buffer, IdRaster, IdTarget, testing};
     use crate::raster::ViewRegion;
     use crate::shading::testing::Scene;

@@ -1,6 +1,8 @@
 //! The small scene that all pixel kernels are checked on: a bent box of 12 triangles before a wall-like second box, seen
 //! by one camera, built so that no vertex or edge passes within the difference step of a pixel centre.
 
+#![expect(clippy::cast_possible_truncation, reason = "small test data; f32 is what the GPU gets")]
+
 use crate::camera::Camera;
 use crate::gpu::{Buffer, Gpu};
 use crate::mesh::{Topology, vertex_normals};
@@ -36,29 +38,49 @@ pub fn pack(v: &[[f64; 3]]) -> Vec<[f32; 4]> {
 /// See the module.
 #[derive(Clone)]
 pub struct Scene {
+    /// The camera and its region.
     pub view: ViewRegion,
+    /// World metres, one a vertex.
     pub positions: Vec<[f64; 3]>,
+    /// Vertices of each triangle.
     pub faces: Vec<[u32; 3]>,
+    /// The vertex across each edge of each triangle.
     pub opposite: Vec<[u32; 3]>,
+    /// Unit normals, one a vertex.
     pub normals: Vec<[f64; 3]>,
+    /// RGB, one a vertex.
     pub albedo: Vec<[f64; 3]>,
+    /// Two lights of 12 numbers; the view has the second.
     pub lights: Vec<f64>,
+    /// Visible triangle + 1 of each pixel, by brute force; 0 is background.
     pub ids: Vec<u32>,
 }
 
 /// Its buffers on the device.
 pub struct SceneBuffers {
+    /// Uniform of the view.
     pub view: Buffer,
+    /// One word a pixel.
     pub ids: Buffer,
+    /// xyz0 a vertex.
     pub positions: Buffer,
+    /// Three vertices and a pad a triangle.
     pub faces: Buffer,
+    /// As `faces`.
     pub opposite: Buffer,
+    /// xyz0 a vertex.
     pub normals: Buffer,
+    /// rgb0 a vertex.
     pub albedo: Buffer,
+    /// 12 numbers a light.
     pub lights: Buffer,
+    /// First entry of each vertex in `incident`.
     pub incident_starts: Buffer,
+    /// Corners at each vertex.
     pub incident: Buffer,
+    /// First entry of each vertex in `neighbours`.
     pub neighbour_starts: Buffer,
+    /// Vertices joined by an edge.
     pub neighbours: Buffer,
 }
 
@@ -92,6 +114,8 @@ fn bent_box(centre: Vector3<f64>, half: f64, seed: u64) -> (Vec<[f64; 3]>, Vec<[
 }
 
 impl Scene {
+    /// The scene, always the same.
+    #[expect(clippy::new_without_default, reason = "building it takes a while; a default would hide that")]
     pub fn new() -> Self {
         let (mut positions, mut faces) = bent_box(Vector3::new(0.003, -0.002, 0.5), 0.03, 100);
         let (behind, more) = bent_box(Vector3::new(0.02, 0.015, 0.62), 0.035, 300);
@@ -159,10 +183,12 @@ impl Scene {
             .collect()
     }
 
+    /// The mesh as the twins take it.
     pub fn mesh(&self) -> RefMesh<'_> {
         RefMesh { positions: &self.positions, faces: &self.faces, opposite: &self.opposite }
     }
 
+    /// Normals, albedo and lights as the twins take them.
     pub fn attributes(&self) -> Attributes<'_> {
         Attributes { normals: &self.normals, albedo: &self.albedo, lights: &self.lights }
     }
@@ -174,6 +200,7 @@ impl Scene {
             .collect()
     }
 
+    /// Puts everything on the device.
     pub fn upload(&self, gpu: &Gpu) -> SceneBuffers {
         let topology = Topology::new(self.positions.len(), &self.faces);
         let pad = |f: &[[u32; 3]]| f.iter().map(|f| [f[0], f[1], f[2], 0]).collect::<Vec<[u32; 4]>>();
@@ -198,6 +225,7 @@ impl Scene {
 }
 
 impl SceneBuffers {
+    /// RGBA records on the device.
     pub fn pixels(&self, gpu: &Gpu, pixels: &[[f64; 4]]) -> Buffer {
         let data: Vec<[f32; 4]> = pixels.iter().map(|p| p.map(|x| x as f32)).collect();
         Buffer::storage(gpu, "pixels", &data).expect("small")

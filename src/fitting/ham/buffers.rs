@@ -5,6 +5,7 @@ use crate::energy::laplacian::{self, LaplacianParams};
 use crate::energy::shape_prior::{self, ShapePriorParams};
 use crate::gpu::{Bound, Buffer, Gpu, GpuError, Kernel, Recorder};
 use crate::optimise::adam::{self, AdamParams};
+use crate::optimise::diffuse::{self, DiffuseParams};
 use crate::optimise::sum::{self, SumParams};
 use crate::optimise::unpack::{self, UnpackParams};
 use crate::raster::antialias;
@@ -21,6 +22,7 @@ pub(super) struct Regularisers {
     pub edge_mean_squared: f64,
     pub edge_clip: f64,
     pub displacement: f64,
+    pub smoothing: f64,
 }
 
 /// Slots of the loss row: see [`super::TERMS`].
@@ -85,6 +87,9 @@ pub(super) struct Training {
     albedo_laplacian: [Bound; 2],
     prior: Bound,
     vertex_sums: [Bound; 3],
+    diffuse_params: Buffer,
+    /// From the gradient to the first list, first → second, second → first.
+    diffuse: [Bound; 3],
     albedo: Optimiser,
     lights: Optimiser,
     positions: Optimiser,
@@ -211,11 +216,23 @@ impl Training {
             vertex_sum(2, 2 * vertex_groups, SLOT_PRIOR)?,
         ];
         let adam_kernel = gpu.kernel(adam::NAME)?;
+        let diffuse_params = Buffer::uniform(gpu, "diffuse", &DiffuseParams { lambda: 0.0, pad: [0; 3] })?;
+        let (smooth_a, smooth_b) = (zeros("smoothed gradient", vertex_bytes)?, zeros("smoothed gradient", vertex_bytes)?);
+        let diffuse_kernel = gpu.kernel(diffuse::NAME)?;
+        let bind_diffuse = |from: &Buffer, to: &Buffer| {
+            let buffers = [("params", &diffuse_params), ("right_side", &position_grad), ("current", from), ("improved", to)];
+            diffuse_kernel.bind(&[&ring[..], &buffers].concat())
+        };
+        let diffuse = [
+            bind_diffuse(&position_grad, &smooth_a)?,
+            bind_diffuse(&smooth_a, &smooth_b)?,
+            bind_diffuse(&smooth_b, &smooth_a)?,
+        ];
         Ok(Self {
             normals: renderer.bind_normals(mesh)?,
             albedo: Optimiser::new(gpu, &adam_kernel, "adam albedo", &mesh.albedo, &albedo_grad)?,
             lights: Optimiser::new(gpu, &adam_kernel, "adam lights", &mesh.lights, &lights_grad)?,
-            positions: Optimiser::new(gpu, &adam_kernel, "adam positions", &mesh.positions, &position_grad)?,
+            positions: Optimiser::new(gpu, &adam_kernel, "adam positions", &mesh.positions, &smooth_a)?,
             smooth_grad: zeros("image gradient", pixel_bytes)?,
             colours_grad: zeros("colour gradient", pixel_bytes)?,
             image_partials: zeros("image sums", pixel_groups * 8)?,
@@ -233,6 +250,8 @@ impl Training {
             laplacian_params,
             albedo_laplacian_params,
             prior_params,
+            diffuse_params,
+            diffuse,
             normals_grad,
             unpack,
             laplacian,
@@ -318,6 +337,7 @@ impl Training {
 
     #[expect(clippy::cast_possible_truncation, reason = "f32 is what the GPU gets")]
     pub(super) fn write_regularisers(&self, gpu: &Gpu, vertices: u32, r: &Regularisers) {
+        self.diffuse_params.write(gpu, &[DiffuseParams { lambda: r.smoothing as f32, pad: [0; 3] }]);
         let laplacian = LaplacianParams {
             weight: r.laplacian as f32,
             smoothing: 1e-6,
@@ -363,7 +383,13 @@ impl Training {
         }
     }
 
-    pub(super) fn record_after_views(&self, recorder: &mut Recorder, mesh: &MeshBuffers, geometry: bool) {
+    pub(super) fn record_after_views(
+        &self,
+        recorder: &mut Recorder,
+        mesh: &MeshBuffers,
+        geometry: bool,
+        smoothing_steps: u32,
+    ) {
         let vertices = mesh.vertices;
         recorder.dispatch(&self.unpack, vertices);
         recorder.dispatch(&self.albedo_laplacian[0], vertices);
@@ -376,6 +402,12 @@ impl Training {
             recorder.dispatch(&self.prior, vertices);
             recorder.dispatch_workgroups(&self.vertex_sums[0], 1);
             recorder.dispatch_workgroups(&self.vertex_sums[2], 1);
+            recorder.dispatch(&self.diffuse[0], vertices);
+            // In pairs, so that the result lies in the first list.
+            for _ in 0..smoothing_steps / 2 {
+                recorder.dispatch(&self.diffuse[1], vertices);
+                recorder.dispatch(&self.diffuse[2], vertices);
+            }
             self.positions.record(recorder);
         } else {
             self.lights.record(recorder);
@@ -392,6 +424,7 @@ impl Training {
             ("laplacian", &self.laplacian[0], 1),
             ("laplacian_grad", &self.laplacian[1], 1),
             ("shape_prior", &self.prior, 1),
+            ("diffuse (one step)", &self.diffuse[0], 1),
             ("adam", &self.positions.bound, 4),
         ]
     }

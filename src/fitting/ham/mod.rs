@@ -10,6 +10,7 @@
 //! - Silhouettes come from the masks, where these agree with the fitted model ([`target::MaskTrust`]); published code
 //!   compares with the initial model's own silhouette.
 //! - The positional Laplacian is taken of the displacement by default, so that the model's curvature is not smoothed away.
+//! - Position gradients are smoothed over the surface before Adam sees them ([`crate::optimise::diffuse`]).
 //! - Per-view RGB gains; regions of interest; both hands in one visibility buffer; fixed-point sums (same bytes each run).
 //!
 //! # Practice
@@ -324,6 +325,7 @@ impl Ham {
                 edge_mean_squared: self.mesh.mean_squared_edge(),
                 edge_clip: s.unit_m * s.unit_m,
                 displacement: s.displacement_per_m2() / count,
+                smoothing: s.smoothing,
             },
         );
     }
@@ -365,7 +367,7 @@ impl Ham {
             self.renderer.record_colours(&mut recorder, &view.pass);
             view.record_gradients(&mut recorder, !geometry);
         }
-        self.training.record_after_views(&mut recorder, &self.buffers, geometry);
+        self.training.record_after_views(&mut recorder, &self.buffers, geometry, self.settings.smoothing_steps);
         recorder.submit()?;
         // One step at a time: a pause or a cancel is answered after the step that runs.
         gpu.wait()?;

@@ -25,6 +25,10 @@ pub struct HamSettings {
     pub light_rate: f64,
     /// Adam rate of positions, published units per step.
     pub shape_rate: f64,
+    /// Sobolev preconditioning of position gradients: strength λ of `(I + λL)⁻¹`; 0 = none, as published.
+    pub smoothing: f64,
+    /// Jacobi iterations of the preconditioner: how many edges far a gradient reaches.
+    pub smoothing_steps: u32,
     /// Metres of one published unit (0.639 for the authors' capture room).
     pub unit_m: f64,
     /// Photometric L1, mean over all pixels and channels (`sfs`).
@@ -57,14 +61,16 @@ impl Default for HamSettings {
             albedo_rate_shape: 5e-3,
             light_rate: 5e-3,
             shape_rate: 1e-4,
+            smoothing: 20.0,
+            smoothing_steps: 15,
             unit_m: 0.639,
             photometric: 50.0,
             laplacian: 2000.0,
             laplacian_of_displacement: true,
             albedo_laplacian: 1.0,
             silhouette: 1000.0,
-            edge: 5e5,
-            displacement: 5e4,
+            edge: 2e4,
+            displacement: 2e3,
             mask_trust: 0.7,
         }
     }

@@ -1,0 +1,184 @@
+//! A run folder opened in the window: its curves, its stored snapshots, its final meshes, rendered and exported again.
+
+use super::backend::{Engine, ExportRequest, Opened, RunRecord};
+use super::program::hand_models;
+use crate::capture::Capture;
+use crate::export::{ExportHand, Frame};
+use crate::gpu::{DeviceChoice, Gpu};
+use crate::mesh::vertex_normals;
+use crate::pipeline::{
+    Advance, ExportPlan, FinishedRun, HandSnapshot, PictureMaker, PictureMode, Snapshot, Stage, StepReport, ViewPicture,
+    to_rgba8,
+};
+use anyhow::Context as _;
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Opens a run folder with the capture it was made from.
+pub(super) fn open(folder: &Path, device: &DeviceChoice) -> anyhow::Result<Opened> {
+    let run = FinishedRun::open(folder, hand_models()?)?;
+    let capture = Capture::open(&run.record.capture)
+        .with_context(|| format!("the capture of this run, {}", run.record.capture.display()))?;
+    let steps = read_metrics(&folder.join("metrics.jsonl"))?;
+    let last = final_snapshot(&run, &steps);
+    let mut snapshots = read_track(&folder.join("track"), &run, &steps)?;
+    snapshots.retain(|s| s.step < last.step);
+    snapshots.push(last.clone());
+    let snapshots = snapshots.into_iter().map(Arc::new).collect();
+    let gpu = Gpu::new(device)?;
+    let engine = Finished { maker: PictureMaker::new(&gpu)?, run, last };
+    let record = RunRecord { dir: folder.to_owned(), steps, snapshots };
+    Ok(Opened { capture, run: Some(record), engine: Some(Box::new(engine)) })
+}
+
+/// Lines of `metrics.jsonl`; a last line that was cut short is left out.
+fn read_metrics(path: &Path) -> anyhow::Result<Vec<StepReport>> {
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    Ok(text.lines().filter_map(parse_metrics).collect())
+}
+
+fn parse_metrics(line: &str) -> Option<StepReport> {
+    const FIXED: [&str; 6] = ["t", "stage", "phase", "iter", "iters", "total"];
+    let value: serde_json::Value = serde_json::from_str(line).ok()?;
+    let number = |name: &str| value.get(name)?.as_f64();
+    let count = |name: &str| u32::try_from(value.get(name)?.as_u64()?).ok();
+    let terms = value
+        .as_object()?
+        .iter()
+        .filter(|(name, _)| !FIXED.contains(&name.as_str()))
+        .filter_map(|(name, v)| Some((name.clone(), v.as_f64()?)))
+        .collect();
+    Some(StepReport {
+        t: number("t")?,
+        stage: serde_json::from_value(value.get("stage")?.clone()).ok()?,
+        phase: value.get("phase")?.as_str()?.to_owned(),
+        iter: count("iter")?,
+        iters: count("iters")?,
+        total: number("total")?,
+        terms,
+    })
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the screen needs no more than f32")]
+fn narrow(list: &[[f64; 3]]) -> Vec<[f32; 3]> {
+    list.iter().map(|p| p.map(|v| v as f32)).collect()
+}
+
+fn final_snapshot(run: &FinishedRun, steps: &[StepReport]) -> Snapshot {
+    let hands = run
+        .hands()
+        .into_iter()
+        .map(|hand| HandSnapshot {
+            side: hand.side,
+            positions: narrow(&hand.positions),
+            normals: narrow(&hand.normals),
+            albedo: narrow(&hand.albedo),
+            faces: Arc::new(hand.faces),
+        })
+        .collect();
+    let step = run.checkpoint.facts.step;
+    let (stage, phase, iter) = place(steps, step);
+    Snapshot { stage, phase, iter, step, joints: run.joints(), hands }
+}
+
+/// Stage, phase and iteration of a metrics line.
+fn place(steps: &[StepReport], step: u32) -> (Stage, String, u32) {
+    let line = (step as usize).checked_sub(1).and_then(|i| steps.get(i)).or_else(|| steps.last());
+    line.map_or((Stage::Ham, String::new(), 0), |s| (s.stage, s.phase.clone(), s.iter))
+}
+
+/// Stored snapshots in order; files that do not fit the meshes of the run are left out.
+fn read_track(folder: &Path, run: &FinishedRun, steps: &[StepReport]) -> anyhow::Result<Vec<Snapshot>> {
+    if !folder.is_dir() {
+        return Ok(Vec::new());
+    }
+    let hands = run.hands();
+    let faces: Vec<Arc<Vec<[u32; 3]>>> = hands.iter().map(|h| Arc::new(h.faces.clone())).collect();
+    let mut files: Vec<(u32, PathBuf)> = std::fs::read_dir(folder)
+        .with_context(|| folder.display().to_string())?
+        .filter_map(|entry| {
+            let path = entry.ok()?.path();
+            let step = path.file_stem()?.to_str()?.parse().ok()?;
+            (path.extension()? == "npz").then_some((step, path))
+        })
+        .collect();
+    files.sort();
+    let mut out = Vec::new();
+    for (step, path) in files {
+        let Some(hands) = read_snapshot(&path, &hands, &faces) else {
+            tracing::warn!("{} does not fit this run and is not shown", path.display());
+            continue;
+        };
+        let (stage, phase, iter) = place(steps, step);
+        out.push(Snapshot { stage, phase, iter, step, joints: run.joints(), hands });
+    }
+    Ok(out)
+}
+
+fn read_snapshot(path: &Path, hands: &[ExportHand], faces: &[Arc<Vec<[u32; 3]>>]) -> Option<Vec<HandSnapshot>> {
+    let mut archive = npyz::npz::NpzArchive::new(BufReader::new(std::fs::File::open(path).ok()?)).ok()?;
+    let mut array = |name: &str, vertices: usize| -> Option<Vec<[f32; 3]>> {
+        let flat: Vec<f32> = archive.by_name(name).ok()??.into_vec().ok()?;
+        let (triples, rest) = flat.as_chunks::<3>();
+        (triples.len() == vertices && rest.is_empty()).then(|| triples.to_vec())
+    };
+    hands
+        .iter()
+        .zip(faces)
+        .map(|(hand, faces)| {
+            let positions = array(&format!("{}_positions", hand.side), hand.positions.len())?;
+            let albedo = array(&format!("{}_albedo", hand.side), hand.positions.len())?;
+            let wide: Vec<[f64; 3]> = positions.iter().map(|p| p.map(f64::from)).collect();
+            let normals = narrow(&vertex_normals(&wide, faces));
+            Some(HandSnapshot { side: hand.side, faces: Arc::clone(faces), positions, normals, albedo })
+        })
+        .collect()
+}
+
+/// Renders and exports a run at rest.
+struct Finished {
+    maker: PictureMaker,
+    run: FinishedRun,
+    last: Snapshot,
+}
+
+impl Engine for Finished {
+    fn advance(&mut self) -> anyhow::Result<Advance> {
+        Ok(Advance::Finished)
+    }
+
+    fn snapshot(&mut self) -> anyhow::Result<Snapshot> {
+        Ok(self.last.clone())
+    }
+
+    fn render_view(&mut self, snapshot: &Snapshot, view: usize) -> anyhow::Result<ViewPicture> {
+        let pixels = self.run.render_snapshot(&mut self.maker, snapshot, view, PictureMode::Shaded)?;
+        let camera = &self.run.checkpoint.facts.cameras[view];
+        Ok(ViewPicture { view, width: camera.width_px, height: camera.height_px, rgba: to_rgba8(&pixels) })
+    }
+
+    fn export(&mut self, request: &ExportRequest) -> anyhow::Result<Vec<PathBuf>> {
+        let dir = request.dir.clone().unwrap_or_else(|| self.run.exports_folder());
+        let plan =
+            ExportPlan { formats: request.formats.clone(), dir, frame: Frame::Gltf, texture_px: 1024, rest_pose: false };
+        Ok(self.run.export(&plan)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metrics_lines_come_back_and_cut_ones_are_left_out() {
+        let line = r#"{"t":1.5,"stage":"ham","phase":"shape","iter":3,"iters":60,"total":2.0,"sfs":1.5,"lap":0.5}"#;
+        let report = parse_metrics(line).expect("a whole line");
+        assert_eq!((report.stage, report.phase.as_str(), report.iter), (Stage::Ham, "shape", 3), "where");
+        assert_eq!(report.terms.iter().map(|t| t.1).sum::<f64>(), 2.0, "all terms: {:?}", report.terms);
+        assert_eq!(parse_metrics(&line[..60]), None, "half a line is no line");
+    }
+}

@@ -1,0 +1,44 @@
+//! The sheet of keys.
+
+use super::theme::WEAK;
+use crate::studio::session::Session;
+use egui::{Align2, Context, Grid, RichText, Window};
+
+/// Keys and what they do, as shown.
+const KEYS: [(&str, &str); 18] = [
+    ("Ctrl+O", "open a folder"),
+    ("Ctrl+R", "reconstruct"),
+    ("T", "pause, go on"),
+    ("Ctrl+E", "export"),
+    ("[  ]", "previous, next view"),
+    ("Enter", "look through the selected camera"),
+    ("X", "exclude or include the view"),
+    ("G (hold)", "photograph alone"),
+    ("F", "see everything"),
+    ("1 2 3", "albedo, clay, normals"),
+    ("V", "cameras on, off"),
+    (",  .", "previous, next snapshot"),
+    ("Home  End", "first snapshot, live"),
+    ("F1", "this sheet"),
+    ("drag", "orbit"),
+    ("right drag", "pan"),
+    ("wheel", "zoom"),
+    ("double-click a camera", "look through it"),
+];
+
+pub(super) fn show(ctx: &Context, session: &mut Session) {
+    Window::new("Keys")
+        .open(&mut session.ui.show_help)
+        .collapsible(false)
+        .resizable(false)
+        .anchor(Align2::CENTER_CENTER, [0.0, 0.0])
+        .show(ctx, |ui| {
+            Grid::new("keys").num_columns(2).spacing([24.0, 4.0]).show(ui, |ui| {
+                for (key, what) in KEYS {
+                    ui.label(RichText::new(key).monospace().strong());
+                    ui.label(RichText::new(what).color(WEAK));
+                    ui.end_row();
+                }
+            });
+        });
+}

@@ -1,0 +1,290 @@
+//! Loss curves over the metrics lines: logarithmic, one colour a term, with the shown snapshot as a cursor.
+//!
+//! `egui_plot` has no logarithmic axis, so log10 of the values is drawn and the axis labels say the values.
+
+use super::theme::{self, ACCENT, WEAK, WELL};
+use crate::pipeline::StepReport;
+use crate::studio::session::{Action, Session};
+use egui::{Color32, RichText, Ui};
+use egui_plot::{GridInput, GridMark, HoverPosition, Line, Plot, PlotPoints, PlotTransform, VLine};
+
+/// Points drawn a curve; more lines than pixels help nobody.
+const POINTS: usize = 800;
+/// Values at or below this are drawn here: a logarithm needs a floor.
+const FLOOR: f64 = 1e-9;
+
+/// A stretch of one curve within one phase.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Curve {
+    pub(super) name: String,
+    pub(super) points: Vec<[f64; 2]>,
+}
+
+/// Where a phase begins.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Mark {
+    pub(super) step: f64,
+    pub(super) name: String,
+}
+
+/// Curves in order of first appearance, `total` first, broken where the phase changes, and the phases' beginnings.
+pub(super) fn curves(steps: &[StepReport], smoothing: f64) -> (Vec<Curve>, Vec<Mark>) {
+    let stride = steps.len().div_ceil(POINTS).max(1);
+    let mut marks = Vec::new();
+    let mut out: Vec<Curve> = Vec::new();
+    let mut start = 0;
+    for end in 1..=steps.len() {
+        let same =
+            end < steps.len() && (steps[end].stage, &steps[end].phase) == (steps[start].stage, &steps[start].phase);
+        if same {
+            continue;
+        }
+        let part = &steps[start..end];
+        #[expect(clippy::cast_precision_loss, reason = "step counts are small")]
+        let x = |i: usize| (start + i + 1) as f64;
+        marks.push(Mark { step: x(0), name: format!("{} {}", part[0].stage.name(), part[0].phase) });
+        let mut names = vec!["total".to_owned()];
+        if part[0].terms.len() > 1 {
+            names.extend(part[0].terms.iter().map(|t| t.0.clone()));
+        }
+        for name in names {
+            let mut smooth: Option<f64> = None;
+            let mut points = Vec::with_capacity(part.len() / stride + 2);
+            for (i, report) in part.iter().enumerate() {
+                let value = if name == "total" {
+                    Some(report.total)
+                } else {
+                    report.terms.iter().find(|t| t.0 == name).map(|t| t.1)
+                };
+                let Some(value) = value.filter(|v| v.is_finite()) else { continue };
+                let y = value.max(FLOOR).log10();
+                let y = smooth.map_or(y, |s| s * smoothing + y * (1.0 - smoothing));
+                smooth = Some(y);
+                if i % stride == 0 || i + 1 == part.len() {
+                    points.push([x(i), y]);
+                }
+            }
+            out.push(Curve { name, points });
+        }
+        start = end;
+    }
+    (out, marks)
+}
+
+/// Text of a value on the logarithmic axis.
+pub(super) fn value_text(log10: f64) -> String {
+    let value = 10_f64.powf(log10);
+    let exponent = log10.floor();
+    if (-3.0..5.0).contains(&log10) {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0..=3")]
+        let digits = (-exponent).clamp(0.0, 3.0) as usize;
+        format!("{value:.digits$}")
+    } else {
+        format!("{:.0}e{exponent}", value / 10_f64.powf(exponent))
+    }
+}
+
+/// Decades as strong lines, 2 and 5 between them as faint ones.
+fn decades(input: GridInput) -> Vec<GridMark> {
+    let (low, high) = input.bounds;
+    #[expect(clippy::cast_possible_truncation, reason = "decades")]
+    let (from, to) = (low.floor().max(-40.0) as i32, high.ceil().min(40.0) as i32);
+    let mut marks = Vec::new();
+    for decade in from..=to {
+        let base = f64::from(decade);
+        marks.push(GridMark { value: base, step_size: 1.0 });
+        if to - from <= 4 {
+            marks.push(GridMark { value: base + 2_f64.log10(), step_size: 0.3 });
+            marks.push(GridMark { value: base + 5_f64.log10(), step_size: 0.3 });
+        }
+    }
+    marks
+}
+
+/// Names of all terms in order of first appearance, without `total`.
+fn term_names(steps: &[StepReport]) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    let mut phase = None;
+    for report in steps {
+        let this = Some((report.stage, report.phase.as_str()));
+        if phase == this || report.terms.len() < 2 {
+            continue;
+        }
+        phase = this;
+        for (name, _) in &report.terms {
+            if !names.contains(name) {
+                names.push(name.clone());
+            }
+        }
+    }
+    names
+}
+
+fn colour(name: &str, names: &[String]) -> Color32 {
+    match names.iter().position(|n| n == name) {
+        Some(position) => theme::series(name, position),
+        None => Color32::from_gray(235),
+    }
+}
+
+/// The names of the phases along the upper edge, where there is room. Painted over the plot, as items of the plot would
+/// take part in its bounds.
+fn phase_names(ui: &Ui, transform: &PlotTransform, marks: &[Mark]) {
+    let frame = *transform.frame();
+    let painter = ui.painter_at(frame);
+    for (i, mark) in marks.iter().enumerate() {
+        let x = |step: f64| transform.position_from_point_x(step);
+        let (left, right) = (x(mark.step), marks.get(i + 1).map_or(frame.right(), |m| x(m.step)));
+        let galley = painter.layout_no_wrap(mark.name.clone(), egui::FontId::proportional(10.5), WEAK);
+        if galley.size().x + 8.0 < right - left {
+            painter.galley(egui::pos2(left + 4.0, frame.top() + 2.0), galley, WEAK);
+        }
+    }
+}
+
+/// One switch a curve, with its colour.
+fn legend(ui: &mut Ui, session: &mut Session, names: &[String]) {
+    if names.is_empty() {
+        ui.label(RichText::new("logarithmic").small().color(WEAK));
+        return;
+    }
+    ui.spacing_mut().item_spacing.x = 3.0;
+    for name in std::iter::once("total").chain(names.iter().map(String::as_str)) {
+        let hidden = session.ui.hidden_curves.contains(name);
+        let colour = if hidden { theme::LINE } else { colour(name, names) };
+        let galley = ui.painter().layout_no_wrap(
+            name.to_owned(),
+            egui::FontId::proportional(12.0),
+            if hidden { WEAK.gamma_multiply(0.6) } else { theme::TEXT },
+        );
+        let size = egui::vec2(galley.size().x + 26.0, 18.0);
+        let (rect, response) = ui.allocate_exact_size(size, egui::Sense::click());
+        if response.hovered() {
+            ui.painter().rect_filled(rect, 3.0, ui.visuals().widgets.hovered.weak_bg_fill);
+        }
+        let line = [rect.left_center() + egui::vec2(4.0, 0.0), rect.left_center() + egui::vec2(17.0, 0.0)];
+        ui.painter().line_segment(line, egui::Stroke::new(3.0, colour));
+        ui.painter().galley(rect.left_center() + egui::vec2(21.0, -galley.size().y * 0.5), galley, theme::TEXT);
+        if response.on_hover_text("Show or hide this curve").clicked() && !session.ui.hidden_curves.remove(name) {
+            session.ui.hidden_curves.insert(name.to_owned());
+        }
+    }
+}
+
+pub(super) fn show(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>) {
+    let names = term_names(&session.steps);
+    ui.horizontal(|ui| {
+        theme::title(ui, "LOSS");
+        legend(ui, session, &names);
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            ui.spacing_mut().slider_width = 70.0;
+            ui.add(egui::Slider::new(&mut session.ui.smoothing, 0.0..=0.98).show_value(false))
+                .on_hover_text("Smoothing of the drawn curves only; the faint lines are the raw values");
+            ui.label(RichText::new("smooth").small().color(WEAK));
+        });
+    });
+    if session.steps.is_empty() {
+        let rect = ui.available_rect_before_wrap();
+        ui.painter().rect_filled(rect, 4.0, WELL);
+        let text = "The curves appear here when a reconstruction runs";
+        ui.painter().text(rect.center(), egui::Align2::CENTER_CENTER, text, egui::FontId::proportional(13.0), WEAK);
+        return;
+    }
+    let smoothing = f64::from(session.ui.smoothing);
+    let (smooth, marks) = curves(&session.steps, smoothing);
+    let raw = if smoothing > 0.0 { curves(&session.steps, 0.0).0 } else { Vec::new() };
+    let cursor = session.shown.as_ref().map(|s| f64::from(s.step));
+    let visible = |c: &Curve| !session.ui.hidden_curves.contains(&c.name);
+    let smooth: Vec<Curve> = smooth.into_iter().filter(visible).collect();
+    let raw: Vec<Curve> = raw.into_iter().filter(visible).collect();
+    let response = Plot::new("loss")
+        .allow_drag(false)
+        .allow_scroll(false)
+        .allow_zoom(false)
+        .show_background(true)
+        .y_grid_spacer(decades)
+        .grid_color(Color32::from_gray(62))
+        .grid_fade(0.9)
+        .set_margin_fraction(egui::vec2(0.01, 0.09))
+        .y_axis_formatter(|mark, range| {
+            // A label at the very edge would be cut or lie on the title.
+            let margin = 0.04 * (range.end() - range.start());
+            let inside = mark.value > range.start() + margin && mark.value < range.end() - margin;
+            if inside { value_text(mark.value) } else { String::new() }
+        })
+        .x_axis_formatter(|mark, _| if mark.value.fract() == 0.0 { format!("{}", mark.value) } else { String::new() })
+        .label_formatter(|at| match at {
+            HoverPosition::NearDataPoint { plot_name, position, .. } if !plot_name.is_empty() => {
+                Some(format!("step {:.0}\n{plot_name} {}", position.x, value_text(position.y)))
+            }
+            _ => None,
+        })
+        .show(ui, |plot| {
+            for mark in &marks {
+                plot.vline(VLine::new("", mark.step).color(theme::LINE).width(1.0).allow_hover(false));
+            }
+            for curve in raw {
+                let colour = colour(&curve.name, &names).gamma_multiply(0.3);
+                plot.line(Line::new("", PlotPoints::from(curve.points)).color(colour).width(1.0).allow_hover(false));
+            }
+            for curve in smooth {
+                let width = if curve.name == "total" { 2.0 } else { 1.4 };
+                let colour = colour(&curve.name, &names);
+                plot.line(Line::new(curve.name, PlotPoints::from(curve.points)).color(colour).width(width));
+            }
+            if let Some(step) = cursor {
+                plot.vline(VLine::new("", step).color(ACCENT).width(1.5).allow_hover(false));
+            }
+            plot.pointer_coordinate()
+        });
+    phase_names(ui, &response.transform, &marks);
+    let touched = response.response.clicked() || response.response.dragged();
+    if let (true, Some(at)) = (touched, response.inner)
+        && let Some(index) = session.track.nearest(at.x)
+    {
+        actions.push(Action::Scrub(index));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::Stage;
+
+    fn report(stage: Stage, phase: &str, iter: u32, total: f64) -> StepReport {
+        let terms = vec![("sfs".to_owned(), total * 0.5), ("lap".to_owned(), total * 0.5)];
+        StepReport { t: f64::from(iter), stage, phase: phase.to_owned(), iter, iters: 100, total, terms }
+    }
+
+    #[test]
+    fn curves_break_at_phases_and_are_logarithms() {
+        let mut steps: Vec<StepReport> = (1..=3).map(|i| report(Stage::Fit, "lm", i, 100.0)).collect();
+        steps.extend((1..=2).map(|i| report(Stage::Ham, "albedo", i, 0.01)));
+        steps.push(report(Stage::Ham, "albedo", 3, f64::NAN));
+        let (curves, marks) = curves(&steps, 0.0);
+        assert_eq!(
+            marks.iter().map(|m| (m.step, m.name.as_str())).collect::<Vec<_>>(),
+            [(1.0, "fit lm"), (4.0, "ham albedo")]
+        );
+        assert_eq!(curves.len(), 6, "total and two terms in each phase");
+        assert_eq!(curves[0].points, vec![[1.0, 2.0], [2.0, 2.0], [3.0, 2.0]], "log10 of 100 is 2");
+        assert_eq!(curves[3].points, vec![[4.0, -2.0], [5.0, -2.0]], "a NaN is left out");
+    }
+
+    #[test]
+    fn long_runs_are_thinned_but_keep_their_last_point() {
+        let steps: Vec<StepReport> = (1..=10_001).map(|i| report(Stage::Ham, "shape", i, f64::from(i))).collect();
+        let (curves, _) = curves(&steps, 0.0);
+        assert!(curves[0].points.len() <= POINTS + 1, "{} points", curves[0].points.len());
+        assert_eq!(curves[0].points.last().map(|p| p[0]), Some(10_001.0), "the newest value is there");
+    }
+
+    #[test]
+    fn axis_labels_say_values() {
+        assert_eq!(
+            ["100", "1", "0.1", "0.020"].map(str::to_owned),
+            [2.0, 0.0, -1.0, -1.699].map(value_text).map(|t| if t == "0.02" { "0.020".to_owned() } else { t })
+        );
+        assert_eq!(value_text(-7.0), "1e-7", "small ones in powers");
+    }
+}

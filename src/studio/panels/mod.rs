@@ -1,0 +1,162 @@
+//! The panels: one file each, pure egui over [`Session`], so that they run without a window. They draw, and they answer with
+//! [`Action`]s; none of them talks to the worker or to Bevy.
+
+mod compare;
+mod empty;
+mod export;
+mod help;
+mod inspector;
+mod log;
+mod loss;
+mod overlay;
+mod textures;
+mod theme;
+mod timeline;
+mod top_bar;
+mod views;
+
+pub(super) use textures::Textures;
+pub(super) use theme::apply as apply_theme;
+
+use super::session::{Action, Session};
+use super::ui_state::Shading;
+use egui::{Context, Key, LayerId, Modifiers, Panel, Rect, Ui, UiBuilder};
+
+/// Draws everything and returns the rectangle that is left for the 3D view, in points.
+pub(super) fn layout(ctx: &Context, session: &mut Session, textures: &mut Textures, actions: &mut Vec<Action>) -> Rect {
+    keys(ctx, session, actions);
+    textures.follow(ctx, session);
+    let builder = UiBuilder::new().layer_id(LayerId::background()).max_rect(ctx.viewport_rect());
+    let mut root = Ui::new(ctx.clone(), egui::Id::new("thenar"), builder);
+    let screen = ctx.viewport_rect();
+    let bar = theme::bar_frame();
+    let side = theme::side_frame();
+    Panel::top("top").frame(bar).resizable(false).show(&mut root, |ui| top_bar::show(ui, session, actions));
+    overlay::banner(&mut root, session, actions);
+    if session.capture.is_none() {
+        let rect = root.available_rect_before_wrap();
+        empty::show(&mut root, session, actions);
+        windows(ctx, session, actions);
+        return Rect::from_min_size(rect.center(), egui::Vec2::ZERO);
+    }
+    if session.ui.show_curves {
+        let height = (screen.height() * 0.27).clamp(150.0, 320.0);
+        Panel::bottom("bottom")
+            .frame(side)
+            .resizable(true)
+            .default_size(height)
+            .size_range(120.0..=screen.height() * 0.6)
+            .show(&mut root, |ui| {
+                Panel::bottom("timeline")
+                    .frame(egui::Frame::NONE)
+                    .resizable(false)
+                    .show_separator_line(false)
+                    .exact_size(40.0)
+                    .show(ui, |ui| timeline::show(ui, session, actions));
+                let log_width = (ui.available_width() * 0.3).clamp(200.0, 460.0);
+                Panel::right("log")
+                    .frame(theme::inner_frame())
+                    .resizable(true)
+                    .default_size(log_width)
+                    .size_range(140.0..=700.0)
+                    .show(ui, |ui| log::show(ui, session));
+                loss::show(ui, session, actions);
+            });
+    }
+    Panel::left("views")
+        .frame(side)
+        .resizable(true)
+        .default_size((screen.width() * 0.13).clamp(172.0, 230.0))
+        .size_range(140.0..=420.0)
+        .show(&mut root, |ui| views::show(ui, session, textures, actions));
+    Panel::right("inspector")
+        .frame(side)
+        .resizable(true)
+        .default_size((screen.width() * 0.26).clamp(280.0, 460.0))
+        .size_range(220.0..=900.0)
+        .show(&mut root, |ui| {
+            let height = ui.available_height();
+            Panel::bottom("parameters")
+                .frame(theme::inner_frame())
+                .resizable(true)
+                .default_size(height * 0.42)
+                .size_range(80.0..=height * 0.8)
+                .show(ui, |ui| inspector::show(ui, session, actions));
+            compare::show(ui, session, textures, actions);
+        });
+    let centre = root.available_rect_before_wrap();
+    overlay::viewport(&mut root, centre, session, actions);
+    windows(ctx, session, actions);
+    centre
+}
+
+fn windows(ctx: &Context, session: &mut Session, actions: &mut Vec<Action>) {
+    overlay::notice(ctx, session);
+    overlay::drop_target(ctx, session);
+    export::show(ctx, session, actions);
+    help::show(ctx, session);
+}
+
+/// Keyboard shortcuts; none while text is being typed.
+fn keys(ctx: &Context, session: &mut Session, actions: &mut Vec<Action>) {
+    if ctx.text_edit_focused() {
+        return;
+    }
+    let has_capture = session.capture.is_some();
+    let ui = &mut session.ui;
+    let mut stop_export = false;
+    ctx.input_mut(|i| {
+        ui.blink = i.key_down(Key::G);
+        let mut pressed = |modifiers: Modifiers, key: Key| i.consume_key(modifiers, key);
+        if pressed(Modifiers::COMMAND, Key::O) {
+            actions.push(Action::OpenDialog);
+        }
+        if pressed(Modifiers::COMMAND, Key::R) {
+            actions.push(Action::Start);
+        }
+        if pressed(Modifiers::COMMAND, Key::E) {
+            ui.show_export = !ui.show_export;
+        }
+        if pressed(Modifiers::NONE, Key::F1) {
+            ui.show_help = !ui.show_help;
+        }
+        if pressed(Modifiers::NONE, Key::Escape) {
+            (ui.show_help, stop_export) = (false, true);
+        }
+        if !has_capture {
+            return;
+        }
+        let selected = session.selected;
+        let simple = [
+            (Key::T, Action::TogglePause),
+            (Key::OpenBracket, Action::SelectBy(-1)),
+            (Key::CloseBracket, Action::SelectBy(1)),
+            (Key::F, Action::Frame),
+            (Key::Enter, Action::FlyTo(selected)),
+            (Key::X, Action::ToggleExclude(selected)),
+            (Key::Home, Action::Scrub(0)),
+            (Key::End, Action::GoLive),
+            (Key::Comma, Action::ScrubBy(-1)),
+            (Key::Period, Action::ScrubBy(1)),
+        ];
+        for (key, action) in simple {
+            if pressed(Modifiers::NONE, key) {
+                actions.push(action);
+            }
+        }
+        for (key, shading) in [Key::Num1, Key::Num2, Key::Num3].into_iter().zip(Shading::ALL) {
+            if pressed(Modifiers::NONE, key) {
+                ui.shading = shading;
+            }
+        }
+        if pressed(Modifiers::NONE, Key::V) {
+            ui.show_cameras = !ui.show_cameras;
+        }
+    });
+    if stop_export {
+        ui.show_export = false;
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,357 @@
+//! The panels without a window: an `egui::Context`, a session, the test engine.
+
+use super::*;
+use crate::studio::backend::Backend;
+use crate::studio::session::{Effect, RunState};
+use crate::studio::testing::{MorphBackend, test_capture};
+use crate::studio::worker::{Command, Event, TakenSnapshot};
+use egui::{Event as Input, PointerButton, Pos2, RawInput, pos2, vec2};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A window without a screen.
+struct Bench {
+    ctx: Context,
+    session: Session,
+    textures: Textures,
+    centre: Rect,
+    size: egui::Vec2,
+    texts: Vec<(String, Rect)>,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let ctx = Context::default();
+        apply_theme(&ctx);
+        let session = Session::new(MorphBackend::default().presets());
+        Self {
+            ctx,
+            session,
+            textures: Textures::default(),
+            centre: Rect::NOTHING,
+            size: vec2(1280.0, 800.0),
+            texts: Vec::new(),
+        }
+    }
+
+    /// With a capture of four views.
+    fn opened() -> Self {
+        let mut bench = Self::new();
+        let capture = Arc::new(test_capture(4));
+        let thumbnails = capture.views.iter().map(|v| crate::studio::picture::thumbnail(&v.image, 64)).collect();
+        bench.session.on_event(Event::Device(Ok("test".to_owned())));
+        bench.session.on_event(Event::Opened { capture, thumbnails, run: None, has_engine: false });
+        bench
+    }
+
+    /// With a finished run of the test engine.
+    fn finished() -> Self {
+        let mut bench = Self::opened();
+        let effect = bench.session.apply(Action::Start);
+        let Some(Effect::Send(Command::Start(request))) = effect else {
+            panic!("starting asks the worker: {effect:?}")
+        };
+        let backend = MorphBackend { steps: 120, ..MorphBackend::default() };
+        let mut started = backend.start(&request).expect("the test engine starts");
+        bench.session.on_event(Event::Started(started.run_dir));
+        loop {
+            match started.engine.advance().expect("a step") {
+                crate::pipeline::Advance::Stepped(report) => {
+                    let every = report.iter % 8 == 0;
+                    bench.session.on_event(Event::Step(report));
+                    if every {
+                        let snapshot = Arc::new(started.engine.snapshot().expect("a snapshot"));
+                        bench.session.on_snapshot(TakenSnapshot { snapshot, cost: Duration::ZERO });
+                    }
+                }
+                crate::pipeline::Advance::StageDone(stage, findings) => {
+                    bench.session.on_event(Event::StageDone(stage, findings))
+                }
+                crate::pipeline::Advance::Finished => break,
+                crate::pipeline::Advance::Working => {}
+            }
+        }
+        bench.session.on_event(Event::Finished);
+        let request = bench.session.wants_picture().expect("a picture of the selected view is wanted");
+        let rendered = started.engine.render_view(&request.snapshot, request.view).expect("a picture");
+        let capture = bench.session.capture.clone().expect("opened");
+        let picture = crate::studio::picture::Picture::new(
+            rendered,
+            capture.views.get(request.view),
+            request.snapshot.step,
+            Duration::from_millis(1),
+        );
+        bench.session.on_picture(picture);
+        bench
+    }
+
+    fn frame(&mut self, events: Vec<Input>) -> Vec<Action> {
+        let input =
+            RawInput { screen_rect: Some(Rect::from_min_size(Pos2::ZERO, self.size)), events, ..RawInput::default() };
+        let mut actions = Vec::new();
+        self.ctx.begin_pass(input);
+        self.centre = layout(&self.ctx, &mut self.session, &mut self.textures, &mut actions);
+        let output = self.ctx.end_pass();
+        self.texts.clear();
+        for clipped in output.shapes {
+            collect(&clipped.shape, clipped.clip_rect, &mut self.texts);
+        }
+        actions
+    }
+
+    fn settle(&mut self) {
+        for _ in 0..3 {
+            assert!(self.frame(Vec::new()).is_empty(), "nothing happens by itself");
+        }
+    }
+
+    fn says(&self, words: &str) -> bool {
+        self.texts.iter().any(|(t, _)| t.contains(words))
+    }
+
+    fn click_at(&mut self, at: Pos2) -> Vec<Action> {
+        let button = |pressed| Input::PointerButton {
+            pos: at,
+            button: PointerButton::Primary,
+            pressed,
+            modifiers: Modifiers::NONE,
+        };
+        self.frame(vec![Input::PointerMoved(at)]);
+        let mut actions = self.frame(vec![button(true)]);
+        actions.extend(self.frame(vec![button(false)]));
+        actions
+    }
+
+    fn click(&mut self, words: &str) -> Vec<Action> {
+        let found =
+            self.texts.iter().find(|(t, _)| t.contains(words)).unwrap_or_else(|| panic!("`{words}` is on screen"));
+        self.click_at(found.1.center())
+    }
+
+    fn key(&mut self, key: Key, modifiers: Modifiers) -> Vec<Action> {
+        let press = |pressed| Input::Key { key, physical_key: None, pressed, repeat: false, modifiers };
+        self.ctx.input_mut(|i| i.modifiers = modifiers);
+        self.frame(vec![press(true), press(false)])
+    }
+}
+
+fn collect(shape: &egui::Shape, clip: Rect, out: &mut Vec<(String, Rect)>) {
+    match shape {
+        egui::Shape::Vec(shapes) => shapes.iter().for_each(|s| collect(s, clip, out)),
+        egui::Shape::Text(t) => {
+            let rect = t.galley.rect.translate(t.pos.to_vec2());
+            if clip.intersects(rect) {
+                out.push((t.galley.text().to_owned(), rect));
+            }
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn the_empty_window_explains_itself() {
+    let mut bench = Bench::new();
+    bench.settle();
+    assert!(bench.says("What a capture folder contains"), "it says what to open");
+    assert!(!bench.says("Reconstruct"), "and offers nothing that cannot be done");
+    assert_eq!(bench.click("Open capture…"), [Action::OpenDialog], "the big button opens the dialog");
+    assert_eq!(bench.centre.size(), egui::Vec2::ZERO, "no 3D view yet");
+}
+
+#[test]
+fn the_default_layout_leaves_the_centre_to_the_3d_view() {
+    let mut bench = Bench::opened();
+    for size in [vec2(1280.0, 800.0), vec2(1600.0, 1000.0), vec2(900.0, 600.0)] {
+        bench.size = size;
+        bench.settle();
+        assert!(
+            bench.centre.width() > 0.3 * size.x && bench.centre.height() > 0.4 * size.y,
+            "{size}: {:?}",
+            bench.centre
+        );
+    }
+    for words in ["VIEWS", "COMPARE", "PARAMETERS", "LOSS", "LOG", "4 views", "draft", "weight_lap"] {
+        assert!(bench.says(words) || words == "draft", "`{words}` is on screen");
+    }
+}
+
+#[test]
+fn reconstruct_asks_the_worker_with_preset_changes_and_exclusions() {
+    let mut bench = Bench::opened();
+    bench.session.overrides.insert("ham.weight_lap".to_owned(), 500.0);
+    bench.settle();
+    assert_eq!(bench.key(Key::X, Modifiers::NONE), [Action::ToggleExclude(0)], "X excludes the selected view");
+    assert!(bench.session.apply(Action::ToggleExclude(0)).is_none(), "no effect outside");
+    let actions = bench.click("Reconstruct");
+    assert_eq!(actions, [Action::Start], "the button starts");
+    let Some(Effect::Send(Command::Start(request))) = bench.session.apply(Action::Start) else {
+        panic!("a start request")
+    };
+    assert_eq!(request.preset, "standard", "the default preset");
+    assert_eq!(request.excluded, [0], "without the excluded view");
+    assert_eq!(request.overrides, [("ham.weight_lap".to_owned(), 500.0)], "with the change");
+    bench.settle();
+    assert!(bench.click("Reconstruct").is_empty(), "no second start while one is under way");
+    assert!(bench.session.why_not_start().is_some_and(|w| w.contains("under way")), "and it says why");
+}
+
+#[test]
+fn too_few_views_or_no_device_disable_reconstruct() {
+    let mut bench = Bench::opened();
+    for view in 0..3 {
+        let _ = bench.session.apply(Action::ToggleExclude(view));
+    }
+    bench.settle();
+    assert!(bench.click("Reconstruct").is_empty(), "one view is not enough");
+    assert!(bench.session.why_not_start().is_some_and(|w| w.contains("two views")), "and it says why");
+    let mut bench = Bench::opened();
+    bench.session.on_event(Event::Device(Err("no driver".to_owned())));
+    bench.settle();
+    assert!(bench.says("no device"), "the bar shows it");
+    assert!(bench.click("Reconstruct").is_empty(), "nothing to compute on");
+}
+
+#[test]
+fn errors_say_what_and_what_to_do_and_can_be_dismissed() {
+    let mut bench = Bench::new();
+    let error = crate::capture::CaptureError::Unusable {
+        path: "caps/x/camera/param.npz".into(),
+        problem: "the file ends in the middle of array `world_mat_3`".to_owned(),
+        remedy: "Copy the file again".to_owned(),
+    };
+    let problem = crate::studio::Problem::opening(std::path::Path::new("caps/x"), &anyhow::Error::from(error));
+    bench.session.opening = Some("caps/x".into());
+    bench.session.on_event(Event::Failed(problem));
+    bench.settle();
+    for words in ["param.npz", "world_mat_3", "was not opened", "Copy the file again"] {
+        assert!(bench.says(words), "`{words}` is on screen");
+    }
+    assert_eq!(bench.click("Dismiss"), [Action::DismissBanner], "it can be closed");
+    let _ = bench.session.apply(Action::DismissBanner);
+    bench.settle();
+    assert!(!bench.says("world_mat_3"), "and is gone then");
+}
+
+#[test]
+fn a_finished_run_shows_curves_pictures_and_scores() {
+    let mut bench = Bench::finished();
+    bench.settle();
+    for words in ["sfs", "total", "finished", "photograph", "render", "PSNR", "ham shape"] {
+        assert!(bench.says(words), "`{words}` is on screen");
+    }
+    let mut empty = Bench::opened();
+    empty.settle();
+    for words in ["sfs", "total", "finished", "PSNR"] {
+        assert!(!empty.texts.iter().any(|(t, _)| t.starts_with(words)), "`{words}` is not on screen without a run");
+    }
+}
+
+#[test]
+fn scrubbing_moves_mesh_cursor_and_picture_together_and_live_comes_back() {
+    let mut bench = Bench::finished();
+    bench.settle();
+    let last = bench.session.shown.as_ref().map(|s| s.step).expect("something is shown");
+    let actions = bench.key(Key::Home, Modifiers::NONE);
+    assert_eq!(actions, [Action::Scrub(0)], "Home is the start");
+    let before = bench.session.shown_revision;
+    let _ = bench.session.apply(Action::Scrub(0));
+    let shown = bench.session.shown.clone().expect("a snapshot");
+    assert!(shown.step < last && bench.session.shown_revision > before, "an earlier mesh is shown");
+    assert!(bench.session.picture().is_none(), "the picture of another step is not passed off as this one's");
+    let frames = bench.session.track.frames().len();
+    let with_mesh =
+        (0..frames).find(|&i| bench.session.track.unpack(i).is_some_and(|s| !s.hands.is_empty())).expect("a mesh");
+    let _ = bench.session.apply(Action::Scrub(with_mesh));
+    let wanted = bench.session.wants_picture().expect("the picture of the scrubbed step is asked for");
+    assert_eq!(wanted.snapshot.step, bench.session.shown.as_ref().map_or(0, |s| s.step), "of the same step");
+    assert_eq!(bench.key(Key::End, Modifiers::NONE), [Action::GoLive], "End is live");
+    let _ = bench.session.apply(Action::GoLive);
+    assert_eq!(bench.session.shown.as_ref().map(|s| s.step), Some(last), "back at the newest");
+    bench.settle();
+    let ticks = bench.texts.iter().find(|(t, _)| t == "albedo").map(|(_, r)| *r);
+    let actions = bench.click_at(ticks.map_or_else(|| pos2(0.0, 0.0), |r| r.center()));
+    assert!(matches!(actions.as_slice(), [Action::Scrub(_)]), "a click on the timeline scrubs: {actions:?}");
+}
+
+#[test]
+fn new_snapshots_do_not_disturb_a_scrubbed_view() {
+    let mut bench = Bench::finished();
+    bench.session.state = RunState::Running;
+    let _ = bench.session.apply(Action::Scrub(1));
+    let (step, revision) = (bench.session.shown.as_ref().map(|s| s.step), bench.session.shown_revision);
+    let mut newer = bench.session.track.unpack(2).expect("a snapshot");
+    newer.step = 9999;
+    bench.session.on_snapshot(TakenSnapshot { snapshot: Arc::new(newer), cost: Duration::ZERO });
+    assert_eq!(bench.session.shown.as_ref().map(|s| s.step), step, "the scrubbed mesh stays");
+    assert_eq!(bench.session.shown_revision, revision, "and is not rebuilt");
+    let _ = bench.session.apply(Action::GoLive);
+    assert_eq!(bench.session.shown.as_ref().map(|s| s.step), Some(9999), "live shows what came meanwhile");
+}
+
+#[test]
+fn the_wipe_follows_the_mouse_and_views_are_selected_by_click() {
+    let mut bench = Bench::finished();
+    bench.settle();
+    let tag = |b: &Bench, t: &str| b.texts.iter().find(|(s, _)| s == t).map(|(_, r)| r.center()).expect("a tag");
+    let at = tag(&bench, "render");
+    let before = bench.session.ui.wipe;
+    bench.click_at(at);
+    assert!(bench.session.ui.wipe > before + 0.1, "the handle jumps to the click: {}", bench.session.ui.wipe);
+    let name = tag(&bench, "02");
+    assert_eq!(bench.click_at(name), [Action::Select(2)], "a click on a row selects its view");
+    assert_eq!(bench.key(Key::CloseBracket, Modifiers::NONE), [Action::SelectBy(1)], "] is the next view");
+    let _ = bench.session.apply(Action::SelectBy(-1));
+    assert_eq!(bench.session.selected, 3, "going back from the first is the last");
+}
+
+#[test]
+fn typing_does_not_trigger_shortcuts() {
+    let mut bench = Bench::opened();
+    bench.settle();
+    bench.click("filter");
+    let mut actions = bench.key(Key::X, Modifiers::NONE);
+    actions.extend(bench.frame(vec![Input::Text("x".to_owned())]));
+    assert!(actions.is_empty(), "X is a letter while typing: {actions:?}");
+    assert_eq!(bench.session.ui.log_filter, "x", "and lands in the field");
+}
+
+#[test]
+fn the_export_window_offers_files_and_the_same_as_a_command() {
+    let mut bench = Bench::finished();
+    bench.settle();
+    bench.key(Key::E, Modifiers::COMMAND);
+    bench.settle();
+    assert!(bench.says("GLB") && bench.says("Copy as command"), "the window is open");
+    bench.session.ui.formats = [true, false, false, true];
+    let exports: Vec<Rect> = bench.texts.iter().filter(|(t, _)| t == "Export").map(|(_, r)| *r).collect();
+    let mut actions = Vec::new();
+    for rect in exports {
+        actions.extend(bench.click_at(rect.center()));
+    }
+    let [Action::Export(request)] = actions.as_slice() else { panic!("one export: {actions:?}") };
+    assert_eq!(request.formats, ["glb", "npz"], "the ticked formats");
+}
+
+#[test]
+fn every_sign_on_screen_has_a_glyph() {
+    let mut bench = Bench::finished();
+    let _ = bench.session.apply(Action::ToggleExclude(1));
+    bench.session.overrides.insert("ham.weight_lap".to_owned(), 1.0);
+    bench.session.ui.show_help = true;
+    bench.session.banner =
+        Some(crate::studio::Problem { what: "w".to_owned(), meaning: "m".to_owned(), remedy: "r".to_owned() });
+    bench.settle();
+    let glyphs: std::collections::BTreeSet<char> =
+        bench.ctx.fonts_mut(|f| f.fonts.font(&egui::FontFamily::Proportional).characters().keys().copied().collect());
+    let mut missing: Vec<char> = bench
+        .texts
+        .iter()
+        .flat_map(|(t, _)| t.chars())
+        .filter(|c| !c.is_whitespace())
+        .filter(|c| !glyphs.contains(c))
+        .collect();
+    missing.extend("⏺○✔✖⚠⏸⏹▶↺⌖".chars().filter(|c| !glyphs.contains(c)));
+    missing.sort_unstable();
+    missing.dedup();
+    assert!(missing.is_empty(), "no boxes: {missing:?}");
+}

@@ -1,0 +1,132 @@
+//! One dark palette, one accent, one set of spacings.
+
+use egui::{Color32, Context, CornerRadius, FontFamily, FontId, Frame, Margin, Stroke, TextStyle, Ui, Visuals};
+
+/// The one accent colour: selection, progress, primary button.
+pub(crate) const ACCENT: Color32 = Color32::from_rgb(72, 190, 178);
+/// Text on the accent.
+pub(crate) const ON_ACCENT: Color32 = Color32::from_rgb(8, 28, 27);
+/// Panels.
+pub(crate) const PANEL: Color32 = Color32::from_rgb(27, 29, 33);
+/// Bars.
+pub(crate) const BAR: Color32 = Color32::from_rgb(22, 24, 27);
+/// Wells: plots, pictures, text fields.
+pub(crate) const WELL: Color32 = Color32::from_rgb(17, 18, 21);
+/// Lines between panels.
+pub(crate) const LINE: Color32 = Color32::from_rgb(48, 51, 57);
+/// Secondary text.
+pub(crate) const WEAK: Color32 = Color32::from_rgb(142, 148, 158);
+/// Text.
+pub(crate) const TEXT: Color32 = Color32::from_rgb(214, 218, 224);
+/// Something to look at.
+pub(crate) const AMBER: Color32 = Color32::from_rgb(231, 173, 82);
+/// Something failed.
+pub(crate) const RED: Color32 = Color32::from_rgb(228, 101, 94);
+
+/// Colours of the loss terms: Okabe and Ito's palette, told apart by colour-blind eyes too.
+const SERIES: [Color32; 10] = [
+    Color32::from_rgb(86, 180, 233),
+    Color32::from_rgb(230, 159, 0),
+    Color32::from_rgb(204, 121, 167),
+    Color32::from_rgb(0, 178, 125),
+    Color32::from_rgb(240, 228, 66),
+    Color32::from_rgb(213, 94, 0),
+    Color32::from_rgb(122, 143, 230),
+    Color32::from_rgb(158, 202, 110),
+    Color32::from_rgb(196, 160, 222),
+    Color32::from_rgb(150, 156, 165),
+];
+
+/// Colour of a loss term: fixed for the known ones, by order of appearance for others.
+pub(crate) fn series(name: &str, position: usize) -> Color32 {
+    let known = ["sfs", "lap", "albedo", "mask", "edge", "delta"];
+    let others = SERIES.len() - known.len();
+    SERIES[known.iter().position(|k| *k == name).unwrap_or(known.len() + position % others)]
+}
+
+/// Sets fonts, colours and spacings.
+pub(crate) fn apply(ctx: &Context) {
+    let mut visuals = Visuals::dark();
+    visuals.panel_fill = PANEL;
+    visuals.window_fill = Color32::from_rgb(32, 34, 39);
+    visuals.window_stroke = Stroke::new(1.0, LINE);
+    visuals.extreme_bg_color = WELL;
+    visuals.faint_bg_color = Color32::from_rgb(32, 34, 39);
+    visuals.override_text_color = None;
+    visuals.selection.bg_fill = ACCENT.gamma_multiply(0.42);
+    visuals.selection.stroke = Stroke::new(1.0, Color32::WHITE);
+    visuals.hyperlink_color = ACCENT;
+    visuals.slider_trailing_fill = true;
+    visuals.widgets.noninteractive.bg_stroke = Stroke::new(1.0, LINE);
+    visuals.widgets.noninteractive.fg_stroke = Stroke::new(1.0, TEXT);
+    visuals.widgets.inactive.weak_bg_fill = Color32::from_rgb(43, 46, 52);
+    visuals.widgets.inactive.bg_fill = Color32::from_rgb(52, 55, 62);
+    visuals.widgets.inactive.fg_stroke = Stroke::new(1.0, TEXT);
+    visuals.widgets.hovered.weak_bg_fill = Color32::from_rgb(56, 60, 68);
+    visuals.widgets.hovered.bg_stroke = Stroke::new(1.0, ACCENT.gamma_multiply(0.6));
+    visuals.widgets.active.weak_bg_fill = ACCENT.gamma_multiply(0.55);
+    for widget in [
+        &mut visuals.widgets.noninteractive,
+        &mut visuals.widgets.inactive,
+        &mut visuals.widgets.hovered,
+        &mut visuals.widgets.active,
+        &mut visuals.widgets.open,
+    ] {
+        widget.corner_radius = CornerRadius::same(4);
+    }
+    ctx.set_theme(egui::Theme::Dark);
+    ctx.all_styles_mut(|style| {
+        // A panel that gives way to another one is no mistake.
+        #[cfg(debug_assertions)]
+        {
+            style.debug.warn_if_rect_changes_id = false;
+        }
+        style.visuals = visuals.clone();
+        style.spacing.item_spacing = egui::vec2(6.0, 5.0);
+        style.spacing.button_padding = egui::vec2(8.0, 3.0);
+        style.spacing.interact_size.y = 22.0;
+        style.animation_time = 0.0;
+        style.text_styles = [
+            (TextStyle::Heading, FontId::new(16.0, FontFamily::Proportional)),
+            (TextStyle::Body, FontId::new(13.5, FontFamily::Proportional)),
+            (TextStyle::Button, FontId::new(13.5, FontFamily::Proportional)),
+            (TextStyle::Small, FontId::new(11.5, FontFamily::Proportional)),
+            (TextStyle::Monospace, FontId::new(12.5, FontFamily::Monospace)),
+        ]
+        .into();
+    });
+}
+
+/// Frame of the top bar.
+pub(crate) fn bar_frame() -> Frame {
+    Frame::NONE.fill(BAR).inner_margin(Margin::symmetric(10, 7))
+}
+
+/// Frame of the side and bottom panels.
+pub(crate) fn side_frame() -> Frame {
+    Frame::NONE.fill(PANEL).inner_margin(Margin::symmetric(10, 8))
+}
+
+/// Frame of a panel inside another one.
+pub(crate) fn inner_frame() -> Frame {
+    Frame::NONE.fill(PANEL).inner_margin(Margin { left: 8, right: 0, top: 6, bottom: 0 })
+}
+
+/// A panel's title.
+pub(crate) fn title(ui: &mut Ui, text: &str) {
+    ui.label(egui::RichText::new(text).size(12.0).strong().color(WEAK));
+}
+
+/// A button that, when it cannot be pressed, says why.
+pub(crate) fn button(ui: &mut Ui, text: impl Into<egui::WidgetText>, why_not: Option<&str>, help: &str) -> bool {
+    let response = ui.add_enabled(why_not.is_none(), egui::Button::new(text));
+    response.on_hover_text(help).on_disabled_hover_text(why_not.unwrap_or_default()).clicked()
+}
+
+/// The one emphasised button.
+pub(crate) fn primary_button(ui: &mut Ui, text: &str, why_not: Option<&str>, help: &str) -> bool {
+    let enabled = why_not.is_none();
+    let text = egui::RichText::new(text).strong();
+    let button = if enabled { egui::Button::new(text.color(ON_ACCENT)).fill(ACCENT) } else { egui::Button::new(text) };
+    ui.add_enabled(enabled, button).on_hover_text(help).on_disabled_hover_text(why_not.unwrap_or_default()).clicked()
+}

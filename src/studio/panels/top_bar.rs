@@ -1,0 +1,158 @@
+//! The bar: open, preset, reconstruct, pause, stop; where the run stands; export and help.
+
+use super::theme::{ACCENT, AMBER, RED, TEXT, WEAK, button, primary_button};
+use crate::pipeline::Stage;
+use crate::studio::session::{Action, RunState, Session};
+use egui::{Align, Layout, RichText, Ui};
+
+pub(super) fn show(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>) {
+    ui.horizontal(|ui| {
+        if button(
+            ui,
+            "Open…",
+            session.is_active().then_some("Stop the run first"),
+            "Open a capture or run folder (Ctrl+O)",
+        ) {
+            actions.push(Action::OpenDialog);
+        }
+        let title = session.capture.as_ref().map(|c| format!("{} · {} views", c.name, c.views.len()));
+        ui.label(RichText::new(title.as_deref().unwrap_or("thenar")).strong());
+        if session.capture.is_none() {
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| right(ui, session));
+            return;
+        }
+        ui.separator();
+        preset(ui, session);
+        run_buttons(ui, session, actions);
+        ui.separator();
+        progress(ui, session);
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| right(ui, session));
+    });
+}
+
+fn preset(ui: &mut Ui, session: &mut Session) {
+    let active = session.is_active();
+    let name = session.preset().map_or_else(|| "no preset".to_owned(), |p| p.name.clone());
+    let changed = session.overrides.len();
+    let text = if changed > 0 { format!("{name} *") } else { name };
+    ui.add_enabled_ui(!active, |ui| {
+        egui::ComboBox::from_id_salt("preset").selected_text(text).width(92.0).show_ui(ui, |ui| {
+            for i in 0..session.presets.len() {
+                let (name, summary) = (session.presets[i].name.clone(), session.presets[i].summary.clone());
+                if ui.selectable_label(i == session.preset, name).on_hover_text(summary).clicked()
+                    && i != session.preset
+                {
+                    session.preset = i;
+                    session.overrides.clear();
+                }
+            }
+        });
+    })
+    .response
+    .on_hover_text("Preset: how finely and how long to fit")
+    .on_disabled_hover_text("The preset of the run under way; stop it to choose another");
+}
+
+fn run_buttons(ui: &mut Ui, session: &Session, actions: &mut Vec<Action>) {
+    let why_not = session.why_not_start();
+    if primary_button(ui, "▶ Reconstruct", why_not.as_deref(), "Reconstruct the hands (Ctrl+R)") {
+        actions.push(Action::Start);
+    }
+    let (text, help) = if session.state == RunState::Paused {
+        ("▶ Resume", "Go on (T)")
+    } else {
+        ("⏸ Pause", "Hold before the next step (T)")
+    };
+    if button(ui, text, session.why_not_pause(), help) {
+        actions.push(Action::TogglePause);
+    }
+    let why_not = (!session.is_active()).then_some("Nothing is running");
+    if button(ui, "⏹ Stop", why_not, "End the run; the last state is kept and can be exported") {
+        actions.push(Action::Stop);
+    }
+}
+
+/// Stage marks, then the phase's progress in words. State shows by sign as well as by colour.
+fn progress(ui: &mut Ui, session: &Session) {
+    let current = session.steps.last();
+    for stage in Stage::ALL {
+        let here = current.is_some_and(|s| s.stage == stage) && session.is_active();
+        let (sign, colour) = if session.stages_done.contains(&stage) {
+            ("✔", ACCENT)
+        } else if here {
+            ("⏺", TEXT)
+        } else {
+            ("○", WEAK)
+        };
+        ui.label(RichText::new(format!("{sign} {}", stage.name())).color(colour));
+    }
+    match session.state {
+        RunState::Idle if session.steps.is_empty() => {}
+        RunState::Starting => {
+            ui.label(RichText::new("preparing").color(WEAK));
+        }
+        state => {
+            let Some(last) = current else { return };
+            let done = f64::from(last.iter) / f64::from(last.iters.max(1));
+            if session.is_active() {
+                #[expect(clippy::cast_possible_truncation, reason = "a fraction")]
+                let bar = egui::ProgressBar::new(done as f32).desired_width(70.0).desired_height(8.0).fill(ACCENT);
+                ui.add(bar);
+            }
+            let mut text = format!("{} {}/{}", last.phase, last.iter, last.iters);
+            let (word, colour) = match state {
+                RunState::Paused => ("paused", AMBER),
+                RunState::Finished => ("finished", ACCENT),
+                RunState::Stopped => ("stopped", AMBER),
+                RunState::Failed => ("failed", RED),
+                _ => ("", WEAK),
+            };
+            if state == RunState::Running
+                && let Some((rate, eta)) = session.rate()
+            {
+                text = format!("{text} · {rate:.1}/s · {} left", clock(eta));
+            }
+            ui.label(RichText::new(text).color(WEAK));
+            if !word.is_empty() {
+                ui.label(RichText::new(word).color(colour).strong());
+            }
+        }
+    }
+}
+
+/// Seconds as `m:ss`.
+fn clock(seconds: f64) -> String {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]
+    let s = seconds.clamp(0.0, 359_999.0).round() as u64;
+    format!("{}:{:02}", s / 60, s % 60)
+}
+
+fn right(ui: &mut Ui, session: &mut Session) {
+    if ui.button("?").on_hover_text("Keys (F1)").clicked() {
+        session.ui.show_help = !session.ui.show_help;
+    }
+    if session.capture.is_some()
+        && button(ui, "Export…", session.why_not_export(), "Write meshes and parameters (Ctrl+E)")
+    {
+        session.ui.show_export = true;
+    }
+    match &session.device {
+        Some(Ok(name)) => {
+            let short: String = name.chars().take(22).collect();
+            ui.label(RichText::new(short).color(WEAK).small()).on_hover_text(format!("Computing on {name}"));
+        }
+        Some(Err(why)) => {
+            ui.label(RichText::new("⚠ no device").color(RED)).on_hover_text(why);
+        }
+        None => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn clock_reads_as_people_write_it() {
+        assert_eq!(super::clock(72.4), "1:12", "minutes and seconds");
+        assert_eq!(super::clock(-1.0), "0:00", "never negative");
+    }
+}

@@ -1,0 +1,82 @@
+//! The list of views: thumbnail, name, score, signs. Click selects, double-click looks through the camera, X excludes.
+
+use super::textures::Textures;
+use super::theme::{self, ACCENT, AMBER, RED, TEXT, WEAK};
+use crate::studio::session::{Action, Session};
+use egui::{Align2, FontId, Pos2, Rect, RichText, Sense, Stroke, StrokeKind, Ui, vec2};
+
+/// Height of a row in points.
+const ROW: f32 = 52.0;
+
+pub(super) fn show(ui: &mut Ui, session: &mut Session, textures: &Textures, actions: &mut Vec<Action>) {
+    let Some(capture) = session.capture.clone() else { return };
+    ui.horizontal(|ui| {
+        theme::title(ui, "VIEWS");
+        let left = capture.views.len() - session.excluded.len();
+        let text =
+            if session.excluded.is_empty() { format!("{left}") } else { format!("{left} of {}", capture.views.len()) };
+        ui.label(RichText::new(text).small().color(WEAK));
+    });
+    egui::ScrollArea::vertical().auto_shrink([false, false]).show_rows(ui, ROW, capture.views.len(), |ui, rows| {
+        for view in rows {
+            row(ui, session, textures, view, actions);
+        }
+    });
+}
+
+fn row(ui: &mut Ui, session: &Session, textures: &Textures, view: usize, actions: &mut Vec<Action>) {
+    let Some(found) = session.capture.as_ref().and_then(|c| c.views.get(view)) else { return };
+    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), ROW), Sense::click());
+    let painter = ui.painter_at(rect);
+    let excluded = session.excluded.contains(&view);
+    let selected = session.selected == view;
+    if selected {
+        painter.rect_filled(rect, 4.0, ACCENT.gamma_multiply(0.22));
+        painter.rect_stroke(rect.shrink(0.5), 4.0, Stroke::new(1.0, ACCENT), StrokeKind::Inside);
+    } else if response.hovered() {
+        painter.rect_filled(rect, 4.0, ui.visuals().widgets.hovered.weak_bg_fill);
+    }
+    let picture = Rect::from_min_size(rect.min + vec2(4.0, 4.0), vec2((ROW - 8.0) * 1.25, ROW - 8.0));
+    if let Some(texture) = textures.thumbnails.get(view) {
+        let tint = if excluded { egui::Color32::from_gray(70) } else { egui::Color32::WHITE };
+        let uv = Rect::from_min_max(Pos2::ZERO, Pos2::new(1.0, 1.0));
+        painter.image(texture.id(), picture, uv, tint);
+    }
+    let at = picture.right_top() + vec2(8.0, 3.0);
+    let colour = if excluded { WEAK } else { TEXT };
+    painter.text(at, Align2::LEFT_TOP, &found.name, FontId::proportional(13.5), colour);
+    let (line, colour) = if excluded {
+        ("✖ excluded".to_owned(), RED)
+    } else if let Some(psnr) = session.psnr_db(view) {
+        (format!("{psnr:.1} dB"), WEAK)
+    } else {
+        let hands = ["L", "R"].into_iter().zip(&found.keypoints).filter(|(_, k)| k.is_some()).map(|(n, _)| n);
+        let hands: Vec<&str> = hands.collect();
+        match (hands.is_empty(), found.mask.is_none()) {
+            (true, _) => ("⚠ no hand seen".to_owned(), AMBER),
+            (false, true) => (format!("{} · ⚠ no mask", hands.join(" ")), AMBER),
+            (false, false) => (hands.join(" + "), WEAK),
+        }
+    };
+    painter.text(at + vec2(0.0, 19.0), Align2::LEFT_TOP, line, FontId::proportional(11.5), colour);
+    let size = format!("{}×{}", found.camera.width_px, found.camera.height_px);
+    let response = response.on_hover_text(format!(
+        "View {} · {size} · focal length {:.0} px\nclick: select · double-click or Enter: look through it · X: exclude",
+        found.name,
+        found.camera.focal_px()
+    ));
+    if response.double_clicked() {
+        actions.push(Action::FlyTo(view));
+    } else if response.clicked() {
+        actions.push(Action::Select(view));
+    }
+    response.context_menu(|ui| {
+        if ui.button("Look through this camera").clicked() {
+            actions.push(Action::FlyTo(view));
+        }
+        let text = if excluded { "Include in the next run" } else { "Exclude from the next run" };
+        if ui.button(text).clicked() {
+            actions.push(Action::ToggleExclude(view));
+        }
+    });
+}

@@ -1,0 +1,315 @@
+//! Commands for tests and reproducible pictures; see [`SCRIPT_VARIABLE`](super::SCRIPT_VARIABLE).
+
+use super::session::{Action, RunState, Session};
+use super::ui_state::{CompareMode, Shading};
+use super::viewport::ViewActions;
+use super::{FrameTimes, viewport::Motion};
+use bevy::prelude::*;
+use bevy::render::view::screenshot::{Screenshot, ScreenshotCaptured};
+use bevy::window::{PrimaryWindow, RequestRedraw};
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::{Duration, Instant};
+
+/// A command that waits longer than this has failed.
+const PATIENCE: Duration = Duration::from_secs(1800);
+/// Frames drawn before a screenshot, so that layout and textures have settled.
+const SETTLE_FRAMES: u32 = 4;
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Step {
+    Act(Action),
+    Preset(String),
+    ExcludeCurrent(usize),
+    Shading(Shading),
+    Compare(CompareMode),
+    ScrubFraction(f64),
+    Show(String, bool),
+    Wait(Duration),
+    WaitOpen,
+    WaitMesh,
+    WaitSteps(usize),
+    WaitFinished,
+    WaitPicture,
+    WaitSelected(usize),
+    WaitThrough(usize),
+    WaitOrbit,
+    Screenshot(PathBuf),
+    Measure(Duration),
+    Size(u32, u32),
+    Quit,
+}
+
+/// The commands that are left.
+#[derive(Resource, Debug, Default)]
+pub(super) struct Script {
+    steps: VecDeque<Step>,
+    since: Option<Instant>,
+    frames: u32,
+    saving: Option<Arc<AtomicU8>>,
+}
+
+/// Reads commands separated by `;`.
+pub(super) fn parse(text: &str) -> anyhow::Result<Script> {
+    let steps =
+        text.split(';').map(str::trim).filter(|s| !s.is_empty()).map(parse_step).collect::<anyhow::Result<_>>()?;
+    Ok(Script { steps, ..Script::default() })
+}
+
+fn parse_step(text: &str) -> anyhow::Result<Step> {
+    let (word, rest) = text.split_once(' ').map_or((text, ""), |(w, r)| (w, r.trim()));
+    let number = || rest.parse::<usize>().map_err(|_| anyhow::anyhow!("`{text}`: `{rest}` is no number"));
+    let seconds = || -> anyhow::Result<Duration> {
+        let s: f64 = rest.parse().map_err(|_| anyhow::anyhow!("`{text}`: `{rest}` is no number of seconds"))?;
+        Ok(Duration::try_from_secs_f64(s)?)
+    };
+    Ok(match word {
+        "open" => Step::Act(Action::Open(rest.into())),
+        "preset" => Step::Preset(rest.to_owned()),
+        "reconstruct" => Step::Act(Action::Start),
+        "pause" => Step::Act(Action::TogglePause),
+        "stop" => Step::Act(Action::Stop),
+        "live" => Step::Act(Action::GoLive),
+        "frame" => Step::Act(Action::Frame),
+        "select" => Step::Act(Action::Select(number()?)),
+        "fly" => Step::Act(Action::FlyTo(number()?)),
+        "exclude" => Step::ExcludeCurrent(number()?),
+        "scrub" => Step::ScrubFraction(rest.parse()?),
+        "shading" => Step::Shading(named(text, rest, &Shading::ALL, |s| s.name())?),
+        "compare" => Step::Compare(named(text, rest, &CompareMode::ALL, |m| m.name())?),
+        "show" => {
+            let (what, on) = rest.split_once(' ').unwrap_or((rest, "on"));
+            anyhow::ensure!(
+                ["cameras", "hands", "joints", "grid", "curves", "export", "help", "keypoints"].contains(&what),
+                "`{text}`: what is `{what}`?"
+            );
+            Step::Show(what.to_owned(), on.trim() == "on")
+        }
+        "wait" => Step::Wait(seconds()?),
+        "wait-open" => Step::WaitOpen,
+        "wait-mesh" => Step::WaitMesh,
+        "wait-steps" => Step::WaitSteps(number()?),
+        "wait-finished" => Step::WaitFinished,
+        "wait-picture" => Step::WaitPicture,
+        "wait-selected" => Step::WaitSelected(number()?),
+        "wait-through" => Step::WaitThrough(number()?),
+        "wait-orbit" => Step::WaitOrbit,
+        "screenshot" => Step::Screenshot(rest.into()),
+        "measure" => Step::Measure(seconds()?),
+        "size" => {
+            let (w, h) = rest.split_once('x').ok_or_else(|| anyhow::anyhow!("`{text}`: expected WIDTHxHEIGHT"))?;
+            Step::Size(w.parse()?, h.parse()?)
+        }
+        "quit" => Step::Quit,
+        _ => anyhow::bail!("`{word}` is no command"),
+    })
+}
+
+fn named<T: Copy>(text: &str, wanted: &str, all: &[T], name: impl Fn(T) -> &'static str) -> anyhow::Result<T> {
+    all.iter()
+        .copied()
+        .find(|v| name(*v).eq_ignore_ascii_case(wanted))
+        .ok_or_else(|| anyhow::anyhow!("`{text}`: what is `{wanted}`?"))
+}
+
+/// What a step came to in this frame.
+enum Outcome {
+    Done,
+    Pending,
+    Failed(String),
+}
+
+/// Carries out the next command, one at a time.
+#[expect(clippy::too_many_arguments, reason = "a Bevy system names all it touches")]
+pub(super) fn run(
+    mut commands: Commands,
+    mut script: ResMut<Script>,
+    mut session: ResMut<Session>,
+    mut actions: ResMut<ViewActions>,
+    mut times: ResMut<FrameTimes>,
+    motion: Res<Motion>,
+    mut window: Single<&mut Window, With<PrimaryWindow>>,
+    mut redraw: MessageWriter<RequestRedraw>,
+    mut exit: MessageWriter<AppExit>,
+) {
+    let Some(step) = script.steps.front().cloned() else { return };
+    let since = *script.since.get_or_insert_with(Instant::now);
+    let waited = since.elapsed();
+    script.frames += 1;
+    let outcome = match &step {
+        Step::Screenshot(path) => screenshot(&mut commands, &mut script, path, motion.is_flying(), &mut redraw),
+        Step::Measure(duration) => measure(&mut script, &mut times, waited, *duration, &mut redraw),
+        Step::Size(w, h) => {
+            window
+                .resolution
+                .set(f32::from(u16::try_from(*w).unwrap_or(1280)), f32::from(u16::try_from(*h).unwrap_or(800)));
+            Outcome::Done
+        }
+        Step::WaitThrough(view) => done_when(motion.through() == Some(*view)),
+        Step::WaitOrbit => done_when(motion.through().is_none()),
+        Step::Quit => {
+            exit.write(AppExit::Success);
+            Outcome::Done
+        }
+        simple => simple_step(simple, &mut session, &mut actions, waited),
+    };
+    let outcome = match outcome {
+        Outcome::Pending if waited > PATIENCE => Outcome::Failed("took too long".to_owned()),
+        other => other,
+    };
+    match outcome {
+        Outcome::Pending => {}
+        Outcome::Done => {
+            script.steps.pop_front();
+            script.since = None;
+            script.frames = 0;
+            redraw.write(RequestRedraw);
+        }
+        Outcome::Failed(why) => {
+            error!("script command {step:?} failed: {why}");
+            script.steps.clear();
+            exit.write(AppExit::error());
+        }
+    }
+}
+
+fn done_when(done: bool) -> Outcome {
+    if done { Outcome::Done } else { Outcome::Pending }
+}
+
+/// Steps that need the session only.
+fn simple_step(step: &Step, session: &mut Session, actions: &mut ViewActions, waited: Duration) -> Outcome {
+    let waits =
+        matches!(step, Step::WaitOpen | Step::WaitMesh | Step::WaitSteps(_) | Step::WaitFinished | Step::WaitPicture);
+    if let (true, Some(problem)) = (waits, &session.banner) {
+        return Outcome::Failed(problem.what.clone());
+    }
+    match step {
+        Step::Act(action) => actions.0.push(action.clone()),
+        Step::ExcludeCurrent(view) => actions.0.push(Action::ToggleExclude(*view)),
+        Step::Preset(name) => match session.presets.iter().position(|p| p.name == *name) {
+            Some(index) => session.preset = index,
+            None => return Outcome::Failed(format!("there is no preset `{name}`")),
+        },
+        Step::Shading(shading) => session.ui.shading = *shading,
+        Step::Compare(mode) => session.ui.compare = *mode,
+        Step::ScrubFraction(fraction) => {
+            let last = session.track.frames().last().map_or(0.0, |f| f64::from(f.step));
+            actions.0.extend(session.track.nearest(fraction * last).map(Action::Scrub));
+        }
+        Step::Show(what, on) => show(session, what, *on),
+        Step::Wait(duration) => return done_when(waited >= *duration),
+        Step::WaitOpen => return done_when(session.capture.is_some() && session.opening.is_none()),
+        Step::WaitMesh => return done_when(session.shown.as_ref().is_some_and(|s| !s.hands.is_empty())),
+        Step::WaitSteps(count) => return done_when(session.steps.len() >= *count),
+        Step::WaitFinished => return done_when(session.state == RunState::Finished),
+        Step::WaitSelected(view) => return done_when(session.selected == *view),
+        Step::WaitPicture => return done_when(session.picture().is_some_and(|(_, exact)| exact)),
+        Step::Screenshot(_)
+        | Step::Measure(_)
+        | Step::Size(..)
+        | Step::WaitThrough(_)
+        | Step::WaitOrbit
+        | Step::Quit => {}
+    }
+    Outcome::Done
+}
+
+fn show(session: &mut Session, what: &str, on: bool) {
+    let ui = &mut session.ui;
+    match what {
+        "cameras" => ui.show_cameras = on,
+        "hands" => ui.show_hands = on,
+        "joints" => ui.show_joints = on,
+        "grid" => ui.show_grid = on,
+        "curves" => ui.show_curves = on,
+        "export" => ui.show_export = on,
+        "help" => ui.show_help = on,
+        _ => ui.show_keypoints = on,
+    }
+}
+
+/// Saves the window; the file is complete when the step is done.
+fn screenshot(
+    commands: &mut Commands,
+    script: &mut Script,
+    path: &Path,
+    moving: bool,
+    redraw: &mut MessageWriter<RequestRedraw>,
+) -> Outcome {
+    redraw.write(RequestRedraw);
+    if let Some(state) = &script.saving {
+        return match state.load(Ordering::Acquire) {
+            0 => Outcome::Pending,
+            1 => {
+                script.saving = None;
+                Outcome::Done
+            }
+            _ => Outcome::Failed("the picture could not be written".to_owned()),
+        };
+    }
+    if script.frames <= SETTLE_FRAMES || moving {
+        return Outcome::Pending;
+    }
+    let state = Arc::new(AtomicU8::new(0));
+    script.saving = Some(Arc::clone(&state));
+    let path = path.to_owned();
+    commands.spawn(Screenshot::primary_window()).observe(move |captured: On<ScreenshotCaptured>| {
+        let image = captured.image.clone().try_into_dynamic().map(|i| i.to_rgb8());
+        let saved = image.is_ok_and(|i| i.save_with_format(&path, image::ImageFormat::Png).is_ok());
+        state.store(if saved { 1 } else { 2 }, Ordering::Release);
+    });
+    Outcome::Pending
+}
+
+/// Draws without pause and logs the times between frames.
+fn measure(
+    script: &mut Script,
+    times: &mut FrameTimes,
+    waited: Duration,
+    duration: Duration,
+    redraw: &mut MessageWriter<RequestRedraw>,
+) -> Outcome {
+    redraw.write(RequestRedraw);
+    if script.frames == 1 {
+        times.seconds.clear();
+    }
+    if waited < duration {
+        return Outcome::Pending;
+    }
+    let mut ms: Vec<f64> = times.seconds.iter().map(|s| s * 1e3).collect();
+    ms.sort_by(f64::total_cmp);
+    if ms.is_empty() {
+        return Outcome::Failed("no frame was drawn".to_owned());
+    }
+    #[expect(clippy::cast_precision_loss, reason = "a few hundred frames")]
+    let mean = ms.iter().sum::<f64>() / ms.len() as f64;
+    let at = |percent: usize| ms[(ms.len() * percent / 100).min(ms.len() - 1)];
+    info!(
+        "{} frames: mean {mean:.1} ms, median {:.1}, p95 {:.1}, max {:.1}",
+        ms.len(),
+        at(50),
+        at(95),
+        ms[ms.len() - 1]
+    );
+    Outcome::Done
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scripts_parse_or_say_what_is_wrong() {
+        let script =
+            parse("open /tmp/a b; reconstruct ;wait-finished; select 3; shading clay; screenshot /tmp/x.png; quit;")
+                .expect("valid");
+        assert_eq!(script.steps.len(), 7, "each command once");
+        assert_eq!(script.steps[0], Step::Act(Action::Open("/tmp/a b".into())), "paths may hold spaces");
+        for bad in ["jump", "select x", "shading plastic", "wait -1", "show me"] {
+            assert!(parse(bad).is_err(), "`{bad}` is refused");
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! The words between the panels, the session and the rest: states, actions, effects, log lines.
+
+use crate::studio::backend::ExportRequest;
+use crate::studio::worker::Command;
+use std::path::PathBuf;
+
+/// Where the run stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum RunState {
+    /// Nothing was started.
+    #[default]
+    Idle,
+    /// Reconstruct was pressed, the engine is being made.
+    Starting,
+    /// Stepping.
+    Running,
+    /// Held.
+    Paused,
+    /// All stages done.
+    Finished,
+    /// Ended by the user.
+    Stopped,
+    /// Ended by an error.
+    Failed,
+}
+
+/// How bad a log line is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Level {
+    /// For information.
+    Info,
+    /// Something to look at.
+    Warning,
+    /// Something failed.
+    Error,
+}
+
+/// A line of the log panel.
+#[derive(Clone, Debug)]
+pub(crate) struct LogLine {
+    /// Seconds since the window opened.
+    pub at: f64,
+    /// How bad.
+    pub level: Level,
+    /// The words.
+    pub text: String,
+}
+
+/// What a user asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Action {
+    /// Show the folder dialog.
+    OpenDialog,
+    /// Open a folder.
+    Open(PathBuf),
+    /// Reconstruct.
+    Start,
+    /// Pause or go on.
+    TogglePause,
+    /// End the run.
+    Stop,
+    /// Select a view.
+    Select(usize),
+    /// Select the next (+1) or previous (−1) view.
+    SelectBy(isize),
+    /// Look through a camera.
+    FlyTo(usize),
+    /// Look at everything.
+    Frame,
+    /// Take a view out of the next run, or back in.
+    ToggleExclude(usize),
+    /// Show the snapshot with this index.
+    Scrub(usize),
+    /// Show the next or previous snapshot.
+    ScrubBy(isize),
+    /// Follow the newest snapshot again.
+    GoLive,
+    /// Write result files.
+    Export(ExportRequest),
+    /// Choose the export folder.
+    ExportDialog,
+    /// Close the banner.
+    DismissBanner,
+}
+
+/// What has to happen outside the session because of an [`Action`].
+#[derive(Debug)]
+pub(crate) enum Effect {
+    /// Send to the worker.
+    Send(Command),
+    /// Pause (true) or go on.
+    Pause(bool),
+    /// End the run.
+    Cancel,
+    /// Show the dialog for a capture folder.
+    OpenDialog,
+    /// Show the dialog for an export folder.
+    ExportDialog,
+    /// Move the 3D camera into a view.
+    FlyTo(usize),
+    /// Move the 3D camera to see everything.
+    Frame,
+}

@@ -1,0 +1,201 @@
+//! What comes from the worker, and what is asked of it next.
+
+use super::{Level, PICTURES, RunState, Session};
+use crate::capture::Capture;
+use crate::pipeline::StepReport;
+use crate::studio::backend::RunRecord;
+use crate::studio::picture::Picture;
+use crate::studio::worker::{Event, TakenSnapshot, ViewRequest};
+use image::RgbImage;
+use std::sync::Arc;
+use std::time::Instant;
+
+impl Session {
+    /// Takes in what the worker says.
+    pub(crate) fn on_event(&mut self, event: Event) {
+        match event {
+            Event::Device(device) => {
+                match &device {
+                    Ok(name) => self.note(Level::Info, format!("Computing on {name}")),
+                    Err(why) => self.note(Level::Error, format!("No computing device: {why}")),
+                }
+                self.device = Some(device);
+            }
+            Event::Opening(path) => {
+                self.note(Level::Info, format!("Reading {}", path.display()));
+                self.opening = Some(path);
+            }
+            Event::Opened { capture, thumbnails, run, has_engine } => {
+                self.on_opened(capture, thumbnails, run);
+                self.has_engine = has_engine;
+            }
+            Event::Started(dir) => {
+                self.note(Level::Info, format!("Results go to {}", dir.display()));
+                self.run_dir = Some(dir);
+                self.has_engine = true;
+                self.state = RunState::Running;
+            }
+            Event::Step(report) => self.steps.push(report),
+            Event::StageDone(stage, findings) => {
+                self.note(Level::Info, format!("Stage {} done", stage.name()));
+                for finding in findings {
+                    self.note(Level::Info, format!("  {finding}"));
+                }
+                self.stages_done.insert(stage);
+            }
+            Event::Finished => {
+                self.state = RunState::Finished;
+                self.stages_done.extend(self.steps.last().map(|s| s.stage));
+                self.note(Level::Info, "Finished");
+                self.notice = Some((
+                    "Finished. Scrub the timeline, compare the views, export (Ctrl+E).".to_owned(),
+                    Instant::now(),
+                ));
+            }
+            Event::Stopped => {
+                self.state = RunState::Stopped;
+                self.note(Level::Info, "Stopped; the last state is kept");
+            }
+            Event::Exported(files) => {
+                for file in &files {
+                    self.note(Level::Info, format!("Wrote {}", file.display()));
+                }
+                let place = files.first().and_then(|f| f.parent()).map(|p| p.display().to_string()).unwrap_or_default();
+                self.notice = Some((format!("Exported {} files to {place}", files.len()), Instant::now()));
+            }
+            Event::Failed(problem) => {
+                self.opening = None;
+                if self.is_active() {
+                    self.state = RunState::Failed;
+                }
+                self.note(Level::Error, format!("{}. {} {}", problem.what, problem.meaning, problem.remedy));
+                self.banner = Some(problem);
+            }
+        }
+    }
+
+    fn on_opened(&mut self, capture: Arc<Capture>, thumbnails: Vec<RgbImage>, run: Option<Box<RunRecord>>) {
+        self.forget_run();
+        self.opening = None;
+        self.banner = None;
+        self.state = RunState::Idle;
+        self.excluded.clear();
+        self.selected = 0;
+        self.note(Level::Info, format!("Opened {}: {} views", capture.name, capture.views.len()));
+        for warning in &capture.warnings {
+            self.note(Level::Warning, warning.clone());
+        }
+        self.capture = Some(capture);
+        self.thumbnails = thumbnails;
+        self.capture_revision += 1;
+        if let Some(run) = run {
+            self.note(Level::Info, format!("Run {} with {} snapshots", run.dir.display(), run.snapshots.len()));
+            self.steps = run.steps;
+            self.stages_done.extend(self.steps.iter().map(|s| s.stage));
+            self.run_dir = Some(run.dir);
+            for snapshot in run.snapshots {
+                self.track.push(&snapshot);
+                self.newest = Some(snapshot);
+            }
+            self.shown = self.newest.clone();
+            self.shown_revision += 1;
+        }
+    }
+
+    /// Takes in a new snapshot.
+    pub(crate) fn on_snapshot(&mut self, taken: TakenSnapshot) {
+        self.snapshot_pending = false;
+        self.last_snapshot = Some((Instant::now(), taken.cost));
+        self.track.push(&taken.snapshot);
+        if let Some(cursor) = self.cursor {
+            // Thinning may have moved indices: stay at the same step.
+            let step = self.shown.as_ref().map_or(0, |s| s.step);
+            self.cursor = self.track.nearest(f64::from(step)).or(Some(cursor));
+        } else {
+            self.shown = Some(Arc::clone(&taken.snapshot));
+            self.shown_revision += 1;
+        }
+        self.newest = Some(taken.snapshot);
+    }
+
+    /// Takes in a rendered view.
+    pub(crate) fn on_picture(&mut self, picture: Picture) {
+        self.picture_pending = None;
+        self.last_picture = Some((Instant::now(), picture.cost));
+        self.pictures.retain(|p| (p.view, p.step) != (picture.view, picture.step));
+        self.pictures.push_back(Arc::new(picture));
+        while self.pictures.len() > PICTURES {
+            self.pictures.pop_front();
+        }
+    }
+
+    /// True when it is time to ask for another live snapshot: never faster than the interval, and never so often that
+    /// snapshots take more than a tenth of the worker's time.
+    #[must_use]
+    pub(crate) fn wants_snapshot(&mut self) -> bool {
+        if self.state != RunState::Running || self.snapshot_pending {
+            return false;
+        }
+        let due = self.last_snapshot.is_none_or(|(at, cost)| at.elapsed() >= self.snapshot_interval.max(cost * 10));
+        self.snapshot_pending = due;
+        due
+    }
+
+    /// The view to have rendered next, if any: the selected view of the shown snapshot, unless it is there or under way.
+    /// While stepping, pictures take at most a fifth of the worker's time; scrubbing is answered at once.
+    #[must_use]
+    pub(crate) fn wants_picture(&mut self) -> Option<ViewRequest> {
+        if !self.has_engine {
+            return None;
+        }
+        let snapshot = self.shown.as_ref()?;
+        if snapshot.hands.is_empty() {
+            return None;
+        }
+        let key = (self.selected, snapshot.step);
+        if self.picture_pending.is_some() || self.pictures.iter().any(|p| (p.view, p.step) == key) {
+            return None;
+        }
+        let follows_live = self.cursor.is_none() && self.state == RunState::Running;
+        let same_view = self.pictures.back().is_some_and(|p| p.view == self.selected);
+        if follows_live && same_view && self.last_picture.is_some_and(|(at, cost)| at.elapsed() < cost * 5) {
+            return None;
+        }
+        self.picture_pending = Some(key);
+        Some(ViewRequest { view: self.selected, snapshot: Arc::clone(snapshot) })
+    }
+
+    /// The newest picture of the selected view at or before the shown step, and whether it is exactly of that step.
+    #[must_use]
+    pub(crate) fn picture(&self) -> Option<(Arc<Picture>, bool)> {
+        let step = self.shown.as_ref()?.step;
+        let of_view = || self.pictures.iter().filter(|p| p.view == self.selected);
+        let exact = of_view().find(|p| p.step == step);
+        exact.map(|p| (Arc::clone(p), true)).or_else(|| {
+            // While live, the picture lags a little behind the mesh.
+            self.cursor.is_none().then(|| of_view().max_by_key(|p| p.step).map(|p| (Arc::clone(p), false))).flatten()
+        })
+    }
+
+    /// The newest score of each view that has been rendered.
+    #[must_use]
+    pub(crate) fn psnr_db(&self, view: usize) -> Option<f64> {
+        self.pictures.iter().filter(|p| p.view == view).max_by_key(|p| p.step).and_then(|p| p.psnr_db)
+    }
+
+    /// Steps per second and remaining seconds of the phase, from the last 30 steps.
+    #[must_use]
+    pub(crate) fn rate(&self) -> Option<(f64, f64)> {
+        let last = self.steps.last()?;
+        let from = self.steps.len().saturating_sub(30);
+        let same = |s: &&StepReport| s.stage == last.stage && s.phase == last.phase;
+        let first = self.steps[from..].iter().find(same)?;
+        let seconds = last.t - first.t;
+        let steps = f64::from(last.iter) - f64::from(first.iter);
+        if seconds <= 0.0 || steps <= 0.0 {
+            return None;
+        }
+        let rate = steps / seconds;
+        Some((rate, f64::from(last.iters.saturating_sub(last.iter)) / rate))
+    }
+}

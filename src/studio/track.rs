@@ -1,0 +1,248 @@
+//! The snapshots of the run so far, packed small enough to keep hundreds of them.
+//!
+//! A vertex takes 12 bytes: the position as three 16-bit steps of the hand's bounding box (3 µm for a 20 cm hand), the
+//! normal as three signed bytes, the albedo as three bytes. Triangles are shared. When the store is full, every second
+//! snapshot goes, except the first, the last and the ends of phases, so that the whole run stays scrubbable.
+
+use crate::anatomy::{KEYPOINTS, Side};
+use crate::pipeline::{HandSnapshot, Snapshot, Stage};
+use std::sync::Arc;
+
+struct PackedHand {
+    side: Side,
+    faces: Arc<Vec<[u32; 3]>>,
+    origin: [f32; 3],
+    step: [f32; 3],
+    positions: Vec<[u16; 3]>,
+    normals: Vec<[i8; 3]>,
+    albedo: Vec<[u8; 3]>,
+}
+
+/// A packed snapshot.
+pub(crate) struct Frame {
+    /// Stage.
+    pub stage: Stage,
+    /// Phase within the stage.
+    pub phase: String,
+    /// Iteration within the phase.
+    pub iter: u32,
+    /// Metrics line.
+    pub step: u32,
+    joints: [Option<[[f64; 3]; KEYPOINTS]>; 2],
+    hands: Vec<PackedHand>,
+}
+
+/// All frames in order of their step.
+#[derive(Default)]
+pub(crate) struct Track {
+    frames: Vec<Frame>,
+    bytes: usize,
+    /// Most bytes to keep; 0 = no limit.
+    cap_bytes: usize,
+}
+
+impl std::fmt::Debug for Track {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Track({} frames, {} bytes)", self.frames.len(), self.bytes)
+    }
+}
+
+impl Frame {
+    fn bytes(&self) -> usize {
+        self.hands.iter().map(|h| h.positions.len() * 12).sum::<usize>() + size_of::<Self>()
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to the target's range")]
+fn pack_hand(hand: &HandSnapshot) -> PackedHand {
+    let mut lo = [f32::INFINITY; 3];
+    let mut hi = [f32::NEG_INFINITY; 3];
+    for p in &hand.positions {
+        for a in 0..3 {
+            lo[a] = lo[a].min(p[a]);
+            hi[a] = hi[a].max(p[a]);
+        }
+    }
+    let step = [0, 1, 2].map(|a| ((hi[a] - lo[a]) / f32::from(u16::MAX)).max(f32::MIN_POSITIVE));
+    PackedHand {
+        side: hand.side,
+        faces: Arc::clone(&hand.faces),
+        origin: lo,
+        step,
+        positions: hand
+            .positions
+            .iter()
+            .map(|p| [0, 1, 2].map(|a| ((p[a] - lo[a]) / step[a]).round().clamp(0.0, 65535.0) as u16))
+            .collect(),
+        normals: hand.normals.iter().map(|n| n.map(|v| (v * 127.0).round().clamp(-127.0, 127.0) as i8)).collect(),
+        albedo: hand.albedo.iter().map(|c| c.map(|v| (v * 255.0).round().clamp(0.0, 255.0) as u8)).collect(),
+    }
+}
+
+fn unpack_hand(hand: &PackedHand) -> HandSnapshot {
+    HandSnapshot {
+        side: hand.side,
+        faces: Arc::clone(&hand.faces),
+        positions: hand
+            .positions
+            .iter()
+            .map(|p| [0, 1, 2].map(|a| hand.origin[a] + f32::from(p[a]) * hand.step[a]))
+            .collect(),
+        normals: hand.normals.iter().map(|n| n.map(|v| f32::from(v) / 127.0)).collect(),
+        albedo: hand.albedo.iter().map(|c| c.map(|v| f32::from(v) / 255.0)).collect(),
+    }
+}
+
+impl Track {
+    /// An empty track that keeps at most this many bytes of vertices.
+    #[must_use]
+    pub(crate) fn with_cap(cap_bytes: usize) -> Self {
+        Self { cap_bytes, ..Self::default() }
+    }
+
+    /// Appends a snapshot, or replaces the last one when it is of the same step.
+    pub(crate) fn push(&mut self, snapshot: &Snapshot) {
+        while self.frames.last().is_some_and(|f| f.step >= snapshot.step) {
+            if let Some(gone) = self.frames.pop() {
+                self.bytes -= gone.bytes();
+            }
+        }
+        let frame = Frame {
+            stage: snapshot.stage,
+            phase: snapshot.phase.clone(),
+            iter: snapshot.iter,
+            step: snapshot.step,
+            joints: snapshot.joints,
+            hands: snapshot.hands.iter().map(pack_hand).collect(),
+        };
+        self.bytes += frame.bytes();
+        self.frames.push(frame);
+        while self.cap_bytes > 0 && self.bytes > self.cap_bytes && self.thin() {}
+    }
+
+    /// Drops every second frame that is not an end; false when there was nothing to drop.
+    fn thin(&mut self) -> bool {
+        let n = self.frames.len();
+        let keep: Vec<bool> = (0..n)
+            .map(|i| {
+                let ends_phase = i + 1 < n && {
+                    let (a, b) = (&self.frames[i], &self.frames[i + 1]);
+                    (a.stage, &a.phase) != (b.stage, &b.phase)
+                };
+                i % 2 == 0 || i + 1 == n || ends_phase
+            })
+            .collect();
+        if keep.iter().all(|&k| k) {
+            return false;
+        }
+        let mut index = 0;
+        self.frames.retain(|_| {
+            index += 1;
+            keep[index - 1]
+        });
+        self.bytes = self.frames.iter().map(Frame::bytes).sum();
+        true
+    }
+
+    /// Forgets everything.
+    pub(crate) fn clear(&mut self) {
+        self.frames.clear();
+        self.bytes = 0;
+    }
+
+    /// The frames in order.
+    #[must_use]
+    pub(crate) fn frames(&self) -> &[Frame] {
+        &self.frames
+    }
+
+    /// Bytes of vertex data held.
+    #[must_use]
+    pub(crate) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Index of the frame nearest to a step.
+    #[must_use]
+    pub(crate) fn nearest(&self, step: f64) -> Option<usize> {
+        let distance = |i: &usize| (f64::from(self.frames[*i].step) - step).abs();
+        (0..self.frames.len()).min_by(|a, b| distance(a).total_cmp(&distance(b)))
+    }
+
+    /// The snapshot at an index.
+    #[must_use]
+    pub(crate) fn unpack(&self, index: usize) -> Option<Snapshot> {
+        let frame = self.frames.get(index)?;
+        Some(Snapshot {
+            stage: frame.stage,
+            phase: frame.phase.clone(),
+            iter: frame.iter,
+            step: frame.step,
+            joints: frame.joints,
+            hands: frame.hands.iter().map(unpack_hand).collect(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn snapshot(step: u32, phase: &str) -> Snapshot {
+        let positions: Vec<[f32; 3]> = (0..50).map(|i| [i as f32 * 0.004 - 0.1, (i % 7) as f32 * 0.01, 0.3]).collect();
+        Snapshot {
+            stage: Stage::Ham,
+            phase: phase.to_owned(),
+            iter: step,
+            step,
+            joints: [None, None],
+            hands: vec![HandSnapshot {
+                side: Side::Right,
+                faces: Arc::new(vec![[0, 1, 2]]),
+                normals: vec![[0.0, 0.6, -0.8]; positions.len()],
+                albedo: vec![[0.25, 0.5, 1.0]; positions.len()],
+                positions,
+            }],
+        }
+    }
+
+    #[test]
+    fn packing_loses_micrometres_only() {
+        let original = snapshot(1, "shape");
+        let mut track = Track::default();
+        track.push(&original);
+        let back = track.unpack(0).expect("there is one");
+        for (a, b) in original.hands[0].positions.iter().zip(&back.hands[0].positions) {
+            for axis in 0..3 {
+                assert!((a[axis] - b[axis]).abs() < 5e-6, "positions to 5 µm: {a:?} {b:?}");
+            }
+        }
+        let n = back.hands[0].normals[0];
+        assert!((n[1] - 0.6).abs() < 0.01 && (n[2] + 0.8).abs() < 0.01, "normals to a hundredth: {n:?}");
+        assert!((back.hands[0].albedo[0][0] - 0.25).abs() < 0.003, "albedo to a level");
+    }
+
+    #[test]
+    fn a_full_track_thins_but_keeps_its_ends_and_phase_ends() {
+        let mut track = Track::with_cap(40 * 900);
+        for step in 1..=300 {
+            track.push(&snapshot(step, if step <= 77 { "albedo" } else { "shape" }));
+        }
+        let steps: Vec<u32> = track.frames().iter().map(|f| f.step).collect();
+        assert!(track.bytes() <= 40 * 900, "within the cap: {track:?}");
+        assert_eq!((steps[0], steps[steps.len() - 1]), (1, 300), "first and last stay");
+        assert!(steps.contains(&77), "the end of a phase stays: {steps:?}");
+        assert!(steps.windows(2).all(|w| w[0] < w[1]), "in order");
+        assert_eq!(track.nearest(77.2).map(|i| track.frames()[i].step), Some(77), "nearest by step");
+    }
+
+    #[test]
+    fn going_back_replaces_the_future() {
+        let mut track = Track::default();
+        for step in [1, 5, 9, 5] {
+            track.push(&snapshot(step, "shape"));
+        }
+        let steps: Vec<u32> = track.frames().iter().map(|f| f.step).collect();
+        assert_eq!(steps, [1, 5], "a resumed run overwrites what came after");
+    }
+}

@@ -1,0 +1,138 @@
+//! What the panels remember between frames: modes, sliders, open windows.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+/// What the vertices' colours mean.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Shading {
+    /// The albedo itself.
+    #[default]
+    Albedo,
+    /// Grey clay in a fixed light.
+    Clay,
+    /// World normals.
+    Normals,
+}
+
+impl Shading {
+    /// All modes in the order of their keys.
+    pub(crate) const ALL: [Self; 3] = [Self::Albedo, Self::Clay, Self::Normals];
+
+    /// Name on screen.
+    #[must_use]
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Albedo => "Albedo",
+            Self::Clay => "Clay",
+            Self::Normals => "Normals",
+        }
+    }
+}
+
+/// How the compare panel puts photograph and render together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum CompareMode {
+    /// A handle divides them.
+    #[default]
+    Wipe,
+    /// One above the other.
+    Side,
+    /// Heat map of the difference.
+    Difference,
+}
+
+impl CompareMode {
+    /// All modes.
+    pub(crate) const ALL: [Self; 3] = [Self::Wipe, Self::Side, Self::Difference];
+
+    /// Name on screen.
+    #[must_use]
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Wipe => "Wipe",
+            Self::Side => "Side",
+            Self::Difference => "Difference",
+        }
+    }
+}
+
+/// The panels' memory.
+#[derive(Clone, Debug)]
+pub(crate) struct UiState {
+    /// Mesh colours.
+    pub shading: Shading,
+    /// Frustums and thumbnails.
+    pub show_cameras: bool,
+    /// The meshes.
+    pub show_hands: bool,
+    /// 3D joints.
+    pub show_joints: bool,
+    /// Ground grid.
+    pub show_grid: bool,
+    /// Loss panel and timeline.
+    pub show_curves: bool,
+    /// Compare mode.
+    pub compare: CompareMode,
+    /// Wipe position, 0 = all render, 1 = all photograph.
+    pub wipe: f32,
+    /// Compare panel shows the hands only, not the whole picture.
+    pub zoom_to_hands: bool,
+    /// Detected keypoints over the photograph.
+    pub show_keypoints: bool,
+    /// G is held: show the photograph alone.
+    pub blink: bool,
+    /// Curves that are switched off.
+    pub hidden_curves: BTreeSet<String>,
+    /// Exponential smoothing of the curves, 0..0.99; display only.
+    pub smoothing: f32,
+    /// A folder hangs over the window.
+    pub drop_hover: bool,
+    /// Shortcut sheet.
+    pub show_help: bool,
+    /// Export window.
+    pub show_export: bool,
+    /// Export formats ticked: glb, obj, ply, npz.
+    pub formats: [bool; 4],
+    /// Export folder; `None` = inside the run folder.
+    pub export_dir: Option<PathBuf>,
+    /// Path typed on the empty screen.
+    pub path_text: String,
+    /// Log lines must contain this.
+    pub log_filter: String,
+}
+
+/// Names of the export formats in the order of [`UiState::formats`].
+pub(crate) const FORMATS: [(&str, &str); 4] = [
+    ("glb", "textured, for Blender and game engines"),
+    ("obj", "plain mesh with UVs"),
+    ("ply", "full precision, vertex colours"),
+    ("npz", "hand-model parameters"),
+];
+
+impl Default for UiState {
+    fn default() -> Self {
+        Self {
+            shading: Shading::default(),
+            show_cameras: true,
+            show_hands: true,
+            show_joints: true,
+            show_grid: true,
+            show_curves: true,
+            compare: CompareMode::default(),
+            wipe: 0.5,
+            zoom_to_hands: true,
+            show_keypoints: false,
+            blink: false,
+            hidden_curves: BTreeSet::new(),
+            smoothing: 0.0,
+            drop_hover: false,
+            show_help: false,
+            show_export: false,
+            formats: [true, false, true, true],
+            export_dir: None,
+            path_text: String::new(),
+            log_filter: String::new(),
+        }
+    }
+}

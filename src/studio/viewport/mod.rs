@@ -1,0 +1,283 @@
+//! The 3D view: the rig as frustums with their photographs, the hands, the joints, and a camera that orbits or looks
+//! through one of the rig's cameras.
+
+mod hands;
+mod motion;
+mod rig;
+
+use super::session::{Action, Session};
+use super::ui_state::Shading;
+use super::{Pointer, StudioSet};
+use crate::anatomy::KEYPOINT_BONES;
+use bevy::camera::visibility::NoFrustumCulling;
+use bevy::prelude::*;
+use bevy::render::render_resource::{Extent3d, TextureDimension, TextureFormat};
+use bevy_panorbit_camera::{PanOrbitCamera, PanOrbitCameraPlugin};
+pub(super) use motion::Motion;
+use rig::Placement;
+
+/// Share of the rig's radius at which a frustum's image plane stands.
+const PLANE_DEPTH: f32 = 0.16;
+
+/// The camera of the 3D view.
+#[derive(Component)]
+pub(super) struct ViewCamera;
+
+#[derive(Component)]
+struct ImagePlane {
+    view: usize,
+}
+
+/// What is in the scene, and from which state of the session.
+#[derive(Resource, Default)]
+pub(super) struct Scene {
+    capture_revision: u64,
+    placement: Option<Placement>,
+    planes: Vec<Entity>,
+    backdrop: Option<(usize, Entity)>,
+    hands: Vec<Entity>,
+    shown: (u64, Option<Shading>, bool),
+}
+
+/// Systems of the 3D view.
+pub(super) fn plugin(app: &mut App) {
+    app.add_plugins(PanOrbitCameraPlugin)
+        .init_resource::<Scene>()
+        .init_resource::<Motion>()
+        .add_systems(Startup, set_gizmos)
+        .add_systems(
+            Update,
+            (rebuild_rig, update_planes, update_backdrop, update_hands, motion::click, motion::follow, draw_lines)
+                .chain()
+                .in_set(StudioSet::View),
+        );
+}
+
+fn set_gizmos(mut store: ResMut<GizmoConfigStore>) {
+    store.config_mut::<DefaultGizmoConfigGroup>().0.line.width = 1.6;
+}
+
+fn rebuild_rig(
+    mut commands: Commands,
+    session: Res<Session>,
+    mut scene: ResMut<Scene>,
+    mut meshes: ResMut<Assets<Mesh>>,
+    mut materials: ResMut<Assets<StandardMaterial>>,
+    mut images: ResMut<Assets<Image>>,
+    mut motion: ResMut<Motion>,
+) {
+    if scene.capture_revision == session.capture_revision {
+        return;
+    }
+    scene.capture_revision = session.capture_revision;
+    let old = scene.backdrop.take().map(|(_, e)| e);
+    for entity in std::mem::take(&mut scene.planes).into_iter().chain(old) {
+        commands.entity(entity).despawn();
+    }
+    let Some(capture) = &session.capture else { return };
+    let placement = Placement::of(capture);
+    for (view, found) in capture.views.iter().enumerate() {
+        let Some(thumbnail) = session.thumbnails.get(view) else { continue };
+        let material = StandardMaterial {
+            base_color_texture: Some(images.add(texture(thumbnail))),
+            unlit: true,
+            cull_mode: None,
+            ..default()
+        };
+        let entity = commands.spawn((
+            Mesh3d(meshes.add(rig::image_plane(&found.camera))),
+            MeshMaterial3d(materials.add(material)),
+            placement.camera(&found.camera).with_scale(Vec3::splat(PLANE_DEPTH * placement.radius)),
+            NoFrustumCulling,
+            ImagePlane { view },
+        ));
+        scene.planes.push(entity.id());
+    }
+    scene.placement = Some(placement);
+    motion.frame_rig(&placement);
+}
+
+fn texture(image: &image::RgbImage) -> Image {
+    let (width, height) = image.dimensions();
+    Image::new(
+        Extent3d { width, height, depth_or_array_layers: 1 },
+        TextureDimension::D2,
+        image.pixels().flat_map(|p| [p.0[0], p.0[1], p.0[2], 255]).collect(),
+        TextureFormat::Rgba8UnormSrgb,
+        bevy::asset::RenderAssetUsages::RENDER_WORLD,
+    )
+}
+
+/// The photograph at full size, far behind the hands, while its camera is looked through.
+fn update_backdrop(
+    mut commands: Commands,
+    session: Res<Session>,
+    mut scene: ResMut<Scene>,
+    motion: Res<Motion>,
+    mut meshes: ResMut<Assets<Mesh>>,
+    mut materials: ResMut<Assets<StandardMaterial>>,
+    mut images: ResMut<Assets<Image>>,
+) {
+    let through = motion.through();
+    if scene.backdrop.map(|(view, _)| view) == through {
+        return;
+    }
+    if let Some((_, entity)) = scene.backdrop.take() {
+        commands.entity(entity).despawn();
+    }
+    let (Some(view), Some(placement)) = (through, scene.placement) else { return };
+    let Some(found) = session.capture.as_ref().and_then(|c| c.views.get(view)) else { return };
+    let material = StandardMaterial {
+        base_color_texture: Some(images.add(texture(&found.image))),
+        base_color: Color::srgb(0.72, 0.72, 0.72),
+        unlit: true,
+        cull_mode: None,
+        ..default()
+    };
+    let entity = commands.spawn((
+        Mesh3d(meshes.add(rig::image_plane(&found.camera))),
+        MeshMaterial3d(materials.add(material)),
+        placement.camera(&found.camera).with_scale(Vec3::splat(2.2 * placement.radius)),
+        NoFrustumCulling,
+    ));
+    scene.backdrop = Some((view, entity.id()));
+}
+
+/// Image planes: hidden with the cameras and while one of them is looked through, dark when excluded.
+fn update_planes(
+    session: Res<Session>,
+    motion: Res<Motion>,
+    mut planes: Query<(&ImagePlane, &mut Visibility, &MeshMaterial3d<StandardMaterial>)>,
+    mut materials: ResMut<Assets<StandardMaterial>>,
+) {
+    let shown = session.ui.show_cameras && motion.through().is_none();
+    let wanted = if shown { Visibility::Visible } else { Visibility::Hidden };
+    for (plane, mut visibility, material) in &mut planes {
+        visibility.set_if_neq(wanted);
+        let colour = if session.excluded.contains(&plane.view) { Color::srgb(0.28, 0.24, 0.24) } else { Color::WHITE };
+        if materials.get(&material.0).is_some_and(|m| m.base_color != colour)
+            && let Some(mut m) = materials.get_mut(&material.0)
+        {
+            m.base_color = colour;
+        }
+    }
+}
+
+fn update_hands(
+    mut commands: Commands,
+    session: Res<Session>,
+    mut scene: ResMut<Scene>,
+    mut meshes: ResMut<Assets<Mesh>>,
+    mut materials: ResMut<Assets<StandardMaterial>>,
+    mut material: Local<Option<Handle<StandardMaterial>>>,
+) {
+    let wanted = (session.shown_revision, Some(session.ui.shading), session.ui.show_hands);
+    let Some(placement) = scene.placement else { return };
+    if scene.shown == wanted {
+        return;
+    }
+    scene.shown = wanted;
+    for entity in std::mem::take(&mut scene.hands) {
+        commands.entity(entity).despawn();
+    }
+    let Some(snapshot) = session.shown.as_ref().filter(|_| session.ui.show_hands) else { return };
+    let material =
+        material.get_or_insert_with(|| materials.add(StandardMaterial { unlit: true, cull_mode: None, ..default() }));
+    let rotation = Mat3::from(placement.bevy_from_world.matrix3);
+    for hand in &snapshot.hands {
+        let mesh = hands::mesh(hand, session.ui.shading, rotation);
+        let entity = commands.spawn((
+            Mesh3d(meshes.add(mesh)),
+            MeshMaterial3d(material.clone()),
+            placement.transform(),
+            NoFrustumCulling,
+        ));
+        scene.hands.push(entity.id());
+    }
+}
+
+fn draw_lines(session: Res<Session>, scene: Res<Scene>, motion: Res<Motion>, mut gizmos: Gizmos) {
+    let (Some(capture), Some(placement)) = (&session.capture, scene.placement) else { return };
+    let radius = placement.radius;
+    if session.ui.show_grid && motion.through().is_none() {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "4..=24")]
+        let cells = (radius * 8.0).clamp(4.0, 24.0).round() as u32 * 2;
+        let flat = Isometry3d::from_rotation(Quat::from_rotation_x(std::f32::consts::FRAC_PI_2));
+        let lowered = Isometry3d::new(Vec3::new(0.0, placement.middle.y - 0.45 * placement.reach, 0.0), flat.rotation);
+        gizmos.grid(lowered, UVec2::splat(cells), Vec2::splat(0.1), Color::srgb(0.135, 0.145, 0.16));
+    }
+    if session.ui.show_cameras && motion.through().is_none() {
+        for (view, found) in capture.views.iter().enumerate() {
+            let pose = placement.camera(&found.camera);
+            let depth = PLANE_DEPTH * radius;
+            let corners = rig::corners(&found.camera).map(|c| pose.transform_point(c * depth));
+            let colour = if session.selected == view {
+                Color::srgb(0.28, 0.95, 0.86)
+            } else if session.excluded.contains(&view) {
+                Color::srgb(0.55, 0.24, 0.22)
+            } else {
+                FRUSTUM
+            };
+            for i in 0..4 {
+                gizmos.line(pose.translation, corners[i], colour);
+                gizmos.line(corners[i], corners[(i + 1) % 4], colour);
+            }
+        }
+    }
+    if session.ui.show_joints
+        && let Some(snapshot) = &session.shown
+    {
+        let colours = [Color::srgb(0.34, 0.71, 0.91), Color::srgb(0.90, 0.62, 0.0)];
+        for (joints, colour) in snapshot.joints.iter().zip(colours) {
+            let Some(joints) = joints else { continue };
+            for (a, b) in KEYPOINT_BONES {
+                gizmos.line(placement.place(joints[a]), placement.place(joints[b]), colour);
+            }
+            for joint in joints {
+                gizmos.sphere(Isometry3d::from_translation(placement.place(*joint)), 0.0025, colour).resolution(8);
+            }
+        }
+    }
+}
+
+/// Colour of a frustum that is neither selected nor excluded; the screenshot tests look for it.
+const FRUSTUM: Color = Color::srgb(0.47, 0.53, 0.62);
+
+/// Centre of the shown hands, else of the rig, in the 3D view.
+fn middle(session: &Session, placement: &Placement) -> (Vec3, f32) {
+    let mut lo = Vec3::INFINITY;
+    let mut hi = Vec3::NEG_INFINITY;
+    for p in session.shown.iter().flat_map(|s| &s.hands).flat_map(|h| &h.positions) {
+        let at = placement.bevy_from_world.transform_point3(Vec3::from(*p));
+        lo = lo.min(at);
+        hi = hi.max(at);
+    }
+    if lo.x > hi.x { (Vec3::ZERO, placement.radius) } else { ((lo + hi) * 0.5, (hi - lo).length() * 0.5) }
+}
+
+/// Applies a session action that concerns the 3D view.
+pub(super) fn fly_to(motion: &mut Motion, scene: &Scene, session: &Session, view: usize) {
+    if let (Some(placement), Some(found)) = (scene.placement, session.capture.as_ref().and_then(|c| c.views.get(view)))
+    {
+        motion.fly_to(view, placement.eye(&found.camera));
+    }
+}
+
+/// Moves the camera to see the hands, or everything when it already does.
+pub(super) fn frame(motion: &mut Motion, scene: &Scene, session: &Session) {
+    if let Some(placement) = scene.placement {
+        let (centre, radius) = middle(session, &placement);
+        motion.frame(&placement, centre, radius);
+    }
+}
+
+/// Actions that arise in the 3D view.
+#[derive(Resource, Default)]
+pub(super) struct ViewActions(pub(super) Vec<Action>);
+
+type OrbitCamera<'w, 's> = Single<
+    'w,
+    's,
+    (&'static mut Camera, &'static mut Transform, &'static mut Projection, &'static mut PanOrbitCamera),
+    With<ViewCamera>,
+>;

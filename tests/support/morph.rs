@@ -1,0 +1,305 @@
+//! A test double for the studio: an engine that lets two spheres grow into lumpy "hands" with decaying losses, and a
+//! capture painted to match. Compiled into tests only.
+
+#![expect(clippy::cast_possible_truncation, reason = "made-up numbers of a sensible size")]
+
+use image::{GrayImage, Luma, Rgb, RgbImage};
+use nalgebra::{Matrix3, Vector2, Vector3};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use thenar::anatomy::{KEYPOINTS, Side};
+use thenar::camera::Camera;
+use thenar::capture::{Capture, Keypoints, View};
+use thenar::pipeline::{Advance, HandSnapshot, Snapshot, Stage, StepReport, ViewPicture};
+use thenar::studio::{Backend, Engine, ExportRequest, Opened, Parameter, PresetInfo, RunRequest, Started};
+
+/// Centres of the two test hands, world metres.
+const CENTRES: [[f64; 3]; 2] = [[-0.09, 0.0, 0.0], [0.09, 0.0, 0.0]];
+/// Half axes of the final test hands, metres.
+const HALF_AXES: [f64; 3] = [0.045, 0.085, 0.02];
+
+/// Cameras on an arc around the origin, 0.7 m away, image 320×256.
+pub(crate) fn test_camera(index: usize, count: usize) -> Camera {
+    let angle = (index as f64 / count.max(2) as f64 - 0.5) * 4.2;
+    let height = if index % 2 == 0 { -0.12 } else { -0.34 };
+    let centre = Vector3::new(0.7 * angle.sin(), height, -0.7 * angle.cos());
+    let z = -centre.normalize();
+    let x = z.cross(&Vector3::new(0.0, -1.0, 0.0)).normalize();
+    let x = if x.norm() > 0.5 { x } else { Vector3::x() };
+    let y = z.cross(&x);
+    let rotation = Matrix3::from_rows(&[x.transpose(), y.transpose(), z.transpose()]);
+    Camera {
+        width_px: 320,
+        height_px: 256,
+        k: Matrix3::new(420.0, 0.0, 166.0, 0.0, 420.0, 121.0, 0.0, 0.0, 1.0),
+        rotation,
+        translation: -(rotation * centre),
+    }
+}
+
+/// True when the ray through the pixel meets test hand `hand`.
+fn hits(camera: &Camera, px: &Vector2<f64>, hand: usize) -> Option<f64> {
+    let (o, d) = (camera.centre() - Vector3::from(CENTRES[hand]), camera.ray_world(px));
+    let s = Vector3::from(HALF_AXES);
+    let (o, d) = (o.component_div(&s), d.component_div(&s));
+    let (a, b, c) = (d.dot(&d), o.dot(&d), o.dot(&o) - 1.0);
+    let disc = b * b - a * c;
+    (disc > 0.0).then(|| (-b - disc.sqrt()) / a)
+}
+
+fn joints(hand: usize) -> [[f64; 3]; KEYPOINTS] {
+    let mut out = [[0.0; 3]; KEYPOINTS];
+    for (k, joint) in out.iter_mut().enumerate() {
+        let (finger, along) = if k == 0 { (2.0, 0.0) } else { (((k - 1) / 4) as f64, ((k - 1) % 4 + 1) as f64) };
+        let c = CENTRES[hand];
+        *joint = [c[0] + (finger - 2.0) * 0.017, c[1] + 0.08 - along * 0.04, c[2]];
+    }
+    out
+}
+
+/// A capture of `count` views with masks and keypoints.
+pub(crate) fn test_capture(count: usize) -> Capture {
+    let views = (0..count)
+        .map(|i| {
+            let camera = test_camera(i, count);
+            let mut image = RgbImage::new(320, 256);
+            let mut mask = GrayImage::new(320, 256);
+            for (x, y, p) in image.enumerate_pixels_mut() {
+                let px = Vector2::new(f64::from(x) + 0.5, f64::from(y) + 0.5);
+                let hit = (0..2).find(|&h| hits(&camera, &px, h).is_some());
+                let shade = ((x / 16 + y / 16) % 2) as u8 * 8;
+                *p = if let Some(h) = hit {
+                    mask.put_pixel(x, y, Luma([255]));
+                    Rgb([206 - 20 * h as u8, 150, 122 + 12 * h as u8])
+                } else {
+                    Rgb([52 + shade, 58 + shade, 66 + shade])
+                };
+            }
+            let keypoints = [0, 1].map(|hand| {
+                let mut k = Keypoints { px: [[0.0; 2]; KEYPOINTS], confidence: [0.9; KEYPOINTS] };
+                for (px, joint) in k.px.iter_mut().zip(joints(hand)) {
+                    *px = camera.project(&Vector3::from(joint)).map_or([0.0; 2], Into::into);
+                }
+                Some(k)
+            });
+            View { name: format!("{i:02}"), camera, image, mask: Some(mask), keypoints }
+        })
+        .collect();
+    Capture {
+        name: "two_lumps".to_owned(),
+        root: PathBuf::from("two_lumps"),
+        format: "test",
+        views,
+        metres_per_unit: 1.0,
+        warnings: vec!["view 01 looks darker than the others".to_owned()],
+        hash: "0".repeat(64),
+    }
+}
+
+/// Makes [`MorphEngine`]s.
+#[derive(Clone, Debug)]
+pub(crate) struct MorphBackend {
+    /// Optimiser steps in all.
+    pub steps: u32,
+    /// Time burnt by each.
+    pub step_time: Duration,
+    /// Views of the capture that `open` makes up.
+    pub views: usize,
+    /// Step that returns an error.
+    pub fail_at: Option<u32>,
+    /// Step that panics.
+    pub panic_at: Option<u32>,
+}
+
+impl Default for MorphBackend {
+    fn default() -> Self {
+        Self { steps: 60, step_time: Duration::ZERO, views: 8, fail_at: None, panic_at: None }
+    }
+}
+
+impl Backend for MorphBackend {
+    fn device(&self) -> Result<String, String> {
+        Ok("test engine".to_owned())
+    }
+
+    fn presets(&self) -> Vec<PresetInfo> {
+        let parameter = |group: &str, key: &str, value: f64, integer| Parameter {
+            group: group.to_owned(),
+            key: key.to_owned(),
+            value,
+            integer,
+            help: format!("what {key} does"),
+        };
+        ["draft", "standard"]
+            .map(|name| PresetInfo {
+                name: name.to_owned(),
+                summary: format!("the {name} test preset"),
+                parameters: vec![
+                    parameter("ham · phases", "ham.albedo_epochs", 60.0, true),
+                    parameter("ham · phases", "ham.shape_epochs", 120.0, true),
+                    parameter("ham · weights", "ham.weight_sfs", 50.0, false),
+                    parameter("ham · weights", "ham.weight_lap", 2000.0, false),
+                    parameter("ham · weights", "ham.weight_mask", 1000.0, false),
+                    parameter("ham · rates", "ham.rate_delta", 1e-4, false),
+                    parameter("ham · rates", "ham.rate_albedo", 5e-3, false),
+                ],
+            })
+            .to_vec()
+    }
+
+    fn open(&self, path: &Path) -> anyhow::Result<Opened> {
+        anyhow::ensure!(path.exists(), "no such folder");
+        let capture =
+            if path.join("camera").exists() { thenar::capture::read_fmhr(path)? } else { test_capture(self.views) };
+        Ok(Opened { capture, run: None, engine: None })
+    }
+
+    fn start(&self, request: &RunRequest) -> anyhow::Result<Started> {
+        let engine = MorphEngine::new(self.clone(), Arc::clone(&request.capture));
+        Ok(Started { engine: Box::new(engine), run_dir: PathBuf::from("two_lumps.thenar/runs/1") })
+    }
+}
+
+/// Morphs spheres.
+pub(crate) struct MorphEngine {
+    settings: MorphBackend,
+    capture: Arc<Capture>,
+    step: u32,
+    announced: usize,
+    unit: Vec<[f64; 3]>,
+    faces: Arc<Vec<[u32; 3]>>,
+}
+
+impl MorphEngine {
+    fn new(settings: MorphBackend, capture: Arc<Capture>) -> Self {
+        let (rows, columns) = (64_u32, 96_u32);
+        let mut unit = Vec::new();
+        for r in 0..=rows {
+            for c in 0..columns {
+                let (t, p) = (
+                    f64::from(r) / f64::from(rows) * std::f64::consts::PI,
+                    f64::from(c) / f64::from(columns) * std::f64::consts::TAU,
+                );
+                unit.push([t.sin() * p.cos(), t.cos(), t.sin() * p.sin()]);
+            }
+        }
+        let mut faces = Vec::new();
+        for r in 0..rows {
+            for c in 0..columns {
+                let (a, b) = (r * columns + c, r * columns + (c + 1) % columns);
+                faces.push([a, b, a + columns]);
+                faces.push([b, b + columns, a + columns]);
+            }
+        }
+        Self { settings, capture, step: 0, announced: 0, unit, faces: Arc::new(faces) }
+    }
+
+    fn place(&self) -> (Stage, &'static str, u32, u32) {
+        let n = self.settings.steps;
+        let (pose, fit, albedo) = (n / 20, n / 5, n / 2);
+        let i = self.step;
+        if i <= pose {
+            (Stage::Pose, "triangulate", i, pose)
+        } else if i <= fit {
+            (Stage::Fit, "lm", i - pose, fit - pose)
+        } else if i <= albedo {
+            (Stage::Ham, "albedo", i - fit, albedo - fit)
+        } else {
+            (Stage::Ham, "shape", i - albedo, n - albedo)
+        }
+    }
+}
+
+impl Engine for MorphEngine {
+    fn advance(&mut self) -> anyhow::Result<Advance> {
+        let before = self.place().0;
+        if self.step >= self.settings.steps {
+            return Ok(Advance::Finished);
+        }
+        self.step += 1;
+        let (stage, phase, iter, iters) = self.place();
+        if stage != before && self.announced < stage as usize {
+            self.announced = stage as usize;
+            self.step -= 1;
+            return Ok(Advance::StageDone(before, vec![format!("{before:?} went well")]));
+        }
+        anyhow::ensure!(self.settings.fail_at != Some(self.step), "loss is not finite");
+        assert!(self.settings.panic_at != Some(self.step), "asked to panic");
+        std::thread::sleep(self.settings.step_time);
+        let x = f64::from(iter);
+        let wobble = 1.0 + 0.08 * (x * 1.7).sin();
+        let terms = match stage {
+            Stage::Pose => vec![("reprojection".to_owned(), 30.0 / x * wobble)],
+            Stage::Fit => vec![("joints".to_owned(), 8.0 / x * wobble), ("prior".to_owned(), 0.4 + 0.01 * x)],
+            Stage::Ham => vec![
+                ("sfs".to_owned(), 2.2 * (-x / 40.0).exp() * wobble + 0.3),
+                ("lap".to_owned(), 0.8 * (-x / 80.0).exp() + 0.08),
+                ("albedo".to_owned(), 0.02 * wobble + 0.2 / (x + 4.0)),
+                ("mask".to_owned(), 0.5 * (-x / 25.0).exp() * wobble + 0.03),
+                ("delta".to_owned(), 0.004 + 0.0001 * x),
+            ],
+        };
+        Ok(Advance::Stepped(StepReport {
+            t: f64::from(self.step) * 0.05,
+            stage,
+            phase: phase.to_owned(),
+            iter,
+            iters,
+            total: terms.iter().map(|t| t.1).sum(),
+            terms,
+        }))
+    }
+
+    fn snapshot(&mut self) -> anyhow::Result<Snapshot> {
+        let (stage, phase, iter, _) = self.place();
+        let t = (f64::from(self.step) / f64::from(self.settings.steps)).clamp(0.0, 1.0);
+        let hands = Side::BOTH
+            .into_iter()
+            .filter(|_| stage > Stage::Pose)
+            .map(|side| {
+                let c = CENTRES[side.index()];
+                let positions: Vec<[f32; 3]> = self
+                    .unit
+                    .iter()
+                    .map(|u| {
+                        let lump = 1.0 + 0.12 * t * (u[0] * 9.0).sin() * (u[1] * 14.0).cos();
+                        [0, 1, 2].map(|a| (c[a] + u[a] * lump * (0.05 * (1.0 - t) + HALF_AXES[a] * t)) as f32)
+                    })
+                    .collect();
+                let normals = self.unit.iter().map(|u| u.map(|v| v as f32)).collect();
+                let albedo = self
+                    .unit
+                    .iter()
+                    .map(|u| {
+                        let v = 0.72 + 0.1 * t * (u[0] * 9.0).sin() * (u[1] * 14.0).cos();
+                        let grey = 1.0 - t;
+                        [v * t + 0.6 * grey, v * 0.76 * t + 0.6 * grey, v * 0.62 * t + 0.6 * grey].map(|c| c as f32)
+                    })
+                    .collect();
+                HandSnapshot { side, faces: Arc::clone(&self.faces), positions, normals, albedo }
+            })
+            .collect();
+        let joints = [Some(joints(0)), Some(joints(1))];
+        Ok(Snapshot { stage, phase: phase.to_owned(), iter, step: self.step, joints, hands })
+    }
+
+    fn render_view(&mut self, _snapshot: &Snapshot, view: usize) -> anyhow::Result<ViewPicture> {
+        let source = &self.capture.views[view];
+        let (width, height) = source.image.dimensions();
+        let mut rgba = Vec::new();
+        for y in 0..height {
+            for x in 0..width {
+                let px = Vector2::new(f64::from(x) + 0.5, f64::from(y) + 0.5);
+                let hit = (0..2).any(|h| hits(&source.camera, &px, h).is_some());
+                rgba.extend(if hit { [190, 140, 118, 255] } else { [0; 4] });
+            }
+        }
+        Ok(ViewPicture { view, width, height, rgba })
+    }
+
+    fn export(&mut self, request: &ExportRequest) -> anyhow::Result<Vec<PathBuf>> {
+        let dir = request.dir.clone().unwrap_or_else(|| PathBuf::from("two_lumps.thenar/runs/1/exports"));
+        Ok(request.formats.iter().map(|f| dir.join(format!("hands.{f}"))).collect())
+    }
+}
