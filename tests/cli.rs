@@ -53,7 +53,10 @@ fn inspect_says_what_is_there() {
 #[test]
 fn presets_are_listed_and_printed_as_files_that_can_be_used() {
     let list = call("presets", &[]).expect(0);
-    assert!(list.lines().any(|l| l.starts_with("draft ")) && list.lines().any(|l| l.starts_with("standard ")), "{list}");
+    assert!(
+        list.lines().any(|l| l.starts_with("draft ")) && list.lines().any(|l| l.starts_with("standard ")),
+        "{list}"
+    );
     let Some(_) = gpu() else { return };
     let folder = empty_folder("cli-presets");
     let (file, run) = (folder.join("mine.ron"), folder.join("run"));
@@ -162,8 +165,11 @@ fn a_run_that_cannot_be_used_is_unusable_input() {
     let (scene, run) = (folder.join("scene"), folder.join("run"));
     copy(capture(), &scene);
     call("reconstruct {} -o {} --until pose --progress none", &[&scene, &run]).expect(0);
-    let reading: [(&str, &[&str]); 3] =
-        [("export {}", &["reconstruct --resume"]), ("evaluate {}", &["reconstruct --resume"]), ("inspect {}", &["holds no capture"])];
+    let reading: [(&str, &[&str]); 3] = [
+        ("export {}", &["reconstruct --resume"]),
+        ("evaluate {}", &["reconstruct --resume"]),
+        ("inspect {}", &["holds no capture"]),
+    ];
     for (line, words) in reading {
         call(line, &[&run]).refused(3, words);
     }

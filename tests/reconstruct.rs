@@ -15,7 +15,7 @@ use thenar::anatomy::Side;
 use thenar::capture::Capture;
 use thenar::export::{joints, npz, ply};
 use thenar::gpu::Gpu;
-use thenar::hand::open_hand;
+use thenar::hand::{open_hand, shaped_template};
 use thenar::metrics::Evaluation;
 use thenar::pipeline::{Advance, Reconstruction, RunOptions, RunRecord, Stage};
 use thenar::preset::Preset;
@@ -143,7 +143,14 @@ fn a_run_has_every_file_of_the_contract() {
     let found = files(run);
     let (track, rest): (Vec<&String>, Vec<&String>) = found.iter().partition(|name| name.starts_with("track/"));
     let expected = [
-        "checkpoint", "hand_right.npz", "joints.json", "log.txt", "mesh_right.ply", "metrics.jsonl", "run.ron", "views.csv",
+        "checkpoint",
+        "hand_right.npz",
+        "joints.json",
+        "log.txt",
+        "mesh_right.ply",
+        "metrics.jsonl",
+        "run.ron",
+        "views.csv",
     ];
     assert_eq!(rest, expected, "the files of one right hand, and no leftovers");
     assert!(track.len() >= 6, "snapshots to scrub through: {track:?}");
@@ -170,7 +177,8 @@ fn a_run_has_every_file_of_the_contract() {
     assert_eq!(counts(&shape), (1..=SHAPE_EPOCHS).collect::<Vec<u64>>(), "shape epochs, each once");
     assert!(!of("fit", "lm").is_empty(), "the fit's steps");
     for line in &shape {
-        let sum: f64 = ["sfs", "lap", "albedo", "mask", "edge", "delta"].map(|t| line[t].as_f64().expect(t)).iter().sum();
+        let sum: f64 =
+            ["sfs", "lap", "albedo", "mask", "edge", "delta"].map(|t| line[t].as_f64().expect(t)).iter().sum();
         let total = line["total"].as_f64().expect("a loss");
         assert!((sum - total).abs() <= 1e-9 * total.abs(), "the total is the sum of the terms: {line}");
     }
@@ -213,7 +221,6 @@ fn the_answer_is_found() {
     let Some(Reference { run, capture, .. }) = reference() else { return };
     let truth = capture.join("ground_truth");
     let (e, json) = evaluate(run, &truth);
-    eprintln!("{e:#?}");
     for field in
         ["name", "held_out", "psnr_mask", "psnr_union", "psnr_full", "ssim", "iou", "reprojection_px_median", "gain"]
     {
@@ -223,20 +230,20 @@ fn the_answer_is_found() {
     for (v, view) in e.views.iter().enumerate() {
         assert_eq!((view.held_out, view.name.clone()), (v == HELD_OUT, format!("{v:02}")), "view {v}");
     }
-    // Bounds: about a third above (or below) what was measured when this was written, see the comments.
+    // Bounds leave some room to what was measured when this was written (in the comments).
     let at_least = |value: Option<f64>, bound: f64, what: &str| {
         assert!(value.is_some_and(|v| v >= bound), "{what}: {value:?}, at least {bound}");
     };
-    at_least(e.mean.psnr_mask, 26.5, "PSNR of fitted views"); // 28.9 dB
-    at_least(e.held_out.psnr_mask, 23.0, "PSNR of the held-out view"); // 25.4 dB
+    at_least(e.mean.psnr_mask, 26.5, "PSNR of fitted views"); // 28.7 dB
+    at_least(e.held_out.psnr_mask, 24.5, "PSNR of the held-out view"); // 25.6 dB
     at_least(e.mean.iou, 0.96, "silhouettes"); // 0.974
     at_least(e.mean.ssim, 0.85, "SSIM"); // 0.91
     assert!(e.mean.reprojection_px_median.is_some_and(|px| px < 0.1), "clean keypoints: {:?}", e.mean);
     assert_eq!(e.views[HELD_OUT].reprojection_px_median, None, "no detection of the held-out view was used");
     let surface = e.surface.expect("with ground truth");
     assert!(surface.joint_mean_mm.is_some_and(|mm| mm <= 0.1), "joints: {surface:?}"); // 0.000 mm
-    assert!(surface.p2s_mean_mm <= 0.6 && surface.s2p_mean_mm <= 0.6, "surface: {surface:?}"); // 0.43 mm
-    assert!(surface.f1mm >= 0.85 && surface.f2mm >= 0.98, "surface: {surface:?}"); // 0.93, 0.997
+    assert!(surface.p2s_mean_mm <= 0.6 && surface.s2p_mean_mm <= 0.6, "surface: {surface:?}"); // 0.42 mm
+    assert!(surface.f1mm >= 0.85 && surface.f2mm >= 0.98, "surface: {surface:?}"); // 0.93, 0.99
 
     // The same without HAM: the fit is sound, and HAM makes it better.
     let fit = run.with_file_name("fit");
@@ -244,9 +251,14 @@ fn the_answer_is_found() {
     let (before, _) = evaluate(&fit, &truth);
     let fitted = before.surface.expect("with ground truth");
     assert!(fitted.p2s_mean_mm <= 1.3, "the fit: {fitted:?}"); // 1.00 mm
-    assert!(surface.p2s_mean_mm <= 0.6 * fitted.p2s_mean_mm, "closer: {} from {}", surface.p2s_mean_mm, fitted.p2s_mean_mm);
+    assert!(
+        surface.p2s_mean_mm <= 0.6 * fitted.p2s_mean_mm,
+        "closer: {} from {}",
+        surface.p2s_mean_mm,
+        fitted.p2s_mean_mm
+    );
     let gain = e.mean.psnr_mask.zip(before.mean.psnr_mask).map(|(after, before)| after - before);
-    at_least(gain, 4.0, "PSNR gained by HAM"); // 8.6 dB
+    at_least(gain, 5.0, "PSNR gained by HAM"); // 8.4 dB
     let shape: Vec<Value> = metrics(run).into_iter().filter(|l| l["phase"] == "shape").collect();
     let (first, last) = (&shape[0], &shape[shape.len() - 1]);
     for (term, share) in [("mask", 0.6), ("sfs", 0.95)] {
@@ -267,7 +279,7 @@ fn the_same_seed_gives_the_same_bytes_and_another_setting_does_not() {
     assert!(bytes(&other, "mesh_right.ply") != bytes(run, "mesh_right.ply"), "one epoch less is another mesh");
 }
 
-/// The first epoch of HAM's second phase has been reported.
+/// The third epoch of HAM's second phase has been reported.
 fn in_shape(advance: &Advance) -> bool {
     matches!(advance, Advance::Stepped(r) if r.stage == Stage::Ham && r.phase == "shape" && r.iter == 3)
 }
@@ -364,7 +376,7 @@ fn with_garbage(capture: &Path, parent: &str, view: usize) -> PathBuf {
     let of = |folder: &str, ending: &str| copied.join(folder).join(format!("{view:02}.{ending}"));
     let mut image = image::open(of("img", "png")).expect("an image").into_rgb8();
     for (x, y, pixel) in image.enumerate_pixels_mut() {
-        pixel.0 = [(x * 7 + y * 13) as u8, 255 - pixel.0[1], (x * y) as u8];
+        pixel.0 = [(x * 7 + y * 13).to_le_bytes()[0], 255 - pixel.0[1], (x * y).to_le_bytes()[0]];
     }
     image.save(of("img", "png")).expect("written");
     let mut mask = image::open(of("mask", "png")).expect("a mask").into_luma8();
@@ -408,9 +420,8 @@ fn a_held_out_view_touches_no_stage() {
 
 /// Smallest and largest corner of a mesh.
 fn extent(positions: &[[f64; 3]]) -> [[f64; 3]; 2] {
-    let fold = |start: f64, f: fn(f64, f64) -> f64| {
-        std::array::from_fn(|k| positions.iter().map(|p| p[k]).fold(start, f))
-    };
+    let fold =
+        |start: f64, f: fn(f64, f64) -> f64| std::array::from_fn(|k| positions.iter().map(|p| p[k]).fold(start, f));
     [fold(f64::INFINITY, f64::min), fold(f64::NEG_INFINITY, f64::max)]
 }
 
@@ -419,16 +430,21 @@ fn exports_are_written_in_every_format_frame_and_pose() {
     let Some(Reference { run, .. }) = reference() else { return };
     let mesh = ply::read(&run.join("mesh_right.ply")).expect("the run's mesh");
     let exports = run.with_file_name("exports");
-    let wanted = ["hand_right.mtl", "hand_right.npz", "hand_right.obj", "hand_right.ply", "hand_right.png", "hands.glb"];
+    let wanted =
+        ["hand_right.mtl", "hand_right.npz", "hand_right.obj", "hand_right.ply", "hand_right.png", "hands.glb"];
     let mut plys = BTreeMap::new();
-    for (name, more) in
-        [("gltf", ""), ("capture", "--frame capture"), ("rest", "--pose rest"), ("rest-capture", "--pose rest --frame capture")]
-    {
+    for (name, more) in [
+        ("gltf", ""),
+        ("capture", "--frame capture"),
+        ("rest", "--pose rest"),
+        ("rest-capture", "--pose rest --frame capture"),
+    ] {
         let dir = exports.join(name);
         let line = format!("export {{}} -o {{}} --format glb,obj,ply,npz --texture 64 {more}");
         let stdout = call(&line, &[run, &dir]).expect(0);
         assert_eq!(files(&dir), wanted, "{name}: the files");
-        let mut said: Vec<String> = stdout.lines().map(|l| l.trim_start_matches(&*dir.to_string_lossy())[1..].to_owned()).collect();
+        let mut said: Vec<String> =
+            stdout.lines().map(|l| l.trim_start_matches(&*dir.to_string_lossy())[1..].to_owned()).collect();
         said.sort();
         assert_eq!(said, wanted, "{name}: each is named on stdout");
         let (document, buffers, images) = gltf_of(&dir.join("hands.glb"));
@@ -447,17 +463,14 @@ fn exports_are_written_in_every_format_frame_and_pose() {
         assert_eq!((count("v "), count("f ")), (mesh.positions.len(), mesh.faces.len()), "{name}: OBJ is complete");
         let texture = image::open(dir.join("hand_right.png")).expect("a texture").into_rgb8();
         assert_eq!(texture.dimensions(), (64, 64), "{name}: the texture's size");
-        let (from, to) = (npz::read(&run.join("hand_right.npz"), Side::Right), npz::read(&dir.join("hand_right.npz"), Side::Right));
+        let (from, to) =
+            (npz::read(&run.join("hand_right.npz"), Side::Right), npz::read(&dir.join("hand_right.npz"), Side::Right));
         let (from, to) = (from.expect("an NPZ").0, to.expect("an NPZ").0);
         let apart = from.hand_pose.iter().chain(&from.transl).zip(to.hand_pose.iter().chain(&to.transl));
         assert!(apart.fold(0.0, |most, (a, b)| f64::max(most, (a - b).abs())) < 1e-12, "{name}: the run's parameters");
         plys.insert(name, written.positions);
     }
     assert_eq!(plys["capture"], mesh.positions, "capture frame: the run's own positions");
-    let size = |name: &str| {
-        let [low, high] = extent(&plys[name]);
-        [0, 1, 2].map(|k| high[k] - low[k])
-    };
     // The other frame is a rigid motion: lengths stay, places do not.
     let edge = |positions: &[[f64; 3]], f: &[u32; 3]| {
         let [a, b] = [f[0], f[1]].map(|v| positions[v as usize]);
@@ -468,11 +481,16 @@ fn exports_are_written_in_every_format_frame_and_pose() {
         let (a, b) = (edge(&plys["gltf"], f), edge(&mesh.positions, f));
         assert!((a - b).abs() < 1e-9, "an edge of {b} m is {a} m");
     }
-    // At rest: MANO's flat right hand, fingers along -x, in the hand's own frame whatever frame is asked for.
+    // At rest: the model's own rest shape and frame, whatever frame is asked for. Coarse vertices come first; what is left
+    // between them is the surface's detail and the smoothing of the subdivision.
     assert_eq!(plys["rest"], plys["rest-capture"], "the rest pose has its own frame");
-    let [x, y, z] = size("rest");
-    assert!(x > 1.5 * z && z > 1.5 * y, "long in x, flat in y: {x}, {y}, {z} m");
-    assert!((0.12..0.25).contains(&x), "as long as a hand: {x} m");
+    let betas = npz::read(&run.join("hand_right.npz"), Side::Right).expect("an NPZ").0.betas;
+    let template = shaped_template(&open_hand(Side::Right).expect("the open hand"), &betas);
+    let distance = |a: &[f64; 3], b: &[f64; 3]| (0..3).map(|k| (a[k] - b[k]).powi(2)).sum::<f64>().sqrt();
+    let apart: Vec<f64> = template.iter().zip(&plys["rest"]).map(|(a, b)| distance(a, b)).collect();
+    let mean_mm = 1e3 * apart.iter().fold(0.0, |sum, d| sum + d / f64::from(u32::try_from(apart.len()).expect("few")));
+    // Measured: 0.83 mm.
+    assert!(mean_mm < 2.0, "the template of the fitted shape: {mean_mm} mm on average");
 }
 
 /// A GLB: its document, its buffers and its number of images.
@@ -494,7 +512,11 @@ fn renders_look_like_the_photographs() {
     ] {
         let dir = pictures.join(mode);
         call(&format!("render {{}} -o {{}} --mode {mode} --views {views}"), &[run, &dir]).expect(0);
-        assert_eq!(files(&dir), names.iter().map(|v| format!("{v:02}.png")).collect::<Vec<_>>(), "{mode}: a picture a view");
+        assert_eq!(
+            files(&dir),
+            names.iter().map(|v| format!("{v:02}.png")).collect::<Vec<_>>(),
+            "{mode}: a picture a view"
+        );
         for v in names {
             let open = |path: PathBuf| image::open(path).expect("a picture");
             let picture = open(dir.join(format!("{v:02}.png"))).into_rgba8();
@@ -538,7 +560,10 @@ fn the_real_capture_is_fitted_and_its_bad_cameras_are_found() {
     eprintln!("pose and fit of the real capture took {seconds:.1} s");
     assert!(seconds < 120.0, "seconds, not minutes: {seconds:.1} s");
     for side in ["left", "right"] {
-        assert!(run.join(format!("hand_{side}.npz")).is_file() && run.join(format!("mesh_{side}.ply")).is_file(), "{side}");
+        assert!(
+            run.join(format!("hand_{side}.npz")).is_file() && run.join(format!("mesh_{side}.ply")).is_file(),
+            "{side}"
+        );
     }
     let csv = String::from_utf8(bytes(&run, "views.csv")).expect("UTF-8");
     let rows: Vec<Vec<&str>> = csv.lines().map(|l| l.split(',').collect()).collect();
@@ -553,9 +578,10 @@ fn the_real_capture_is_fitted_and_its_bad_cameras_are_found() {
     medians.sort_by(f64::total_cmp);
     assert!(medians.len() >= 14, "nearly all views are used: {csv}");
     assert!(medians[medians.len() / 2] <= 12.0, "median reprojection: {medians:?}");
-    let fitted: Vec<f64> = log
-        .lines()
-        .filter_map(|l| l.split_once("from the joints, ")?.1.split_once(" px")?.0.parse().ok())
-        .collect();
-    assert!(fitted.len() == 2 && fitted.iter().all(|px| *px <= 12.0), "the fitted hands lie on the detections: {fitted:?}");
+    let fitted: Vec<f64> =
+        log.lines().filter_map(|l| l.split_once("from the joints, ")?.1.split_once(" px")?.0.parse().ok()).collect();
+    assert!(
+        fitted.len() == 2 && fitted.iter().all(|px| *px <= 12.0),
+        "the fitted hands lie on the detections: {fitted:?}"
+    );
 }
