@@ -15,7 +15,7 @@ use thenar::anatomy::Side;
 use thenar::capture::Capture;
 use thenar::export::{joints, npz, ply};
 use thenar::gpu::Gpu;
-use thenar::hand::open_hand;
+use thenar::hand::{open_hand, shaped_template};
 use thenar::metrics::Evaluation;
 use thenar::pipeline::{Advance, Reconstruction, RunOptions, RunRecord, Stage};
 use thenar::preset::Preset;
@@ -114,6 +114,16 @@ fn timeless(run: &Path) -> Vec<Value> {
     lines
 }
 
+/// Asserts that `metrics.jsonl` has every line of the reference run once, with the same losses.
+#[track_caller]
+fn assert_same_lines(run: &Path, reference: &Path) {
+    let (ours, theirs) = (timeless(run), timeless(reference));
+    for (k, (a, b)) in ours.iter().zip(&theirs).enumerate() {
+        assert_eq!(a, b, "line {k} of metrics.jsonl");
+    }
+    assert_eq!(ours.len(), theirs.len(), "lines of metrics.jsonl");
+}
+
 fn evaluate(run: &Path, truth: &Path) -> (Evaluation, Value) {
     let json = call("evaluate {} --ground-truth {} --json", &[run, truth]).expect(0);
     (serde_json::from_str(&json).expect("an evaluation"), serde_json::from_str(&json).expect("JSON"))
@@ -192,7 +202,10 @@ fn a_run_has_every_file_of_the_contract() {
     let found = joints::read(&run.join("joints.json")).expect("joints.json");
     assert!(found.left.is_none() && found.right.is_some(), "one hand: {found:?}");
     let (parameters, joints3d) = npz::read(&run.join("hand_right.npz"), Side::Right).expect("hand_right.npz");
-    assert_eq!((Some(joints3d), parameters.hand_pose.len()), (found.right, 45), "the same joints, a whole pose");
+    assert!(parameters.hand_pose.len() == 45 && parameters.scale == 1.0, "a whole pose: {parameters:?}");
+    // JSON may lose the last bit of a double.
+    let apart = found.right.iter().flatten().flatten().zip(joints3d.iter().flatten()).map(|(a, b)| (a - b).abs());
+    assert!(apart.fold(0.0, f64::max) < 1e-12, "the same joints in both files");
     let mesh = ply::read(&run.join("mesh_right.ply")).expect("mesh_right.ply");
     let model = open_hand(Side::Right).expect("the open hand");
     assert_eq!(mesh.faces.len(), model.faces.len() * 4, "one subdivision");
@@ -208,7 +221,6 @@ fn the_answer_is_found() {
     let Some(Reference { run, capture, .. }) = reference() else { return };
     let truth = capture.join("ground_truth");
     let (e, json) = evaluate(run, &truth);
-    eprintln!("{e:#?}");
     for field in
         ["name", "held_out", "psnr_mask", "psnr_union", "psnr_full", "ssim", "iou", "reprojection_px_median", "gain"]
     {
@@ -218,20 +230,20 @@ fn the_answer_is_found() {
     for (v, view) in e.views.iter().enumerate() {
         assert_eq!((view.held_out, view.name.clone()), (v == HELD_OUT, format!("{v:02}")), "view {v}");
     }
-    // Bounds: about a third above (or below) what was measured when this was written, see the comments.
+    // Bounds leave some room to what was measured when this was written (in the comments).
     let at_least = |value: Option<f64>, bound: f64, what: &str| {
         assert!(value.is_some_and(|v| v >= bound), "{what}: {value:?}, at least {bound}");
     };
-    at_least(e.mean.psnr_mask, 26.5, "PSNR of fitted views"); // 28.9 dB
-    at_least(e.held_out.psnr_mask, 23.0, "PSNR of the held-out view"); // 25.4 dB
+    at_least(e.mean.psnr_mask, 26.5, "PSNR of fitted views"); // 28.7 dB
+    at_least(e.held_out.psnr_mask, 24.5, "PSNR of the held-out view"); // 25.6 dB
     at_least(e.mean.iou, 0.96, "silhouettes"); // 0.974
     at_least(e.mean.ssim, 0.85, "SSIM"); // 0.91
     assert!(e.mean.reprojection_px_median.is_some_and(|px| px < 0.1), "clean keypoints: {:?}", e.mean);
     assert_eq!(e.views[HELD_OUT].reprojection_px_median, None, "no detection of the held-out view was used");
     let surface = e.surface.expect("with ground truth");
     assert!(surface.joint_mean_mm.is_some_and(|mm| mm <= 0.1), "joints: {surface:?}"); // 0.000 mm
-    assert!(surface.p2s_mean_mm <= 0.6 && surface.s2p_mean_mm <= 0.6, "surface: {surface:?}"); // 0.43 mm
-    assert!(surface.f1mm >= 0.85 && surface.f2mm >= 0.98, "surface: {surface:?}"); // 0.93, 0.997
+    assert!(surface.p2s_mean_mm <= 0.6 && surface.s2p_mean_mm <= 0.6, "surface: {surface:?}"); // 0.42 mm
+    assert!(surface.f1mm >= 0.85 && surface.f2mm >= 0.98, "surface: {surface:?}"); // 0.93, 0.99
 
     // The same without HAM: the fit is sound, and HAM makes it better.
     let fit = run.with_file_name("fit");
@@ -246,7 +258,7 @@ fn the_answer_is_found() {
         fitted.p2s_mean_mm
     );
     let gain = e.mean.psnr_mask.zip(before.mean.psnr_mask).map(|(after, before)| after - before);
-    at_least(gain, 4.0, "PSNR gained by HAM"); // 8.6 dB
+    at_least(gain, 5.0, "PSNR gained by HAM"); // 8.4 dB
     let shape: Vec<Value> = metrics(run).into_iter().filter(|l| l["phase"] == "shape").collect();
     let (first, last) = (&shape[0], &shape[shape.len() - 1]);
     for (term, share) in [("mask", 0.6), ("sfs", 0.95)] {
@@ -261,13 +273,13 @@ fn the_same_seed_gives_the_same_bytes_and_another_setting_does_not() {
     let again = run.with_file_name("again");
     reconstruct(capture, &again, "").expect(0);
     assert_same_results(&again, run);
-    assert_eq!(timeless(&again), timeless(run), "and the same losses");
+    assert!(timeless(&again) == timeless(run), "and the same losses");
     let other = run.with_file_name("other");
     reconstruct(capture, &other, "--set ham.shape_epochs=9").expect(0);
     assert!(bytes(&other, "mesh_right.ply") != bytes(run, "mesh_right.ply"), "one epoch less is another mesh");
 }
 
-/// The first epoch of HAM's second phase has been reported.
+/// The third epoch of HAM's second phase has been reported.
 fn in_shape(advance: &Advance) -> bool {
     matches!(advance, Advance::Stepped(r) if r.stage == Stage::Ham && r.phase == "shape" && r.iter == 3)
 }
@@ -303,7 +315,7 @@ fn an_interrupted_run_ends_with_the_bytes_of_one_that_was_not() {
         assert_eq!(metrics_lines(&folder), kept, "{name}: cut back to the checkpoint");
         finish(&mut second);
         drop(second);
-        assert_eq!(timeless(&folder), timeless(run), "{name}: every line once, and the same losses");
+        assert_same_lines(&folder, run);
         assert_same_results(&folder, run);
         assert_eq!(files(&folder), files(run), "{name}: the same files");
     }
@@ -345,12 +357,15 @@ fn ctrl_c_saves_and_resume_goes_on() {
     // Settings come from the run folder: those of the command line, except where to find things, do not count.
     let stdout = call("reconstruct {} -o {} --resume --progress none", &[capture, &folder]).expect(0);
     assert_eq!(stdout, format!("{}\n", folder.display()), "where the run lies");
-    assert_eq!(timeless(&folder), timeless(run), "every line once, and the same losses");
+    assert_same_lines(&folder, run);
     assert_same_results(&folder, run);
 
-    // Resuming a finished run changes nothing.
+    // Resuming a finished run changes nothing, and nothing is taken back.
+    let before = listing(&folder);
+    call("reconstruct {} -o {} --resume --until fit", &[capture, &folder]).refused(3, &["without --until fit"]);
+    assert!(listing(&folder) == before, "the run is left as it was");
     call("reconstruct {} -o {} --resume --progress none", &[capture, &folder]).expect(0);
-    assert_eq!(timeless(&folder), timeless(run), "nothing to add");
+    assert_same_lines(&folder, run);
     assert_same_results(&folder, run);
 }
 
@@ -362,7 +377,7 @@ fn with_garbage(capture: &Path, parent: &str, view: usize) -> PathBuf {
     let of = |folder: &str, ending: &str| copied.join(folder).join(format!("{view:02}.{ending}"));
     let mut image = image::open(of("img", "png")).expect("an image").into_rgb8();
     for (x, y, pixel) in image.enumerate_pixels_mut() {
-        pixel.0 = [(x * 7 + y * 13) as u8, 255 - pixel.0[1], (x * y) as u8];
+        pixel.0 = [(x * 7 + y * 13).to_le_bytes()[0], 255 - pixel.0[1], (x * y).to_le_bytes()[0]];
     }
     image.save(of("img", "png")).expect("written");
     let mut mask = image::open(of("mask", "png")).expect("a mask").into_luma8();
@@ -386,7 +401,7 @@ fn a_held_out_view_touches_no_stage() {
     let folder = garbage.with_file_name("run");
     reconstruct(&garbage, &folder, "").expect(0);
     assert_same_results(&folder, run);
-    assert_eq!(timeless(&folder), timeless(run), "the same losses");
+    assert_same_lines(&folder, run);
     assert_eq!(bytes(&folder, "views.csv"), bytes(run, "views.csv"), "the same findings");
     let (ours, theirs) = (RunRecord::read(&folder).expect("run.ron"), RunRecord::read(run).expect("run.ron"));
     assert_ne!(ours.capture_hash, theirs.capture_hash, "the captures do differ");
@@ -451,14 +466,16 @@ fn exports_are_written_in_every_format_frame_and_pose() {
         assert_eq!(texture.dimensions(), (64, 64), "{name}: the texture's size");
         let (from, to) =
             (npz::read(&run.join("hand_right.npz"), Side::Right), npz::read(&dir.join("hand_right.npz"), Side::Right));
+<<<<<<< HEAD
         assert_eq!(to.expect("an NPZ").0, from.expect("an NPZ").0, "{name}: the run's parameters");
+=======
+        let (from, to) = (from.expect("an NPZ").0, to.expect("an NPZ").0);
+        let apart = from.hand_pose.iter().chain(&from.transl).zip(to.hand_pose.iter().chain(&to.transl));
+        assert!(apart.fold(0.0, |most, (a, b)| f64::max(most, (a - b).abs())) < 1e-12, "{name}: the run's parameters");
+>>>>>>> capture
         plys.insert(name, written.positions);
     }
     assert_eq!(plys["capture"], mesh.positions, "capture frame: the run's own positions");
-    let size = |name: &str| {
-        let [low, high] = extent(&plys[name]);
-        [0, 1, 2].map(|k| high[k] - low[k])
-    };
     // The other frame is a rigid motion: lengths stay, places do not.
     let edge = |positions: &[[f64; 3]], f: &[u32; 3]| {
         let [a, b] = [f[0], f[1]].map(|v| positions[v as usize]);
@@ -469,11 +486,16 @@ fn exports_are_written_in_every_format_frame_and_pose() {
         let (a, b) = (edge(&plys["gltf"], f), edge(&mesh.positions, f));
         assert!((a - b).abs() < 1e-9, "an edge of {b} m is {a} m");
     }
-    // At rest: MANO's flat right hand, fingers along -x, in the hand's own frame whatever frame is asked for.
+    // At rest: the model's own rest shape and frame, whatever frame is asked for. Coarse vertices come first; what is left
+    // between them is the surface's detail and the smoothing of the subdivision.
     assert_eq!(plys["rest"], plys["rest-capture"], "the rest pose has its own frame");
-    let [x, y, z] = size("rest");
-    assert!(x > 1.5 * z && z > 1.5 * y, "long in x, flat in y: {x}, {y}, {z} m");
-    assert!((0.12..0.25).contains(&x), "as long as a hand: {x} m");
+    let betas = npz::read(&run.join("hand_right.npz"), Side::Right).expect("an NPZ").0.betas;
+    let template = shaped_template(&open_hand(Side::Right).expect("the open hand"), &betas);
+    let distance = |a: &[f64; 3], b: &[f64; 3]| (0..3).map(|k| (a[k] - b[k]).powi(2)).sum::<f64>().sqrt();
+    let apart: Vec<f64> = template.iter().zip(&plys["rest"]).map(|(a, b)| distance(a, b)).collect();
+    let mean_mm = 1e3 * apart.iter().fold(0.0, |sum, d| sum + d / f64::from(u32::try_from(apart.len()).expect("few")));
+    // Measured: 0.83 mm.
+    assert!(mean_mm < 2.0, "the template of the fitted shape: {mean_mm} mm on average");
 }
 
 /// A GLB: its document, its buffers and its number of images.
@@ -515,7 +537,7 @@ fn renders_look_like_the_photographs() {
                     error += (0..3).map(|k| f64::from(p.0[k].abs_diff(q.0[k]))).sum::<f64>() / 3.0;
                 }
             }
-            assert!(both > 1000.0 && both / any > 0.9, "{mode} {v}: {both} of {any} px lie on the hand");
+            assert!(both > 500.0 && both / any > 0.9, "{mode} {v}: {both} of {any} px lie on the hand");
             let error = error / both;
             // Measured: shaded 5 to 9 levels.
             assert_eq!(error < 15.0, mode == "shaded", "{mode} {v}: {error} levels from the photograph");

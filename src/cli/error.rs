@@ -95,7 +95,8 @@ impl CliError {
                 PipelineError::Pose(PoseError::NoHand | PoseError::HandMissing { .. } | PoseError::TooFewViews { .. })
                 | PipelineError::TooFewViews { .. }
                 | PipelineError::Resume(_)
-                | PipelineError::Unfinished { .. },
+                | PipelineError::Unfinished { .. }
+                | PipelineError::Files(ExportError::Format { .. }),
             )
             | Self::Export(ExportError::Format { .. }) => Exit::Input,
             Self::Gpu(e) if e.is_lost_or_full() => Exit::Gpu,
@@ -143,6 +144,8 @@ mod tests {
             (setting.into(), 2),
             (ExportError::NotEmpty { path: "x".into() }.into(), 2),
             (ExportError::Format { path: "x".into(), problem: "is cut short".into() }.into(), 3),
+            (PipelineError::Files(ExportError::Format { path: "x".into(), problem: "is damaged".into() }).into(), 3),
+            (PipelineError::Files(ExportError::NotEmpty { path: "x".into() }).into(), 2),
             (ExportError::Io { path: "x".into(), source: std::io::Error::other("disk full") }.into(), 1),
             (std::io::Error::other("disk full").into(), 1),
             (anyhow::anyhow!("else").into(), 1),

@@ -2,7 +2,7 @@
 
 use super::args::{self, HandModelChoice};
 use super::{CliError, Exit};
-use crate::capture::Capture;
+use crate::capture::{Capture, CaptureError};
 use crate::gpu::DeviceChoice;
 use crate::gpu::Gpu;
 use crate::metrics::{Evaluation, ViewMeans, ViewScore};
@@ -31,6 +31,16 @@ pub(super) fn run(args: &EvaluateArgs, out: &mut dyn Write) -> Result<Exit, CliE
     let capture = Capture::open(&run.record.capture)?;
     if capture.hash != run.record.capture_hash {
         tracing::warn!("the files of {} have changed since this run", run.record.capture.display());
+    }
+    // Rendering takes a while: what is missing is said before it.
+    if let Some(truth) = &args.ground_truth
+        && !truth.join("joints.json").is_file()
+    {
+        return Err(CliError::Capture(CaptureError::Unusable {
+            path: truth.clone(),
+            problem: "is no ground truth (there is no joints.json in it)".to_owned(),
+            remedy: "Give the folder `ground_truth` of a synthetic capture.".to_owned(),
+        }));
     }
     let gpu = Gpu::new(&args.device)?;
     let evaluation = run.evaluate(&gpu, &capture, args.ground_truth.as_deref())?;

@@ -6,7 +6,7 @@ use super::{CliError, Exit};
 use crate::export::atomic;
 use crate::gpu::DeviceChoice;
 use crate::gpu::Gpu;
-use crate::pipeline::{FinishedRun, PictureMaker, PictureMode, to_rgba8};
+use crate::pipeline::{FinishedRun, PictureMaker, PictureMode, PipelineError, to_rgba8};
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -60,6 +60,10 @@ pub(super) fn run(args: &RenderArgs, out: &mut dyn Write) -> Result<Exit, CliErr
     };
     if views.is_empty() {
         return Err(CliError::Usage("no view was held out in this run; choose views with --views".to_owned()));
+    }
+    // A view that does not exist is refused before anything is written.
+    if let Some(&view) = views.iter().find(|v| **v >= run.views()) {
+        return Err(PipelineError::NoSuchView { view, last: run.views().saturating_sub(1) }.into());
     }
     let gpu = Gpu::new(&args.device)?;
     let mut maker = PictureMaker::new(&gpu)?;

@@ -126,7 +126,8 @@ impl Reconstruction {
     /// Goes on from the checkpoint in the run folder, with the settings the run began with.
     ///
     /// # Errors
-    /// [`PipelineError::Resume`] when there is nothing to resume or the capture has changed.
+    /// [`PipelineError::Resume`] when there is nothing to resume, the capture has changed, or the run is beyond
+    /// `options.until`.
     pub fn resume(
         capture: Arc<Capture>,
         models: [Arc<HandModel>; 2],
@@ -150,6 +151,13 @@ impl Reconstruction {
         let used = used_views(&capture, &options)?;
         // Pose and fit are computed again in seconds; their lines are already in metrics.jsonl when HAM had begun.
         let in_ham = checkpoint.filter(|c| c.ham.is_some());
+        if in_ham.is_some() && options.until < Stage::Ham {
+            // Stopping earlier would replace the mesh and the checkpoint by those of the fit.
+            return Err(PipelineError::Resume(format!(
+                "this run has begun HAM already; resume it without --until {}, or start a new run",
+                options.until.name()
+            )));
+        }
         let lines = in_ham.as_ref().map_or(0, |c| c.facts.step);
         let mut folder = RunFolder::reopen(&options.run_dir, lines)?;
         folder.log(&format!("resumed at line {lines} of metrics.jsonl"))?;

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use thenar::gpu::{DeviceChoice, Gpu, GpuError};
 
 /// The binary under test. Rust's own log variable of the caller must not change what it says.
-pub fn thenar() -> Command {
+pub(crate) fn thenar() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_thenar"));
     command.env_remove("RUST_LOG");
     command
@@ -16,11 +16,11 @@ pub fn thenar() -> Command {
 
 /// How a call of the binary ended.
 #[derive(Debug)]
-pub struct Ended {
+pub(crate) struct Ended {
     /// Exit code; a signal has none.
-    pub code: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl From<Output> for Ended {
@@ -33,14 +33,14 @@ impl From<Output> for Ended {
 impl Ended {
     /// Asserts the exit code; shows stderr when it is another. Returns stdout.
     #[track_caller]
-    pub fn expect(self, code: i32) -> String {
+    pub(crate) fn expect(self, code: i32) -> String {
         assert_eq!(self.code, Some(code), "exit code; stderr:\n{}", self.stderr);
         self.stdout
     }
 
     /// Asserts the exit code, an empty stdout, and that stderr has all these words. Returns stderr.
     #[track_caller]
-    pub fn refused(self, code: i32, words: &[&str]) -> String {
+    pub(crate) fn refused(self, code: i32, words: &[&str]) -> String {
         assert_eq!(self.code, Some(code), "exit code; stderr:\n{}", self.stderr);
         assert_eq!(self.stdout, "", "nothing on stdout");
         for word in words {
@@ -52,13 +52,13 @@ impl Ended {
 
 /// Runs the binary to its end. Words of `line` are separated by blanks; `{}` stands for the next path.
 #[track_caller]
-pub fn call(line: &str, paths: &[&Path]) -> Ended {
+pub(crate) fn call(line: &str, paths: &[&Path]) -> Ended {
     command(line, paths).output().expect("the binary starts").into()
 }
 
 /// The call of [`call`], not yet started.
 #[track_caller]
-pub fn command(line: &str, paths: &[&Path]) -> Command {
+pub(crate) fn command(line: &str, paths: &[&Path]) -> Command {
     let mut paths = paths.iter();
     let mut command = thenar();
     for word in line.split_whitespace() {
@@ -72,7 +72,7 @@ pub fn command(line: &str, paths: &[&Path]) -> Command {
 }
 
 /// A folder of this test program that is empty now; what tests leave in it stays for a look afterwards.
-pub fn empty_folder(name: &str) -> PathBuf {
+pub(crate) fn empty_folder(name: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     if path.exists() {
         std::fs::remove_dir_all(&path).expect("an old folder of ours goes away");
@@ -82,7 +82,7 @@ pub fn empty_folder(name: &str) -> PathBuf {
 }
 
 /// Everything in a folder: bytes and time of change by path; folders have no bytes.
-pub fn listing(folder: &Path) -> BTreeMap<PathBuf, (Option<Vec<u8>>, SystemTime)> {
+pub(crate) fn listing(folder: &Path) -> BTreeMap<PathBuf, (Option<Vec<u8>>, SystemTime)> {
     let mut found = BTreeMap::new();
     let mut open = vec![folder.to_owned()];
     while let Some(path) = open.pop() {
@@ -100,7 +100,7 @@ pub fn listing(folder: &Path) -> BTreeMap<PathBuf, (Option<Vec<u8>>, SystemTime)
 }
 
 /// Copies a folder.
-pub fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).expect("a folder");
     for entry in std::fs::read_dir(from).expect("a folder") {
         let path = entry.expect("an entry").path();
@@ -114,7 +114,7 @@ pub fn copy(from: &Path, to: &Path) {
 }
 
 /// The files of a folder without its folders, relative, in order.
-pub fn files(folder: &Path) -> Vec<String> {
+pub(crate) fn files(folder: &Path) -> Vec<String> {
     listing(folder)
         .into_iter()
         .filter(|(_, (bytes, _))| bytes.is_some())
@@ -124,7 +124,7 @@ pub fn files(folder: &Path) -> Vec<String> {
 
 /// The graphics device, or `None` after saying so; a failure where CI demands one.
 #[expect(clippy::print_stderr, reason = "a skipped test must say so")]
-pub fn gpu() -> Option<Gpu> {
+pub(crate) fn gpu() -> Option<Gpu> {
     match Gpu::new(&DeviceChoice::Auto) {
         Ok(gpu) => Some(gpu),
         Err(GpuError::NoAdapter) => {
@@ -138,7 +138,7 @@ pub fn gpu() -> Option<Gpu> {
 
 /// The real capture, or `None` said loudly.
 #[expect(clippy::print_stderr, reason = "a skipped test must say so")]
-pub fn real_capture() -> Option<PathBuf> {
+pub(crate) fn real_capture() -> Option<PathBuf> {
     let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join("shared");
     let shared = std::env::var_os("THENAR_SHARED").map_or_else(beside, PathBuf::from);
     let path = shared.join("captures").join("fmhr_capture_room_1");

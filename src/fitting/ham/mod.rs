@@ -349,7 +349,7 @@ impl Ham {
             gpu,
             self.data_scale(batch.len()),
             [
-                AdamParams::at_step(albedo_rate, self.steps[0], 0.01, 2.0),
+                AdamParams::at_step(albedo_rate, self.steps[0], 0.01, 1.5),
                 AdamParams::at_step(s.light_rate, self.steps[1].max(1), -20.0, 20.0),
                 AdamParams::at_step(s.shape_rate_m(), self.steps[2].max(1), -1e4, 1e4),
             ],
@@ -358,7 +358,7 @@ impl Ham {
         if self.batch == 0 {
             recorder.clear(&self.training.row);
         }
-        self.training.record_before_views(&mut recorder, &self.buffers, self.steps[0] == 1 || geometry);
+        self.training.record_before_views(&mut recorder, &self.buffers, self.batch == 0 || geometry);
         for &v in &batch {
             let Some(view) = &self.views[v] else { continue };
             if geometry {

@@ -22,6 +22,9 @@ pub struct Start {
     pub albedo: [f64; 3],
 }
 
+/// Brightest channel of the mean albedo of skin, sRGB-encoded: fixes the factor that light and albedo share.
+const SKIN_ALBEDO: f64 = 0.75;
+
 type M9 = SMatrix<f64, 9, 9>;
 type V9 = SVector<f64, 9>;
 
@@ -106,7 +109,7 @@ pub fn start(targets: &[Look<'_>], mesh: &RefMesh<'_>, normals: &[[f64; 3]]) -> 
             let mut light = [0.0; LIGHT_STRIDE];
             let Some(c) = coefficients[v] else { return light };
             for k in 0..9 {
-                light[k] = c[k] * mean_exposure / exposure[v];
+                light[k] = c[k] * mean_exposure / exposure[v] / to_skin;
             }
             light[9..].copy_from_slice(&gain(v));
             light
@@ -114,7 +117,7 @@ pub fn start(targets: &[Look<'_>], mesh: &RefMesh<'_>, normals: &[[f64; 3]]) -> 
         .collect();
     let mean = mean_light(&lights, &used);
     let lights = (0..all.len()).map(|v| if all[v].is_some() { lights[v] } else { mean }).collect();
-    Start { lights, albedo }
+    Start { lights, albedo: albedo.map(|a| a * to_skin) }
 }
 
 /// The rig's mean light in world space with unit gains: what a held-out view is lit by.
