@@ -370,7 +370,6 @@ fn ctrl_c_saves_and_resume_goes_on() {
 }
 
 /// A copy of the capture, of the same name, in which everything of a view is changed.
-#[expect(clippy::cast_possible_truncation, reason = "any colour will do")]
 fn with_garbage(capture: &Path, parent: &str, view: usize) -> PathBuf {
     let copied = capture.with_file_name(parent).join("scene");
     copy(capture, &copied);
@@ -466,13 +465,9 @@ fn exports_are_written_in_every_format_frame_and_pose() {
         assert_eq!(texture.dimensions(), (64, 64), "{name}: the texture's size");
         let (from, to) =
             (npz::read(&run.join("hand_right.npz"), Side::Right), npz::read(&dir.join("hand_right.npz"), Side::Right));
-<<<<<<< HEAD
-        assert_eq!(to.expect("an NPZ").0, from.expect("an NPZ").0, "{name}: the run's parameters");
-=======
         let (from, to) = (from.expect("an NPZ").0, to.expect("an NPZ").0);
         let apart = from.hand_pose.iter().chain(&from.transl).zip(to.hand_pose.iter().chain(&to.transl));
         assert!(apart.fold(0.0, |most, (a, b)| f64::max(most, (a - b).abs())) < 1e-12, "{name}: the run's parameters");
->>>>>>> capture
         plys.insert(name, written.positions);
     }
     assert_eq!(plys["capture"], mesh.positions, "capture frame: the run's own positions");
