@@ -103,6 +103,8 @@ pub fn start(targets: &[Look<'_>], mesh: &RefMesh<'_>, normals: &[[f64; 3]]) -> 
     let count = used.len().max(1) as f64;
     let mean_exposure = used.iter().map(|&v| exposure[v]).sum::<f64>() / count;
     let albedo = [0, 1, 2].map(|k| (used.iter().map(|&v| colour[v][k]).sum::<f64>() / count).clamp(0.05, 1.5));
+    // Light and albedo are known up to a common factor: the brightest channel of the mean albedo is put where skin is.
+    let to_skin = SKIN_ALBEDO / albedo.iter().copied().fold(1e-3, f64::max);
     let gain = |v: usize| [0, 1, 2].map(|k| (exposure[v] / mean_exposure * colour[v][k] / albedo[k]).clamp(0.05, 20.0));
     let lights: Vec<[f64; LIGHT_STRIDE]> = (0..all.len())
         .map(|v| {
