@@ -436,7 +436,8 @@ fn draw(
         match session.apply(action) {
             None => {}
             Some(Effect::Send(order)) => {
-                if !link.worker.send(order) {
+                let sent = link.worker.send(order);
+                if !sent {
                     session.note(session::Level::Error, "The worker does not answer; try again");
                 }
             }

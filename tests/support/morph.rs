@@ -22,7 +22,7 @@ const HALF_AXES: [f64; 3] = [0.045, 0.085, 0.02];
 /// Cameras on an arc around the origin, 0.7 m away, image 320×256.
 pub(crate) fn test_camera(index: usize, count: usize) -> Camera {
     let angle = (index as f64 / count.max(2) as f64 - 0.5) * 4.2;
-    let height = if index % 2 == 0 { -0.12 } else { -0.34 };
+    let height = if index.is_multiple_of(2) { -0.12 } else { -0.34 };
     let centre = Vector3::new(0.7 * angle.sin(), height, -0.7 * angle.cos());
     let z = -centre.normalize();
     let x = z.cross(&Vector3::new(0.0, -1.0, 0.0)).normalize();

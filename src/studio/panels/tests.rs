@@ -65,7 +65,7 @@ impl Bench {
                     }
                 }
                 crate::pipeline::Advance::StageDone(stage, findings) => {
-                    bench.session.on_event(Event::StageDone(stage, findings))
+                    bench.session.on_event(Event::StageDone(stage, findings));
                 }
                 crate::pipeline::Advance::Finished => break,
                 crate::pipeline::Advance::Working => {}

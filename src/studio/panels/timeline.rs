@@ -78,7 +78,7 @@ fn paint(ui: &Ui, rect: Rect, session: &Session) {
             .get(i + 1)
             .map_or(f64::from(frame.step), |n| f64::midpoint(f64::from(frame.step), f64::from(n.step)));
         let piece = Rect::from_min_max(pos2(x(start), bar.top()), pos2(x(end), bar.bottom()));
-        let fill = if band % 2 == 0 { Color32::from_rgb(40, 62, 62) } else { Color32::from_rgb(48, 74, 73) };
+        let fill = if band.is_multiple_of(2) { Color32::from_rgb(40, 62, 62) } else { Color32::from_rgb(48, 74, 73) };
         painter.rect_filled(piece, 2.0, fill);
         let name = if frame.phase.is_empty() { frame.stage.name() } else { &frame.phase };
         let galley = painter.layout_no_wrap(name.to_owned(), FontId::proportional(10.0), TEXT);
