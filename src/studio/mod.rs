@@ -6,7 +6,7 @@
 //!    ▲                                                                                │   └──► viewport (Bevy)
 //!    └────────────────────────── commands, control ◄── effects ◄── apply(action) ◄────┴── actions
 //! ```
-//! [`session`](Session) holds everything the window knows and every rule of its buttons; the panels and the viewport draw it
+//! `session` holds everything the window knows and every rule of its buttons; the panels and the viewport draw it
 //! and answer with actions. Nothing in the window waits for the worker. The window redraws only when something changed:
 //! input, news of the worker (throttled), or a moving camera; on a software driver it draws without antialiasing and asks
 //! for news less often, so that the processor is left to the work.
