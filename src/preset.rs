@@ -105,9 +105,12 @@ impl Preset {
     pub fn set(&mut self, key: &str, value: &str) -> Result<(), PresetError> {
         let bad = |reason: String| PresetError::BadValue { key: key.to_owned(), value: value.to_owned(), reason };
         let mut tree = serde_json::to_value(&*self).map_err(|e| bad(e.to_string()))?;
-        // Words such as `auto` are names of choices.
-        let parsed: serde_json::Value =
-            ron::from_str(value).unwrap_or_else(|_| serde_json::Value::String(value.trim_matches('"').to_owned()));
+        // Words such as `right` are names of choices; RON alone would read one as an empty struct.
+        let word = || serde_json::Value::String(value.trim_matches('"').to_owned());
+        let parsed = match ron::from_str(value) {
+            Ok(serde_json::Value::Null) | Err(_) => word(),
+            Ok(parsed) => parsed,
+        };
         let mut known = Vec::new();
         list_settings("", &tree, &mut known);
         if !known.iter().any(|k| k == key) {

@@ -224,6 +224,9 @@ mod tests {
             "iou",
             "reprojection_px_median",
             "gain",
+            // Beyond the contract: what real masks need, which include the forearm or are wrong.
+            "psnr_shared",
+            "mask_trusted",
         ];
         expected.sort_unstable();
         assert_eq!(view_keys, expected, "a view's fields");
