@@ -22,6 +22,8 @@ mod fine_mesh;
 mod settings;
 pub mod start;
 pub mod target;
+#[cfg(test)]
+mod whole_image;
 
 pub use fine_mesh::{FineHand, FineMesh};
 pub use settings::HamSettings;
