@@ -10,7 +10,7 @@ use crate::anatomy::{KEYPOINTS, Side};
 use crate::capture::Capture;
 use crate::export::{ExportHand, joints, ply};
 use crate::fitting::ham::start::mean_light;
-use crate::fitting::ham::{FineMesh, Vertices};
+use crate::fitting::ham::{FineMesh, Vertices, to_f32};
 use crate::gpu::Gpu;
 use crate::hand::{HandModel, PosedHand, pose_hand};
 use crate::mesh::{TriMesh, vertex_normals};
@@ -244,9 +244,4 @@ impl FinishedRun {
         let real = joints::read(&truth.join("joints.json"))?.sides();
         Ok(score(&to_truth, &to_result, joint_mean_mm(&self.joints(), &real)))
     }
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "f32 is what the GPU gets")]
-fn to_f32(x: f64) -> f32 {
-    x as f32
 }

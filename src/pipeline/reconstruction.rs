@@ -9,7 +9,7 @@ use crate::camera::Camera;
 use crate::capture::Capture;
 use crate::fitting::ham::start::mean_light;
 use crate::fitting::ham::target::TargetSource;
-use crate::fitting::ham::{Ham, TERMS, Vertices};
+use crate::fitting::ham::{Ham, TERMS, Vertices, to_f32};
 use crate::fitting::hand_fit::{FIT_TERMS, FitBackend, FittedHand, HandFit};
 use crate::fitting::pose::{PoseResult, Triangulator, estimate_joints};
 use crate::gpu::Gpu;
@@ -566,9 +566,4 @@ pub(super) fn joined(hands: &[HandSnapshot]) -> (Vertices, Vec<[u32; 3]>) {
         all.albedo.extend(&hand.albedo);
     }
     (all, faces)
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "f32 is what the GPU gets")]
-fn to_f32(x: f64) -> f32 {
-    x as f32
 }

@@ -2,14 +2,8 @@
 //! irradiance × albedo in the sRGB-encoded space.
 
 use super::random::Random;
+use crate::shading::sh_basis;
 use nalgebra::Vector3;
-
-/// The nine terms of a world-space unit normal: `1, ny, nz, nx, nx·ny, ny·nz, 2nz²−nx²−ny², nz·nx, nx²−ny²`.
-#[must_use]
-pub fn sh_basis(n: [f64; 3]) -> [f64; 9] {
-    let [x, y, z] = n;
-    [1.0, y, z, x, x * y, y * z, 2.0 * z * z - x * x - y * y, z * x, x * x - y * y]
-}
 
 /// Irradiance of a light for a unit normal.
 #[must_use]

@@ -12,7 +12,7 @@ mod render;
 mod rig;
 mod skin;
 
-pub use light::{irradiance, sh_basis};
+pub use light::irradiance;
 
 use crate::anatomy::{KEYPOINTS, Side};
 use crate::capture::{Capture, View};
@@ -121,7 +121,7 @@ pub struct SyntheticScene {
     pub capture: Capture,
     /// The hands, left before right.
     pub hands: Vec<TrueHand>,
-    /// SH coefficients of the light in world space (see [`sh_basis`]), the same for all views.
+    /// SH coefficients of the light in world space (see [`crate::shading::sh_basis`]), the same for all views.
     pub light: [f64; 9],
     /// RGB gain of each view.
     pub gains: Vec<[f64; 3]>,

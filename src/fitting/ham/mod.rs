@@ -527,6 +527,6 @@ impl Ham {
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "f32 is what the GPU gets")]
-fn to_f32(x: f64) -> f32 {
+pub(crate) fn to_f32(x: f64) -> f32 {
     x as f32
 }
