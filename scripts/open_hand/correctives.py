@@ -5,6 +5,8 @@ a target surface; the part that skinning misses is regressed on the pose feature
 posed space. A vertex hears only joints of its own finger (palm: of the nearest fingers) that are near, so columns are
 sparse; they vanish at the rest pose by construction, and are zero at the tips, on the nails' end and at the wrist.
 """
+import multiprocessing
+
 import numpy as np
 
 from .elastic import SoftHand
@@ -13,9 +15,9 @@ PARENTS = [-1, 0, 1, 2, 0, 4, 5, 0, 7, 8, 0, 10, 11, 0, 13, 14]
 ROOTS = [1, 4, 7, 10, 13]  # index, middle, pinky, ring, thumb
 TIP_OF_ROOT = {1: 1, 4: 2, 7: 4, 10: 3, 13: 0}  # row of the tip in thumb, index, middle, ring, pinky
 SEED = 20241124
-REACH = 0.026  # a vertex hears joints nearer than this, metres
-STEEP = 0.014  # distance at which the ridge weight has doubled
-RIDGE = 3e-3
+REACH, THUMB_REACH = 0.025, 0.036  # a vertex hears joints (the thumb's root) nearer than this, metres
+FADE = 0.015  # the last part of the reach, over which hearing fades out
+RIDGE = 5e-4
 
 
 def rotation(v):
@@ -107,32 +109,38 @@ def soft_hand(v, f, loop, weights, joints, tips, **options):
     return SoftHand(v, f, loop, weights, finger, bones, weights[:, 1:].sum(1) > 0.02, **options)
 
 
-def targets_of(soft, poses, joints, say=print):
-    out, worst = [], 0.0
-    for i, p in enumerate(poses):
-        _, rot, offset = frames(p, joints)
-        x, ok, change = soft.pose(rot, offset)
-        out.append(x)
-        worst = max(worst, change)
-        if i % 10 == 0:
-            say(f"  pose {i} of {len(poses)}: last change {1e6 * change:.1f} um")
-    return np.array(out), ok, worst
+def solve_one(pose):
+    soft, joints = SHARED
+    _, rot, offset = frames(pose, joints)
+    return soft.pose(rot, offset)
+
+
+SHARED = ()
+
+
+def targets_of(soft, poses, joints, processes=2):
+    """Soft-tissue surfaces of the poses; each pose is independent, so the number of processes changes nothing."""
+    global SHARED
+    SHARED = (soft, joints)  # forked children see it
+    with multiprocessing.get_context("fork").Pool(processes) as pool:
+        done = pool.map(solve_one, list(poses), chunksize=1)
+    return np.array([x for x, _, _ in done]), done[0][1], max(c for _, _, c in done)
 
 
 def heard(v, weights, joints):
-    """Ridge weight of each joint at each vertex (V, 16): infinite where it is not heard."""
-    finger = fingers_of(weights)
+    """How much each vertex hears each joint, 0 to 1 (V, 16): its own finger's joints and, in the palm, the roots of all
+    fingers, fading out with the distance."""
     d = np.linalg.norm(v[:, None] - joints[None], axis=2)
-    out = 1 + (d / STEEP) ** 4
     reach = np.full(16, REACH)
-    reach[13] = 0.034
-    same = np.zeros((len(v), 16), bool)
+    reach[13] = THUMB_REACH
+    near = smooth_step((reach - d) / FADE)
+    mine = {r: smooth_step((weights[:, r : r + 3].sum(1) - 0.25) / 0.5) for r in ROOTS}
+    palm = 1 - np.max(list(mine.values()), 0)
+    member = np.zeros((len(v), 16))
     for r in ROOTS:
         for k in range(3):
-            same[:, r + k] = (finger == r) | ((finger == 0) & (k == 0)) | (weights[:, r + k] > 0.02)
-    out[~(same & (d < reach))] = np.inf
-    out[:, 0] = np.inf
-    return out
+            member[:, r + k] = np.maximum(mine[r] + (palm if k == 0 else 0), smooth_step(weights[:, r + k] / 0.1))
+    return near * np.minimum(member, 1)
 
 
 def smooth_step(x):
@@ -151,7 +159,7 @@ def fade(v, joints, tips, loop):
 
 def fit(v, weights, joints, poses, targets, ok, factor):
     """posedirs (V, 3, 135)."""
-    cost = heard(v, weights, joints)
+    hear = heard(v, weights, joints)
     f = np.array([feature(frames(p, joints)[0]) for p in poses])
     blend, miss = [], []
     for p, x in zip(poses, targets):
@@ -161,14 +169,14 @@ def fit(v, weights, joints, poses, targets, ok, factor):
     blend, miss = np.array(blend), np.array(miss)
     out = np.zeros((len(v), 3, 135))
     for n in range(len(v)):
-        js = [j for j in range(1, 16) if np.isfinite(cost[n, j])]
+        js = [j for j in range(1, 16) if hear[n, j] > 1e-3]
         if not js or not ok[n] or factor[n] == 0:
             continue
         cols = np.concatenate([np.arange(9 * (j - 1), 9 * j) for j in js])
-        a = np.einsum("sab,sc->sabc", blend[:, n], f[:, cols]).reshape(3 * len(poses), -1)  # rows (s, a), columns (b, c)
-        ridge = RIDGE * len(poses) * np.tile(np.repeat(cost[n, js], 9), 3)
-        x = np.linalg.solve(a.T @ a + np.diag(ridge), a.T @ miss[:, n].reshape(-1))
-        out[n][:, cols] = x.reshape(3, -1)
+        gain = np.repeat(hear[n, js], 9)
+        a = np.einsum("sab,sc->sabc", blend[:, n], f[:, cols] * gain).reshape(3 * len(poses), -1)  # rows (s, a), columns (b, c)
+        x = np.linalg.solve(a.T @ a + RIDGE * len(poses) * np.eye(a.shape[1]), a.T @ miss[:, n].reshape(-1))
+        out[n][:, cols] = x.reshape(3, -1) * gain
     return out
 
 
@@ -238,7 +246,7 @@ def facts(v, f, weights, joints, posedirs, soft, thumb_axes, limits, factor):
     """Numbers for the record: volumes and sections of bent joints without and with correctives, and the error on poses
     that the fit has not seen."""
     out = {"poses": None, "at_90_degrees": {}}
-    for name, joint in (("index MCP", 1), ("index PIP", 2), ("middle PIP", 5), ("ring PIP", 11), ("pinky PIP", 8)):
+    for name, joint in (("index PIP", 2), ("middle PIP", 5), ("ring PIP", 11), ("pinky PIP", 8), ("index DIP", 3), ("middle DIP", 6)):
         a, b = (bend_numbers(v, f, weights, joints, p, joint) for p in (None, posedirs))
         out["at_90_degrees"][name] = {"volume": [round(float(a[0]), 3), round(float(b[0]), 3)],
                                       "section": [round(float(a[1]), 3), round(float(b[1]), 3)]}
@@ -247,9 +255,8 @@ def facts(v, f, weights, joints, posedirs, soft, thumb_axes, limits, factor):
     fresh = fresh * rng.uniform(0.4, 1.0, (len(fresh), 1, 1))
     plain, mended = [], []
     moved = (factor > 0) & (weights[:, 1:].sum(1) > 0.02)
-    for p in fresh:
-        _, rot, offset = frames(p, joints)
-        aim, ok, _ = soft.pose(rot, offset)
+    aims, ok, _ = targets_of(soft, fresh, joints)
+    for p, aim in zip(fresh, aims):
         for errors, dirs in ((plain, None), (mended, posedirs)):
             errors.append(np.linalg.norm(posed(v, weights, joints, dirs, p) - aim, axis=1)[moved & ok])
     rms = lambda e: round(1e3 * float(np.sqrt((np.concatenate(e) ** 2).mean())), 3)

@@ -7,6 +7,7 @@ the same for every pose and factorised once; each round projects all tetrahedra,
 """
 import numpy as np
 from scipy import sparse
+from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import splu
 from scipy.spatial import cKDTree
 
@@ -16,34 +17,36 @@ EVEN = [(0, 4, 2, 1), (6, 4, 7, 2), (5, 4, 1, 7), (3, 2, 7, 1), (4, 2, 1, 7)]
 ODD = [(4, 0, 6, 5), (2, 0, 3, 6), (1, 0, 5, 3), (7, 6, 5, 3), (0, 6, 5, 3)]
 
 
-def cross_rotations(w):
-    """Rotation matrices of the rotation vectors w (T, 3)."""
-    a = np.linalg.norm(w, axis=1)
-    k = w / np.maximum(a, 1e-30)[:, None]
-    x = np.zeros((len(w), 3, 3))
-    x[:, 0, 1], x[:, 0, 2], x[:, 1, 2] = -k[:, 2], k[:, 1], -k[:, 0]
-    x -= x.transpose(0, 2, 1)
-    return np.eye(3) + np.sin(a)[:, None, None] * x + (1 - np.cos(a))[:, None, None] * (x @ x)
+# Matrices are stored (3, 3, T), row, column, tetrahedron, so that each entry is one contiguous array.
+def cross(a, b):
+    return np.stack([a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]])
 
 
-def rotations_of(f, r, rounds=3):
-    """Rotation parts of f (T, 3, 3), from the start r (Mueller et al. 2016, "A robust method to extract the rotational part")."""
+def rotations_of(f, r, rounds):
+    """Rotation parts of f, from the start r (Mueller et al. 2016, "A robust method to extract the rotational part")."""
     for _ in range(rounds):
-        num = np.cross(r, f, axis=1).sum(2)  # columns r_k x f_k
-        den = np.abs((r * f).sum((1, 2))) + 1e-9
-        r = cross_rotations(num / den[:, None]) @ r
+        w = cross(r[:, 0], f[:, 0]) + cross(r[:, 1], f[:, 1]) + cross(r[:, 2], f[:, 2])
+        w /= np.abs((r * f).sum((0, 1))) + 1e-9
+        a = np.sqrt((w * w).sum(0)) + 1e-30
+        s, c = np.sin(a) / a, (1 - np.cos(a)) / (a * a)
+        turned = np.empty_like(r)
+        for k in range(3):  # Rodrigues on every column
+            x = cross(w, r[:, k])
+            turned[:, k] = r[:, k] + s * x + c * cross(w, x)
+        r = turned
     return r
 
 
 def unit_volume(f, r):
     """The matrices of determinant 1 near f: two Newton steps; r where f is nearly inverted."""
-    d = f.copy()
-    for _ in range(2):
-        c = np.stack([np.cross(d[:, :, 1], d[:, :, 2]), np.cross(d[:, :, 2], d[:, :, 0]), np.cross(d[:, :, 0], d[:, :, 1])], 2)
-        det = (d[:, :, 0] * c[:, :, 0]).sum(1)
-        d -= ((det - 1) / np.maximum((c * c).sum((1, 2)), 0.3))[:, None, None] * c
-    bad = np.linalg.det(f) < 0.05
-    d[bad] = r[bad]
+    d = f
+    for turn in range(2):
+        c = np.stack([cross(d[:, 1], d[:, 2]), cross(d[:, 2], d[:, 0]), cross(d[:, 0], d[:, 1])], 1)
+        det = (d[:, 0] * c[:, 0]).sum(0)
+        if turn == 0:
+            bad = det < 0.05
+        d = d - ((det - 1) / np.maximum((c * c).sum((0, 1)), 0.3)) * c
+    d[:, :, bad] = r[:, :, bad]
     return d
 
 
@@ -107,8 +110,8 @@ class SoftHand:
     """The lattice of a rest mesh. `finger` labels vertices: 0 palm, else a finger; `bones` is a list of
     (joint, start, end): capsules whose core follows the joint."""
 
-    def __init__(self, v, f, loop, weights, finger, bones, near, step=0.0028, core=0.42, mu=1.0, lam=4.0):
-        self.v, self.mu, self.lam = v, mu, lam
+    def __init__(self, v, f, loop, weights, finger, bones, near, step=0.003, core=0.3, mu=1.0, lam=60.0):
+        self.v, self.mu, self.lam, self.step = v, mu, lam, step
         closed = np.vstack([v, v[loop].mean(0)])
         fan = np.array([[b, a, len(v)] for a, b in zip(loop, np.roll(loop, -1))])
         lo = v.min(0) - 1.37 * step
@@ -139,8 +142,10 @@ class SoftHand:
         inv = np.linalg.inv(edge)  # rows of edge are edges: gradient of x is inv @ (x_k - x_0)
         g = np.concatenate([-inv.sum(2, keepdims=True), inv], 2)  # (T, 3 axes, 4 nodes)
         t = len(tets)
-        rows = np.repeat(np.arange(3 * t), 4)
-        self.grad = sparse.csr_matrix((g.reshape(-1), (rows, np.repeat(tets, 3, 0).reshape(-1))), (3 * t, count))
+        rows = np.repeat(np.arange(3 * t), 4)  # axis by axis, tetrahedra within
+        g = g.transpose(1, 0, 2)
+        self.grad = sparse.csr_matrix((g.reshape(-1), (rows, np.tile(tets, (3, 1)).reshape(-1))), (3 * t, count))
+        self.back = self.grad.T.tocsr()
         self.nodes, self.tets = nodes, tets
 
         # bone cores: nearer to the bone's axis than `core` of the way from the axis to the skin
@@ -154,6 +159,8 @@ class SoftHand:
             p = d / (d + skin)
             use = (p < core) & (p < part) & ((node_label == group) | (node_label == 0) | (group == 0))
             bone[use], part[use] = joint, p[use]
+        edges = np.concatenate([tets[:, [0, k]] for k in (1, 2, 3)])
+        adjacent = sparse.coo_matrix((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), (count, count))
         for i, c in enumerate(kept):  # beyond the lattice the palm is rigid
             for axis in range(3):
                 for s in (0, 1):
@@ -161,9 +168,14 @@ class SoftHand:
                     n[axis] += 2 * s - 1
                     if tuple(n) in rest:
                         bone[ids[i][CORNERS[:, axis] == s]] = 0
+        # crumbs that hang on nothing follow the palm
+        part_of = connected_components(adjacent, directed=False)[1]
+        held = np.zeros(part_of.max() + 1, bool)
+        held[part_of[bone >= 0]] = True
+        bone[~held[part_of]] = 0
         self.bone = bone
         self.fixed, self.free = np.flatnonzero(bone >= 0), np.flatnonzero(bone < 0)
-        a = (self.grad.T @ sparse.diags(np.repeat(self.vol, 3)) @ self.grad).tocsc() * (mu + lam)
+        a = (self.grad.T @ sparse.diags(np.tile(self.vol, 3)) @ self.grad).tocsc() * (mu + lam)
         self.a_fc = a[self.free][:, self.fixed]
         self.solver = splu(a[self.free][:, self.free].tocsc(), permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0,
                            options={"SymmetricMode": True})
@@ -195,21 +207,28 @@ class SoftHand:
             best = b.min(1).argmax()
             self.host[k], self.bary[k] = cand[best], b[best]
 
-    def pose(self, rot, offset, rounds=60):
-        """Skin vertices of a pose: joint j takes a point x to rot[j] x + offset[j]. Also the last change, metres."""
+    def pose(self, rot, offset, rounds=50, speed=0.98):
+        """Skin vertices of a pose: joint j takes a point x to rot[j] x + offset[j]. Also the last change, metres.
+
+        Rounds are sped up by the Chebyshev recurrence for the spectral radius `speed` (Wang 2015)."""
         at = np.einsum("jab,nb->nja", rot, self.nodes) + offset
         x = np.einsum("nj,nja->na", self.start, at)
         x[self.fixed] = at[self.fixed, self.bone[self.fixed]]
-        mean = np.einsum("nj,jab->nab", self.start, rot)[self.tets].mean(1)
-        r = rotations_of(mean, np.repeat(np.eye(3)[None], len(mean), 0), 20)
-        change = 0.0
-        for _ in range(rounds):
-            f = (self.grad @ x).reshape(-1, 3, 3).transpose(0, 2, 1)
-            r = rotations_of(f, r)
-            p = self.mu * r + self.lam * unit_volume(f, r)
-            rhs = self.grad.T @ (p.transpose(0, 2, 1) * self.vol[:, None, None]).reshape(-1, 3)
-            new = self.solver.solve(np.ascontiguousarray(rhs[self.free] - self.a_fc @ x[self.fixed]))
+        mean = np.einsum("nj,jab->abn", self.start, rot)[:, :, self.tets].mean(3)
+        r = rotations_of(mean, np.repeat(np.eye(3)[:, :, None], len(self.tets), 2), 20)
+        held = self.a_fc @ x[self.fixed]
+        change, omega, before = 0.0, 1.0, None
+        for turn in range(rounds):
+            f = np.ascontiguousarray((self.grad @ x).reshape(3, -1, 3).transpose(2, 0, 1))
+            r = rotations_of(f, r, 1)
+            p = (self.mu * r + self.lam * unit_volume(f, r)) * self.vol
+            rhs = self.back @ np.ascontiguousarray(p.transpose(1, 2, 0)).reshape(-1, 3)
+            new = self.solver.solve(np.ascontiguousarray(rhs[self.free] - held))
             change = np.abs(new - x[self.free]).max()
+            if turn >= 10:
+                omega = 2 / (2 - speed**2) if turn == 10 else 4 / (4 - speed**2 * omega)
+                new = omega * (new - before) + before
+            before = x[self.free].copy()
             x[self.free] = new
             if change < 2e-6:
                 break

@@ -28,7 +28,7 @@ def measure(v, joints, tips, weights, loop):
     mj = joints.mean(0)
     finger = lengths(joints, tips)
     palm = np.linalg.norm(joints[:, 4] - joints[:, 0], axis=1)
-    knuckles = (weights[:, 13:].sum(1) < 0.05) & (mean[:, 0] > -0.005) & (mean[:, 0] < 0.03)
+    knuckles = (weights[:, 13:].sum(1) < 0.05) & (np.abs(mean[:, 0] - 0.5 * (mj[1, 0] + mj[7, 0])) < 0.012)
     order = np.argsort(mean[:, 2] + 1e3 * ~knuckles, kind="stable")
     ulnar, radial = order[:4], np.argsort(-mean[:, 2] + 1e3 * ~knuckles, kind="stable")[:4]
     breadth = v[:, radial, 2].mean(1) - v[:, ulnar, 2].mean(1)

@@ -43,7 +43,11 @@ fn names(list: &str, count: usize) -> Result<Vec<String>, HandError> {
     let entries = facts[list].as_array().map_or(&[][..], Vec::as_slice);
     let found: Vec<String> =
         entries.iter().filter_map(|e| e.as_str().or_else(|| e["name"].as_str())).map(str::to_owned).collect();
-    if found.len() == count { Ok(found) } else { Err(damaged("open_hand.json", format!("`{list}` has not {count} names"))) }
+    if found.len() == count {
+        Ok(found)
+    } else {
+        Err(damaged("open_hand.json", format!("`{list}` has not {count} names")))
+    }
 }
 
 /// Compares the bytes with the recorded SHA-256: a ZIP reader that stops at an array's end never looks at its check sum.
@@ -121,13 +125,8 @@ fn read_npz(side: Side, name: &str, path: &str, bytes: &[u8]) -> Result<HandMode
         .iter()
         .map(|v| std::array::from_fn(|axis| std::array::from_fn(|c| v[10 * axis + c])))
         .collect();
-    let pose_directions: Vec<[[f64; FEATURES]; 3]> = archive
-        .floats("posedirs", &[n, 3, FEATURES as u64])?
-        .as_chunks::<FEATURES>()
-        .0
-        .as_chunks::<3>()
-        .0
-        .to_vec();
+    let pose_directions: Vec<[[f64; FEATURES]; 3]> =
+        archive.floats("posedirs", &[n, 3, FEATURES as u64])?.as_chunks::<FEATURES>().0.as_chunks::<3>().0.to_vec();
     let regressor = archive.floats("J_regressor", &[JOINTS as u64, n])?;
     let joint_regressor = regressor
         .chunks_exact(count.max(1))

@@ -5,11 +5,7 @@
 //! the layout.
 
 use super::HandModel;
-
-/// Cells along one side of the UV square when looking for free room.
-const CELLS: usize = 64;
-/// Part of the free square that the cap's island fills; the rest is a margin.
-const FILL: f64 = 0.8;
+use crate::mesh::{cap_uvs, fan};
 
 /// A copy of the model with the wrist closed (`wrist_loop` is empty then); the model itself when it has no loop.
 ///
@@ -32,7 +28,7 @@ pub fn close_wrist(model: &HandModel) -> HandModel {
     closed.faces.extend(fan(&ring, centre));
     if !model.uvs.is_empty() {
         let first = index(model.uvs.len());
-        closed.uvs.extend(disc(model, ring.len()));
+        closed.uvs.extend(cap_uvs(&model.uvs, &model.uv_faces, ring.len()));
         let rim: Vec<u32> = (0..ring.len()).map(|k| first + index(k)).collect();
         closed.uv_faces.extend(fan(&rim, first + index(ring.len())));
     }
@@ -41,11 +37,6 @@ pub fn close_wrist(model: &HandModel) -> HandModel {
 
 fn index(value: usize) -> u32 {
     u32::try_from(value).expect("hand models have far fewer than 2^32 vertices")
-}
-
-/// Triangles that close a loop which runs along the half-edges of the faces on its other side.
-fn fan(ring: &[u32], centre: u32) -> impl Iterator<Item = [u32; 3]> + '_ {
-    (0..ring.len()).map(move |k| [ring[(k + 1) % ring.len()], ring[k], centre])
 }
 
 /// Mean over the loop of a row of numbers a vertex.
@@ -64,79 +55,6 @@ fn mean3<const N: usize>(ring: &[u32], rows: impl Fn(usize) -> [[f64; N]; 3]) ->
     std::array::from_fn(|axis| mean(ring, |v| rows(v)[axis]))
 }
 
-/// UVs of a regular polygon and its centre, in the largest free square of the layout.
-///
-/// It runs the other way round than the loop does, as its faces do, unless the model's UVs are mirrored (left hands).
-#[expect(clippy::cast_precision_loss, reason = "small counts")]
-fn disc(model: &HandModel, corners: usize) -> Vec<[f64; 2]> {
-    let ([low_u, low_v], side) = free_square(model);
-    let centre = [low_u + 0.5 * side, low_v + 0.5 * side];
-    let radius = 0.5 * side * FILL;
-    let area: f64 = model.uv_faces.iter().map(|t| doubled_area(t.map(|i| model.uvs[i as usize]))).sum();
-    let turn = if area < 0.0 { 1.0 } else { -1.0 };
-    let mut uvs: Vec<[f64; 2]> = (0..corners)
-        .map(|k| {
-            let (sin, cos) = (turn * std::f64::consts::TAU * k as f64 / corners as f64).sin_cos();
-            [centre[0] + radius * cos, centre[1] + radius * sin]
-        })
-        .collect();
-    uvs.push(centre);
-    uvs
-}
-
-fn doubled_area([a, b, c]: [[f64; 2]; 3]) -> f64 {
-    (b[0] - a[0]) * (c[1] - a[1]) - (c[0] - a[0]) * (b[1] - a[1])
-}
-
-/// Lower left corner and side of the largest square of empty cells (the first one found, from the bottom left).
-#[expect(clippy::cast_precision_loss, reason = "small counts")]
-fn free_square(model: &HandModel) -> ([f64; 2], f64) {
-    let mut taken = [[false; CELLS]; CELLS];
-    let cell = 1.0 / CELLS as f64;
-    for face in &model.uv_faces {
-        let p = face.map(|i| model.uvs[i as usize]);
-        for (row, line) in taken.iter_mut().enumerate() {
-            for (column, taken) in line.iter_mut().enumerate() {
-                *taken |= touches(&p, [column as f64 * cell, row as f64 * cell], cell);
-            }
-        }
-    }
-    // side[row][column]: largest free square whose upper right cell this is.
-    let mut side = [[0_usize; CELLS]; CELLS];
-    let mut best = (0, 0, 0);
-    for row in 0..CELLS {
-        for column in 0..CELLS {
-            if taken[row][column] {
-                continue;
-            }
-            side[row][column] = if row == 0 || column == 0 {
-                1
-            } else {
-                1 + side[row - 1][column].min(side[row][column - 1]).min(side[row - 1][column - 1])
-            };
-            if side[row][column] > best.0 {
-                best = (side[row][column], row, column);
-            }
-        }
-    }
-    let (size, row, column) = best;
-    let low = |at: usize| (at + 1 - size.max(1)) as f64 * cell;
-    ([low(column), low(row)], size as f64 * cell)
-}
-
-/// Whether a triangle may touch a square cell: their boxes meet and no edge of the triangle separates them.
-fn touches(p: &[[f64; 2]; 3], low: [f64; 2], side: f64) -> bool {
-    let span = |axis: usize| {
-        let values = p.map(|q| q[axis]);
-        (values.iter().copied().fold(f64::INFINITY, f64::min), values.iter().copied().fold(f64::NEG_INFINITY, f64::max))
-    };
-    let meet = (0..2).all(|axis| span(axis).0 <= low[axis] + side && span(axis).1 >= low[axis]);
-    let orientation = doubled_area(*p).signum();
-    let corners = [[0.0, 0.0], [side, 0.0], [0.0, side], [side, side]].map(|d| [low[0] + d[0], low[1] + d[1]]);
-    let apart = |k: usize| corners.iter().all(|&q| orientation * doubled_area([p[k], p[(k + 1) % 3], q]) < 0.0);
-    meet && !(0..3).any(apart)
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::{HandParameters, open_hand, pose_hand};
@@ -151,6 +69,15 @@ mod tests {
         let count = |n: usize| isize::try_from(n).expect("small");
         assert!(topology.is_manifold(), "every half-edge occurs once");
         (count(vertices) - count(topology.edges.len()) + count(faces.len()), rim)
+    }
+
+    fn doubled_area([a, b, c]: [[f64; 2]; 3]) -> f64 {
+        (b[0] - a[0]) * (c[1] - a[1]) - (c[0] - a[0]) * (b[1] - a[1])
+    }
+
+    fn holds(t: [[f64; 2]; 3], p: [f64; 2]) -> bool {
+        let turn = doubled_area(t).signum();
+        (0..3).all(|k| turn * doubled_area([t[k], t[(k + 1) % 3], p]) >= 0.0)
     }
 
     fn volume(vertices: &[[f64; 3]], faces: &[[u32; 3]]) -> f64 {
@@ -172,7 +99,10 @@ mod tests {
             assert!(closed.wrist_loop.is_empty(), "no loop is left");
             assert_eq!(close_wrist(&closed).faces, closed.faces, "closing twice changes nothing");
             let litres = 1e3 * volume(&closed.template, &closed.faces);
-            assert!((0.2..0.6).contains(&litres), "{side}: the closed hand holds a hand's volume ({litres} l), outward");
+            assert!(
+                (0.2..0.6).contains(&litres),
+                "{side}: the closed hand holds a hand's volume ({litres} l), outward"
+            );
         }
     }
 
@@ -212,7 +142,7 @@ mod tests {
                 ours.iter().any(|t| {
                     let p = t.map(|i| closed.uvs[i as usize]);
                     let middle = [0, 1].map(|axis| (p[0][axis] + p[1][axis] + p[2][axis]) / 3.0);
-                    open.uv_faces.iter().any(|f| touches(&f.map(|i| open.uvs[i as usize]), middle, 1e-9))
+                    open.uv_faces.iter().any(|f| holds(f.map(|i| open.uvs[i as usize]), middle))
                 })
             };
             assert!(!overlap(new), "no triangle of the cap lies on the hand's islands");

@@ -116,11 +116,10 @@ fn bent_fingers_keep_their_volume_with_correctives_and_lose_it_without() {
         let plain = HandModel { pose_directions: None, ..model.clone() };
         for joint in PIP {
             let ((volume, section), (plain_volume, plain_section)) = (bent(&model, joint), bent(&plain, joint));
-            println!("{side} {joint}: volume {plain_volume:.3} -> {volume:.3}, section {plain_section:.3} -> {section:.3}");
-            assert!((volume - 1.0).abs() < 0.05, "{side} joint {joint}: {volume:.3} of the volume is left");
+            assert!((0.9..1.05).contains(&volume), "{side} joint {joint}: {volume:.3} of the volume is left");
             assert!(section > 1.0, "{side} joint {joint}: {section:.3} of the cross-section is left");
-            assert!(plain_volume < 0.93, "{side} joint {joint}: skinning alone loses volume ({plain_volume:.3})");
-            assert!(section > plain_section, "{side} joint {joint}: correctives widen the bend");
+            assert!(plain_volume < 0.8, "{side} joint {joint}: skinning alone loses volume ({plain_volume:.3})");
+            assert!(section > 1.15 * plain_section, "{side} joint {joint}: the bend was thin ({plain_section:.3})");
         }
     }
 }
@@ -132,13 +131,14 @@ fn correctives_vanish_at_rest_at_the_tips_and_at_the_wrist_and_are_local() {
     for &v in model.tips.iter().chain(&model.wrist_loop) {
         assert!(directions[v as usize].iter().flatten().all(|d| *d == 0.0), "vertex {v} has none");
     }
-    let heard = |rows: &[[f64; 135]; 3]| (0..15).filter(|j| rows.iter().any(|r| r[9 * j..9 * j + 9] != [0.0; 9])).count();
+    let heard =
+        |rows: &[[f64; 135]; 3]| (0..15).filter(|j| rows.iter().any(|r| r[9 * j..9 * j + 9] != [0.0; 9])).count();
     let most = directions.iter().map(heard).max().expect("vertices");
     assert!((1..=5).contains(&most), "a vertex hears at most five joints ({most})");
     let largest = directions.iter().flatten().flatten().fold(0.0_f64, |a, b| a.max(b.abs()));
     assert!((0.001..0.03).contains(&largest), "the largest column is millimetres: {largest}");
     let rest = pose_hand(&model, &HandParameters::rest(Side::Right));
-    let moved = rest.vertices.iter().zip(&model.template).any(|(a, b)| (at(&[*a], 0) - at(&[*b], 0)).norm() > 1e-9);
+    let moved = rest.vertices.iter().zip(&model.template).any(|(a, b)| (at(&[*a], 0) - at(&[*b], 0)).norm() > 1e-7);
     assert!(!moved, "the template comes back at rest");
 }
 

@@ -46,7 +46,9 @@ fn overlaps(triangles: &[[Vector2<f64>; 3]]) -> usize {
     let mut found = std::collections::BTreeSet::new();
     for list in &grid {
         for (n, &i) in list.iter().enumerate() {
-            found.extend(list[n + 1..].iter().filter(|&&j| overlap(&triangles[i], &triangles[j], 1e-6)).map(|&j| (i, j)));
+            found.extend(
+                list[n + 1..].iter().filter(|&&j| overlap(&triangles[i], &triangles[j], 1e-6)).map(|&j| (i, j)),
+            );
         }
     }
     found.len()
@@ -99,8 +101,8 @@ fn seams_are_few_and_texels_even() {
         })
         .collect();
     density.sort_by(f64::total_cmp);
-    let (low, middle, high) = (density[density.len() / 20], density[density.len() / 2], density[density.len() * 19 / 20]);
-    println!("texels per metre at 4096: {:.0} {:.0} {:.0}", 4096.0 * low, 4096.0 * middle, 4096.0 * high);
+    let (low, middle, high) =
+        (density[density.len() / 20], density[density.len() / 2], density[density.len() * 19 / 20]);
     assert!(low > 0.4 * middle && high < 2.5 * middle, "texel density varies little: {low:.2} {middle:.2} {high:.2}");
 }
 

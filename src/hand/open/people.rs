@@ -2,8 +2,9 @@
 //!
 //! Sizes: ANSUR II, the 2012 anthropometric survey of US Army personnel (Gordon et al. 2014, NATICK/TR-15/007), percentiles
 //! computed from its public data (1,986 women, 4,082 men): hand length (stylion to the tip of the middle finger), hand
-//! breadth (across the metacarpal heads), palm length. Fingers other than the middle one: Chatzıoglou, Pınar, Govsa 2024
-//! (Anat. Cell Biol. 57:172), mean and standard deviation of 51 young adults, both sexes.
+//! breadth (across the metacarpal heads), and the middle finger as hand length less palm length. The other fingers by their
+//! mean proportions to the middle one in Chatzıoglou, Pınar, Govsa 2024 (Anat. Cell Biol. 57:172): thumb 49.5, index 63.9,
+//! middle 70.7, ring 65.5, little finger 53.3 mm from crease to tip.
 
 use super::open_hand;
 use crate::anatomy::{JOINTS, Side, TIPS};
@@ -13,11 +14,13 @@ use nalgebra::Vector3;
 /// (1st percentile of women, mean of both sexes' means, 99th percentile of men), millimetres.
 const HAND_LENGTH_MM: [f64; 3] = [160.0, 187.2, 218.0];
 const HAND_BREADTH_MM: [f64; 3] = [69.9, 83.2, 99.0];
-/// Crease to tip: (mean, standard deviation) of thumb, index, middle, ring, little finger, millimetres.
-const FINGER_MM: [[f64; 2]; TIPS] = [[49.5, 5.5], [63.9, 4.1], [70.7, 5.2], [65.5, 4.8], [53.3, 4.3]];
-/// The crease at the base of a finger lies this part of the way from the knuckle's joint to the tip: the web reaches to
-/// about the middle of the proximal phalanx (surface anatomy), and the thumb's crease lies at its knuckle.
-const CREASE: f64 = 0.26;
+/// Middle finger from crease to tip.
+const MIDDLE_MM: [f64; 3] = [59.0, 74.6, 92.0];
+/// Crease to tip of thumb, index, middle, ring, little finger, relative to the middle finger.
+const PROPORTION: [f64; TIPS] = [49.5 / 70.7, 63.9 / 70.7, 1.0, 65.5 / 70.7, 53.3 / 70.7];
+/// Crease to tip, relative to joint to tip: the fingers' 74.6 mm of ANSUR II over the 94 mm of proximal, middle and distal
+/// phalanx with the pulp (Buryanov, Kotiuk 2010, Int. J. Morphol. 28:755, at ANSUR II's hand length), the thumb's 49.5 over 57.
+const FREE: [f64; TIPS] = [0.87, 0.79, 0.79, 0.79, 0.79];
 
 struct Sizes {
     hand_length: f64,
@@ -35,18 +38,22 @@ fn sizes(model: &HandModel, betas: &[f64]) -> Sizes {
     let across: Vec<f64> = vertices
         .iter()
         .zip(&model.skin_weights)
-        .filter(|(v, row)| palm(row) && (v[0] - knuckle - 0.008).abs() < 0.016)
+        .filter(|(v, row)| palm(row) && (v[0] - knuckle).abs() < 0.012)
         .map(|(v, _)| v[2])
         .collect();
     let extent = |list: &[f64]| {
         list.iter().copied().fold(f64::NEG_INFINITY, f64::max) - list.iter().copied().fold(f64::INFINITY, f64::min)
     };
     let fingers = std::array::from_fn(|finger| {
-        // The thumb is measured from its knuckle, the joint behind its last but one phalanx.
-        let (first, free) = [(14, 1.0), (1, 1.0 - CREASE), (4, 1.0 - CREASE), (10, 1.0 - CREASE), (7, 1.0 - CREASE)][finger];
-        free * (tips[finger] - joints[first]).norm()
+        // The thumb's crease belongs to its second joint.
+        let joint = [14, 1, 4, 10, 7][finger];
+        FREE[finger] * (tips[finger] - joints[joint]).norm()
     });
-    Sizes { hand_length: (tips[2] - joints[0]).norm() * 1e3, hand_breadth: extent(&across) * 1e3, fingers: fingers.map(|f| 1e3 * f) }
+    Sizes {
+        hand_length: (tips[2] - joints[0]).norm() * 1e3,
+        hand_breadth: extent(&across) * 1e3,
+        fingers: fingers.map(|f| 1e3 * f),
+    }
 }
 
 #[test]
@@ -57,17 +64,22 @@ fn sizes_lie_within_those_of_adults() {
         let mut betas = [0.0; 10];
         betas[size] = beta;
         let s = sizes(&model, &betas);
-        println!("size {beta}: length {:.1} breadth {:.1} fingers {:.1?}", s.hand_length, s.hand_breadth, s.fingers);
         for (name, value, [low, mean, high]) in
             [("length", s.hand_length, HAND_LENGTH_MM), ("breadth", s.hand_breadth, HAND_BREADTH_MM)]
         {
             assert!((low..=high).contains(&value), "hand {name} at {beta}: {value:.1} mm is not in {low} to {high}");
             assert!(beta != 0.0 || (value - mean).abs() < 3.0, "mean hand {name}: {value:.1} mm against {mean}");
         }
-        for (finger, (value, [mean, deviation])) in s.fingers.iter().zip(FINGER_MM).enumerate() {
-            let reach = if beta == 0.0 { 1.5 } else { 3.0 };
-            let off = (value - mean) / deviation;
-            assert!(off.abs() < reach, "finger {finger} at {beta}: {value:.1} mm against {mean} mm ({off:.1} deviations)");
+        for (finger, (value, proportion)) in s.fingers.iter().zip(PROPORTION).enumerate() {
+            let [low, mean, high] = MIDDLE_MM.map(|x| proportion * x);
+            assert!(
+                (low..=high).contains(value),
+                "finger {finger} at {beta}: {value:.1} mm is not in {low:.1} to {high:.1}"
+            );
+            assert!(
+                beta != 0.0 || (value / mean - 1.0).abs() < 0.15,
+                "finger {finger}: {value:.1} mm against {mean:.1}"
+            );
         }
     }
     // The check can fail: a hand a third larger is nobody's.
