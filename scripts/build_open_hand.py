@@ -1065,8 +1065,9 @@ DIP {deg("finger flexion")}; sideways +-{deg("finger sideways")}; twist +-{deg("
 components: its boxes hold the corners of the ranges). Published ranges: American Academy of Orthopaedic Surgeons, *Joint
 Motion: Method of Measuring and Recording*, 1965: MCP 0 to 90 with 45 of hyperextension, PIP 0 to 100, DIP 0 to 90, thumb
 CMC flexion 15 and extension 20, abduction 70, thumb MCP 0 to 50, thumb IP 0 to 80 with 20 of hyperextension; Eaton's hand
-reference (e-hand.com): DIP 80, PIP 100, MCP 90 with 0 to 45, thumb MCP 10 to 55, IP 15 to 80. The limits are 5 to 15
-degrees wider, because people differ and the flat pose is not each joint's zero.
+reference (e-hand.com): DIP 80, PIP 100, MCP 90 with 0 to 45, thumb MCP 10 to 55, IP 15 to 80. Flexion may
+go up to 15 degrees further, because people differ and the flat pose is not each joint's zero; hyperextension of the
+knuckles, which is 45 only passively, is kept to 35.
 
 ## Check against people
 | measurement, mm | template | size -2 | size +2 | 1st percentile women | mean of the sexes | 99th percentile men |
@@ -1076,7 +1077,7 @@ degrees wider, because people differ and the flat pose is not each joint's zero.
 Source of hand length, breadth and palm length: ANSUR II, the 2012 Anthropometric Survey of U.S. Army Personnel (Gordon et
 al. 2014, NATICK/TR-15/007); percentiles computed from its public data of 1,986 women and 4,082 men. Hand length there
 runs from the stylion (radial styloid) to the tip of the middle finger; the model's from the wrist joint, which lies
-within a few millimetres of that level. The crease at a finger's base is taken at 21 % of the way from the joint to the tip.
+within a few millimetres of that level (palm length at size -2 comes out 1 mm under the percentile). The crease at a finger's base is taken at 21 % of the way from the joint to the tip.
 The other fingers are held to the middle finger's percentiles (59, 74.6, 92 mm: hand length less palm length) times their
 mean proportions to it in Chatzioglou, Pinar, Govsa, *Anat. Cell Biol.* 57 (2024) 172-182, 51 young adults, crease to tip:
 thumb 49.5, index 63.9, middle 70.7, ring 65.5, little 53.3 mm.

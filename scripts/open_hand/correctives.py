@@ -16,6 +16,7 @@ ROOTS = [1, 4, 7, 10, 13]  # index, middle, pinky, ring, thumb
 TIP_OF_ROOT = {1: 1, 4: 2, 7: 4, 10: 3, 13: 0}  # row of the tip in thumb, index, middle, ring, pinky
 SEED = 20241124
 REACH, THUMB_REACH = 0.025, 0.036  # a vertex hears joints (the thumb's root) nearer than this, metres
+STRUCTURED = 17  # poses of one kind of joint, fists and hooks, before the random ones
 FADE = 0.015  # the last part of the reach, over which hearing fades out
 RIDGE = 5e-4
 
@@ -48,9 +49,9 @@ def feature(local):
     return (local[1:] - np.eye(3)).reshape(-1)
 
 
-def sample_poses(thumb_axes, limits, count):
+def sample_poses(thumb_axes, limits, count, seed=SEED):
     """Structured poses (one kind of joint at a time, fists, hooks), then seeded random ones inside the joint limits."""
-    rng = np.random.default_rng(SEED)
+    rng = np.random.default_rng(seed)
     tf, ta = thumb_axes
     lim = limits.reshape(15, 3, 2)
     out = []
@@ -75,6 +76,7 @@ def sample_poses(thumb_axes, limits, count):
         out.append(pose(angles, thumb=(0.3, -0.5, 0.6, 0.8)))
     for s in (-1, 1):
         out.append(pose((0, 0, 0), sideways=(0.3 * s, -0.2 * s, 0.3 * s, -0.2 * s), thumb=(0, 0.5 * s, 0, 0)))
+    assert len(out) == STRUCTURED
     while len(out) < count:
         p = np.zeros((15, 3))
         for f in range(4):
@@ -250,9 +252,7 @@ def facts(v, f, weights, joints, posedirs, soft, thumb_axes, limits, factor):
         a, b = (bend_numbers(v, f, weights, joints, p, joint) for p in (None, posedirs))
         out["at_90_degrees"][name] = {"volume": [round(float(a[0]), 3), round(float(b[0]), 3)],
                                       "section": [round(float(a[1]), 3), round(float(b[1]), 3)]}
-    fresh = sample_poses(thumb_axes, limits, 29)[17:]
-    rng = np.random.default_rng(SEED + 1)
-    fresh = fresh * rng.uniform(0.4, 1.0, (len(fresh), 1, 1))
+    fresh = sample_poses(thumb_axes, limits, STRUCTURED + 12, SEED + 1)[STRUCTURED:]
     plain, mended = [], []
     moved = (factor > 0) & (weights[:, 1:].sum(1) > 0.02)
     aims, ok, _ = targets_of(soft, fresh, joints)

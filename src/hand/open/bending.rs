@@ -4,7 +4,7 @@ use super::open_hand;
 use crate::anatomy::Side;
 use crate::hand::{HandModel, HandParameters, pose_hand};
 use nalgebra::{Rotation3, Vector3};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::f64::consts::FRAC_PI_2;
 
 /// Half length of the piece of finger about a joint, metres.
@@ -39,22 +39,21 @@ impl Tube {
     /// Volume with both ends closed by fans.
     fn volume(&self, vertices: &[[f64; 3]]) -> f64 {
         let mut sum = 0.0;
-        let mut next = HashMap::new();
+        let mut open = BTreeSet::new();
         for face in &self.faces {
             let [a, b, c] = face.map(|i| at(vertices, i));
             sum += a.dot(&b.cross(&c));
             for k in 0..3 {
                 let (from, to) = (face[k], face[(k + 1) % 3]);
-                if next.get(&from) == Some(&to) {
-                    next.remove(&from);
-                } else {
-                    next.insert(to, from);
+                if !open.remove(&(to, from)) {
+                    open.insert((from, to));
                 }
             }
         }
-        // `next` now holds the missing half-edges of the two rims.
+        // The half-edges that are missing run along the rims, against the open ones.
+        let mut next: BTreeMap<u32, u32> = open.iter().map(|&(from, to)| (to, from)).collect();
         let mut loops = 0;
-        while let Some(&start) = next.keys().min() {
+        while let Some((&start, _)) = next.first_key_value() {
             let mut ring = vec![start];
             let mut current = next.remove(&start).expect("present");
             while current != start {
