@@ -1,6 +1,6 @@
 // Gradient of `shade` to the 12 numbers of the view's light, summed per workgroup in a fixed order:
 // partials[group * 12 + k]. One invocation a pixel.
-//#use common/index, common/ids, common/camera, common/sh
+//#use common/index, common/ids, common/surface
 @group(0) @binding(0) var<uniform> view: View;
 @group(0) @binding(1) var<storage, read> ids: array<u32>;
 @group(0) @binding(2) var<storage, read> positions: array<vec4<f32>>;
@@ -29,24 +29,12 @@ fn lighting_grad(
         let triangle = triangle_of(ids[pixel]);
         let g = colours_grad[pixel].xyz;
         if triangle != 0u && any(g != vec3<f32>(0.0)) {
-            let f = faces[triangle - 1u];
-            let b = barycentric(
-                pixel_centre(view, pixel),
-                to_pixel(view, positions[f.x].xyz),
-                to_pixel(view, positions[f.y].xyz),
-                to_pixel(view, positions[f.z].xyz),
-            );
-            let m = b.lambda.x * normals[f.x].xyz + b.lambda.y * normals[f.y].xyz + b.lambda.z * normals[f.z].xyz;
-            let n = m / max(length(m), 1e-12);
-            let rho = b.lambda.x * albedo[f.x].xyz + b.lambda.y * albedo[f.y].xyz + b.lambda.z * albedo[f.z].xyz;
-            let base = view.light * LIGHT_STRIDE;
-            var c: array<f32, 9>;
-            for (var k = 0u; k < 9u; k++) {
-                c[k] = lights[base + k];
-            }
-            let gain = vec3<f32>(lights[base + 9u], lights[base + 10u], lights[base + 11u]);
-            let r = sh_dot(c, n);
-            let d_r = dot(g, gain * rho);
+            let s = surface_at(triangle - 1u, pixel);
+            let n = s.normal;
+            let rho = albedo_at(s);
+            let light = light_of_view();
+            let r = sh_dot(light.c, n);
+            let d_r = dot(g, light.gain * rho);
             d[0] = d_r;
             d[1] = d_r * n.y;
             d[2] = d_r * n.z;

@@ -82,13 +82,25 @@ impl IdRaster {
     /// # Errors
     /// [`GpuError::Shader`].
     pub fn new(gpu: &Gpu, name: &str) -> Result<Self, GpuError> {
-        let text = shader::source(name)?;
-        let reflection = reflect(name, &text)?;
+        Self::with_text(gpu, name, &shader::source(name)?)
+    }
+
+    /// Compiles a text given by a test: for perturbed shaders that a check must catch.
+    ///
+    /// # Errors
+    /// [`GpuError::Shader`] when it does not compile.
+    #[cfg(test)]
+    pub fn from_text(gpu: &Gpu, name: &str, text: &str) -> Result<Self, GpuError> {
+        Self::with_text(gpu, name, text)
+    }
+
+    fn with_text(gpu: &Gpu, name: &str, text: &str) -> Result<Self, GpuError> {
+        let reflection = reflect(name, text)?;
         let device = gpu.device();
         let ((layout, pipeline), error) = gpu.scoped(wgpu::ErrorFilter::Validation, || {
             let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
                 label: Some(name),
-                source: wgpu::ShaderSource::Wgsl(text.as_str().into()),
+                source: wgpu::ShaderSource::Wgsl(text.into()),
             });
             let layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
                 label: Some(name),

@@ -27,7 +27,10 @@ pub fn central_difference(step: f64, f: impl Fn(f64) -> f64) -> f64 {
 /// Largest difference relative to `1 + |expected|`.
 pub fn worst_difference(actual: &[f32], expected: &[f64]) -> f64 {
     assert!(actual.len() >= expected.len(), "the buffer holds every value");
-    actual.iter().zip(expected).map(|(a, e)| (f64::from(*a) - e).abs() / (1.0 + e.abs())).fold(0.0, f64::max)
+    let difference = |(a, e): (&f32, &f64)| (f64::from(*a) - e).abs() / (1.0 + e.abs());
+    // `max` would pass over NaN.
+    let bad = |d: f64| if d.is_nan() { f64::INFINITY } else { d };
+    actual.iter().zip(expected).map(difference).map(bad).fold(0.0, f64::max)
 }
 
 /// xyz → xyz0 in `f32`.
