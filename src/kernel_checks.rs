@@ -36,6 +36,7 @@ const CHECKS: &[&[KernelCheck]] = &[
     crate::optimise::sum::tests::CHECKS,
     crate::optimise::unpack::tests::CHECKS,
     crate::raster::antialias::tests::CHECKS,
+    crate::raster::lists::tests::CHECKS,
     crate::raster::visibility::tests::CHECKS,
     crate::shading::shade::tests::CHECKS,
     crate::shading::vertex_normals::tests::CHECKS,

@@ -1,6 +1,6 @@
 // What shading knows about a pixel of a triangle: barycentrics, interpolated normal and albedo, the view's light.
 // Names the kernel's `view`, `positions`, `normals`, `albedo`, `faces` and `lights`.
-//#use common/camera, common/sh
+//#use common/camera, common/ids, common/sh
 
 struct Surface {
     corners: vec3<u32>,
@@ -17,11 +17,11 @@ fn mix3(lambda: vec3<f32>, a: vec3<f32>, b: vec3<f32>, c: vec3<f32>) -> vec3<f32
     return lambda.x * a + lambda.y * b + lambda.z * c;
 }
 
-// Of `triangle` (from 0) at the centre of `pixel`.
-fn surface_at(triangle: u32, pixel: u32) -> Surface {
+// At the centre of a covered pixel: (pixel, its word).
+fn surface_at(entry: vec2<u32>) -> Surface {
     var s: Surface;
-    s.corners = faces[triangle].xyz;
-    s.centre = pixel_centre(view, pixel);
+    s.corners = faces[triangle_of(entry.y) - 1u].xyz;
+    s.centre = pixel_centre(view, entry.x);
     s.bary = barycentric(
         s.centre,
         to_pixel(view, positions[s.corners.x].xyz),
@@ -48,11 +48,9 @@ struct Light {
 }
 
 fn light_of_view() -> Light {
-    let base = view.light * LIGHT_STRIDE;
-    var light: Light;
-    for (var k = 0u; k < 9u; k++) {
-        light.c[k] = lights[base + k];
-    }
-    light.gain = vec3<f32>(lights[base + 9u], lights[base + 10u], lights[base + 11u]);
-    return light;
+    let base = view.light * LIGHT_STRIDE / 4u;
+    let a = lights[base];
+    let b = lights[base + 1u];
+    let d = lights[base + 2u];
+    return Light(array<f32, 9>(a.x, a.y, a.z, a.w, b.x, b.y, b.z, b.w, d.x), d.yzw);
 }

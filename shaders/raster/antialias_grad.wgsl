@@ -1,13 +1,14 @@
 // Gradient of `antialias`: to the plain colours (gather) and to the vertices of silhouette edges (fixed-point sums).
-//#use common/index, common/neighbours, common/fixed_point
+// Like it, for pixels at an edge; the others keep the gradient that was copied.
+//#use common/index, common/pixel_list, common/neighbours, common/fixed_point
 @group(0) @binding(0) var<uniform> view: View;
 @group(0) @binding(1) var<storage, read> ids: array<u32>;
 @group(0) @binding(2) var<storage, read> positions: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read> faces: array<vec4<u32>>;
-@group(0) @binding(4) var<storage, read> opposite: array<vec4<u32>>;
-@group(0) @binding(5) var<storage, read> colours: array<vec4<f32>>;
-@group(0) @binding(6) var<storage, read> smooth_grad: array<vec4<f32>>;
-@group(0) @binding(7) var<storage, read_write> colours_grad: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> wings: array<Wing>;
+@group(0) @binding(4) var<storage, read> colours: array<vec4<f32>>;
+@group(0) @binding(5) var<storage, read> smooth_grad: array<vec4<f32>>;
+@group(0) @binding(6) var<storage, read_write> colours_grad: array<vec4<f32>>;
+@group(0) @binding(7) var<storage, read> edges: PixelList;
 @group(0) @binding(8) var<storage, read_write> grads: array<atomic<i32>>;
 
 fn add_position(vertex: u32, value: vec3<f32>) {
@@ -47,11 +48,12 @@ fn crossing_grad(c: Crossing, front_centre: vec2<f32>, d_t: f32) {
 
 @compute @workgroup_size(64)
 fn antialias_grad(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-    let pixel = flat_index(id, groups, 64u);
-    if pixel >= view.width * view.height {
+    let i = flat_index(id, groups, 64u);
+    if i >= edges.count {
         return;
     }
-    let own = ids[pixel];
+    let pixel = edges.entries[i].x;
+    let own = edges.entries[i].y;
     let p = pixel_centre(view, pixel);
     let g = smooth_grad[pixel];
     var sum = g;

@@ -1,13 +1,13 @@
 // Gradient of `shade`: from colours to albedo, vertex normals and positions (through the barycentrics).
 // Sums over pixels go to `grads` (9 fixed-point words a vertex: albedo, normal, position per millimetre).
-//#use common/index, common/ids, common/surface, common/fixed_point
+//#use common/index, common/pixel_list, common/surface, common/fixed_point
 @group(0) @binding(0) var<uniform> view: View;
-@group(0) @binding(1) var<storage, read> ids: array<u32>;
+@group(0) @binding(1) var<storage, read> covered: PixelList;
 @group(0) @binding(2) var<storage, read> positions: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> normals: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read> albedo: array<vec4<f32>>;
 @group(0) @binding(5) var<storage, read> faces: array<vec4<u32>>;
-@group(0) @binding(6) var<storage, read> lights: array<f32>;
+@group(0) @binding(6) var<storage, read> lights: array<vec4<f32>>;
 @group(0) @binding(7) var<storage, read> colours_grad: array<vec4<f32>>;
 @group(0) @binding(8) var<storage, read_write> grads: array<atomic<i32>>;
 
@@ -20,19 +20,16 @@ fn add(vertex: u32, slot: u32, value: vec3<f32>) {
 
 @compute @workgroup_size(64)
 fn shade_grad(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-    let pixel = flat_index(id, groups, 64u);
-    if pixel >= view.width * view.height {
+    let i = flat_index(id, groups, 64u);
+    if i >= covered.count {
         return;
     }
-    let triangle = triangle_of(ids[pixel]);
-    if triangle == 0u {
-        return;
-    }
-    let g = colours_grad[pixel].xyz;
+    let entry = covered.entries[i];
+    let g = colours_grad[entry.x].xyz;
     if all(g == vec3<f32>(0.0)) {
         return;
     }
-    let s = surface_at(triangle - 1u, pixel);
+    let s = surface_at(entry);
     let f = s.corners;
     let b = s.bary;
     let n = s.normal;

@@ -3,7 +3,8 @@
 //! For two neighbouring pixels that see different triangles, the nearer triangle's silhouette edge crosses the line
 //! between their centres at distance `t` from the front pixel's centre. The front colour then covers `t − 1/2` of the
 //! other pixel, or leaves `1/2 − t` of its own to the other. Both colours and `t` are differentiable; nothing else is.
-//! One invocation a pixel; only the gradient to vertices is summed atomically (fixed point).
+//! One invocation a pixel at a silhouette ([`super::lists`]); only the gradient to vertices is summed atomically (fixed
+//! point).
 
 /// Kernel names.
 pub const FORWARD: &str = "raster/antialias";
@@ -284,19 +285,26 @@ pub(crate) mod tests {
         let buffers = scene.upload(test.gpu());
         let c = buffers.pixels(test.gpu(), &colours);
         let w = buffers.pixels(test.gpu(), &weights);
-        let (out, back) = (test.zeros(colours.len() * 4), test.zeros(colours.len() * 4));
+        // Pixels away from edges keep what was copied.
+        let (out, back) = (buffers.pixels(test.gpu(), &colours), buffers.pixels(test.gpu(), &weights));
         let sums = test.zeros(grads.len());
         let mesh = [
             ("view", &buffers.view),
             ("ids", &buffers.ids),
             ("positions", &buffers.positions),
-            ("faces", &buffers.faces),
-            ("opposite", &buffers.opposite),
+            ("wings", &buffers.wings),
         ];
         let pixels = scene.ids.len();
-        test.run(super::MARK, &[&mesh], pixels);
-        test.run(super::FORWARD, &[&mesh, &[("colours", &c), ("smooth_colours", &out)]], pixels);
-        let backward = [("colours", &c), ("smooth_grad", &w), ("colours_grad", &back), ("grads", &sums)];
+        test.run(super::MARK, &[&mesh, &[("covered", &buffers.covered)]], pixels);
+        let forward = [("edges", &buffers.edges), ("colours", &c), ("smooth_colours", &out)];
+        test.run(super::FORWARD, &[&mesh, &forward], pixels);
+        let backward = [
+            ("edges", &buffers.edges),
+            ("colours", &c),
+            ("smooth_grad", &w),
+            ("colours_grad", &back),
+            ("grads", &sums),
+        ];
         test.run(super::GRADIENT, &[&mesh, &backward], pixels);
 
         let marked = super::reference::mark_silhouettes(&view, &scene.mesh(), &scene.ids);

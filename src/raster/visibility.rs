@@ -8,7 +8,7 @@ pub(crate) mod tests {
     #![expect(clippy::cast_possible_truncation, reason = "small test data; f32 is what the GPU gets")]
 
     use crate::gpu::testing::{self, Edit, KernelTest};
-    use crate::gpu::{IdRaster, IdTarget};
+    use crate::gpu::{Buffer, IdRaster, IdTarget};
     use crate::kernel_checks::KernelCheck;
     use crate::raster::ViewRegion;
     use crate::shading::testing::Scene;
@@ -38,7 +38,7 @@ pub(crate) mod tests {
         kernel: super::NAME,
         difference,
         edits: &[
-            ("triangle + 1u", "triangle + 2u"),
+            ("drawn[at + 3u]", "drawn[at + 3u] + 1u"),
             // A shift of one pixel.
             ("vec4<f32>(positions[corner].xyz, 1.0)", "vec4<f32>(positions[corner].xyz + vec3<f32>(0.0024), 1.0)"),
         ],
@@ -52,11 +52,15 @@ pub(crate) mod tests {
         let b = scene.upload(test.gpu());
         let raster = IdRaster::from_text(test.gpu(), super::NAME, &test.source(super::NAME)).expect("compiles");
         let target = IdTarget::new(test.gpu(), 128, 64).expect("small");
-        let bound = raster.bind(&[("view", &b.view), ("positions", &b.positions), ("faces", &b.faces)]).expect("binds");
+        let drawn: Vec<[u32; 4]> = (1..).zip(&scene.faces).map(|(id, f)| [f[0], f[1], f[2], id]).collect();
+        let drawn = test.storage(&drawn);
+        let bound = raster.bind(&[("view", &b.view), ("positions", &b.positions), ("drawn", &drawn)]).expect("binds");
+        let arguments = Buffer::arguments(test.gpu(), "draw", 4).expect("small");
+        arguments.write(test.gpu(), &[3 * scene.faces.len() as u32, 1, 0, 0]);
         let ids = test.zeros(scene.ids.len());
         let mut recorder = test.gpu().recorder("test");
         let size = (scene.view.width, scene.view.height);
-        recorder.raster(&raster, &target, &bound, size, scene.faces.len() as u32, &ids);
+        recorder.raster(&raster, &target, &bound, size, &arguments, &ids);
         recorder.submit().expect("runs");
         let differing = test.read::<u32>(&ids).iter().zip(&scene.ids).filter(|(a, b)| a != b).count();
         Some(differing as f64)

@@ -1,8 +1,8 @@
 //! Shading of a region and its gradients (kernels `shading/shade`, `shading/shade_grad`, `shading/lighting_grad`).
 //!
 //! `colour = gain ∘ ρ · r(n)`. Gradients: to albedo, to vertex normals, to positions through the perspective-correct
-//! barycentrics (per millimetre), and to the twelve numbers of the light. One invocation a pixel; sums over pixels into
-//! vertices are fixed point, sums into the light go workgroup by workgroup in a fixed order.
+//! barycentrics (per millimetre), and to the twelve numbers of the light. One invocation a covered pixel; sums over pixels
+//! into vertices are fixed point, sums into the light go workgroup by workgroup in a fixed order.
 
 /// Kernel names.
 pub const FORWARD: &str = "shading/shade";
@@ -10,6 +10,9 @@ pub const FORWARD: &str = "shading/shade";
 pub const GRADIENT: &str = "shading/shade_grad";
 /// Kernel names.
 pub const LIGHT_GRADIENT: &str = "shading/lighting_grad";
+
+/// Workgroups of `shading/lighting_grad`, each of which leaves one partial sum.
+pub const LIGHT_GROUPS: u32 = 128;
 
 /// CPU twins in `f64`.
 pub mod reference {
@@ -161,6 +164,7 @@ pub mod reference {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use super::LIGHT_GROUPS;
     use super::reference::{lighting_grad, shade, shade_grad};
     use crate::gpu::testing::{Edit, KernelTest};
     use crate::kernel_checks::KernelCheck;
@@ -195,8 +199,8 @@ pub(crate) mod tests {
             kernel: super::LIGHT_GRADIENT,
             difference,
             edits: &[
-                ("2.0 * n.z * n.z - n.x * n.x - n.y * n.y)", "2.0 * n.z * n.z - n.x * n.x)"),
-                ("d[9] = g.x * r * rho.x", "d[9] = g.x * rho.x"),
+                ("2.0 * n.z * n.z - n.x * n.x - n.y * n.y, n.z", "2.0 * n.z * n.z - n.x * n.x, n.z"),
+                ("g * r * rho", "g * rho"),
                 ("i < 64u", "i < 63u"),
             ],
             gradient: Some(gradient),
@@ -260,10 +264,10 @@ pub(crate) mod tests {
         let w = b.pixels(test.gpu(), &weights);
         let pixels = scene.ids.len();
         let (out, sums) = (test.zeros(pixels * 4), test.zeros(grads.len()));
-        let partials = test.zeros(pixels.div_ceil(64) * 12);
+        let partials = test.zeros(LIGHT_GROUPS as usize * 12);
         let common = [
             ("view", &b.view),
-            ("ids", &b.ids),
+            ("covered", &b.covered),
             ("positions", &b.positions),
             ("normals", &b.normals),
             ("albedo", &b.albedo),
@@ -272,7 +276,8 @@ pub(crate) mod tests {
         ];
         test.run(super::FORWARD, &[&common, &[("colours", &out)]], pixels);
         test.run(super::GRADIENT, &[&common, &[("colours_grad", &w), ("grads", &sums)]], pixels);
-        test.run(super::LIGHT_GRADIENT, &[&common, &[("colours_grad", &w), ("partials", &partials)]], pixels);
+        let lighting = [("colours_grad", &w), ("partials", &partials)];
+        test.run(super::LIGHT_GRADIENT, &[&common, &lighting], LIGHT_GROUPS as usize * 64);
         let mut summed = [0.0_f32; 12];
         for record in test.read::<f32>(&partials).chunks(12) {
             for k in 0..12 {

@@ -366,8 +366,8 @@ impl Ham {
             if geometry {
                 self.renderer.record_visibility(&mut recorder, &self.buffers, &self.pixels, &view.pass);
             }
-            self.renderer.record_colours(&mut recorder, &view.pass);
-            view.record_gradients(&mut recorder, !geometry);
+            self.renderer.record_colours(&mut recorder, &self.pixels, &view.pass);
+            view.record_gradients(&mut recorder, &self.training, !geometry);
         }
         self.training.record_after_views(&mut recorder, &self.buffers, geometry, self.settings.smoothing_steps);
         recorder.submit()?;
@@ -400,6 +400,9 @@ impl Ham {
     pub fn profile(&self) -> Result<Vec<(&'static str, f64)>, HamError> {
         let still = AdamParams::at_step(0.0, 1, -1e4, 1e4);
         self.training.write_step(&self.gpu, 0.0, [still; 3]);
+        for view in self.views.iter().flatten() {
+            view.write_geometry(&self.gpu, true);
+        }
         let mut out: Vec<(&'static str, f64)> = Vec::new();
         let mut time = |name, record: &dyn Fn(&mut Recorder)| -> Result<(), HamError> {
             let mut recorder = self.gpu.recorder(name);
@@ -415,15 +418,17 @@ impl Ham {
             Ok(())
         };
         for view in self.views.iter().flatten() {
-            time("visibility", &|r| self.renderer.record_visibility(r, &self.buffers, &self.pixels, &view.pass))?;
-            time("shade + antialias", &|r| self.renderer.record_colours(r, &view.pass))?;
-            for (name, bound, items) in view.kernels() {
-                time(name, &|r| r.dispatch(bound, items))?;
+            for (name, part) in self.renderer.parts(&self.buffers, &self.pixels, &view.pass) {
+                time(name, &part)?;
+            }
+            for (name, part) in view.parts(&self.training, true) {
+                time(name, &part)?;
             }
         }
         for (name, bound, per_vertex) in self.training.kernels() {
             time(name, &|r| r.dispatch(bound, self.buffers.vertices * per_vertex))?;
         }
+        self.write_phase();
         Ok(out)
     }
 

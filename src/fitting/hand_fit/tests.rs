@@ -5,7 +5,7 @@ use super::super::test_rig::{Noise, Random, Rig, random_parameters, real_capture
 use super::*;
 use crate::gpu::shader;
 use crate::gpu::testing::{Edit, KernelTest, assert_layout, gpu};
-use crate::hand::{POSE, SCALE, SHAPE, open_hand, parameter_vector};
+use crate::hand::{POSE, SCALE, open_hand, parameter_vector};
 use crate::kernel_checks::KernelCheck;
 
 pub(crate) const CHECKS: &[KernelCheck] = &[
