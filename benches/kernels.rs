@@ -7,11 +7,12 @@
 //! cargo bench --no-default-features --bench kernels -- 16 1280x1024 3     mesh level 3 only
 //! ```
 //! Pixel kernels are summed over the views, vertex kernels counted once. Each number is the median of [`REPEATS`] profiles
-//! after one to warm up, wall time from submission to completion: on a machine that does other work, compare within one
-//! table, not between tables.
+//! after one to warm up. It is processor time from submission to completion where the driver is software on Linux, which
+//! says most on a machine that does other work, and wall time with a GPU.
 
 use anyhow::Context as _;
 use std::io::Write as _;
+use std::sync::OnceLock;
 use std::time::Instant;
 use thenar::fitting::ham::target::TargetSource;
 use thenar::fitting::ham::{Ham, HamSettings, Phase};
@@ -19,19 +20,24 @@ use thenar::gpu::{DeviceChoice, Gpu};
 use thenar::hand::{HandModel, PosedHand, pose_hand};
 use thenar::synthetic::{SynthSettings, SyntheticScene, make};
 
-const REPEATS: usize = 5;
+const REPEATS: usize = 3;
 /// Epochs of each phase: the first warms up.
 const EPOCHS: u32 = 3;
 
 /// Median milliseconds of each kernel, in the order of a step.
 type Column = Vec<(&'static str, f64)>;
 
-/// Processor seconds of this process, where the system tells (Linux), in hundredths.
+/// Processor seconds of all threads of this process, where the system tells (Linux); wall seconds elsewhere.
 fn processor_seconds() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    // After the name in brackets: state is field 3, user and system time are fields 14 and 15.
-    let fields: Vec<f64> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(2).flat_map(str::parse).collect();
-    fields.iter().sum::<f64>() / 100.0
+    static START: OnceLock<Instant> = OnceLock::new();
+    let nanoseconds = |task: std::fs::DirEntry| -> Option<f64> {
+        let times = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
+        times.split_whitespace().next()?.parse().ok()
+    };
+    match std::fs::read_dir("/proc/self/task") {
+        Ok(tasks) => tasks.flatten().filter_map(nanoseconds).sum::<f64>() * 1e-9,
+        Err(_) => START.get_or_init(Instant::now).elapsed().as_secs_f64(),
+    }
 }
 
 /// Wall and processor seconds of the fastest epoch of each phase.
@@ -66,8 +72,11 @@ fn measure(gpu: &Gpu, scene: &SyntheticScene, level: usize) -> anyhow::Result<(C
         .collect();
     let settings = HamSettings { level, albedo_epochs: EPOCHS, shape_epochs: EPOCHS, ..HamSettings::default() };
     let mut ham = Ham::new(gpu, &settings, &hands, &sources)?;
-    ham.profile()?;
-    let profiles = (0..REPEATS).map(|_| ham.profile()).collect::<Result<Vec<_>, _>>()?;
+    let start = Instant::now();
+    let wall = || start.elapsed().as_secs_f64();
+    let clock: &dyn Fn() -> f64 = if gpu.is_software() { &processor_seconds } else { &wall };
+    ham.profile(clock)?;
+    let profiles = (0..REPEATS).map(|_| ham.profile(clock)).collect::<Result<Vec<_>, _>>()?;
     let median = |k: usize| {
         let mut times: Vec<f64> = profiles.iter().map(|p| p[k].1).collect();
         times.sort_by(f64::total_cmp);

@@ -88,7 +88,11 @@ fn a_gap_in_the_list_is_found() {
     assert_eq!(gaps(&sources, &[&a]).len(), 1, "a kernel without an entry");
     assert_eq!(gaps(&sources, &[&a, &b, &b]).len(), 1, "a kernel with two");
     assert_eq!(gaps(&sources, &[&a, &entry("energy/b", &[], slope)]).len(), 1, "no edits");
-    assert_eq!(gaps(&sources, &[&a, &entry("energy/b", &[("x", "y")], None)]).len(), 1, "a gradient without differences");
+    assert_eq!(
+        gaps(&sources, &[&a, &entry("energy/b", &[("x", "y")], None)]).len(),
+        1,
+        "a gradient without differences"
+    );
     assert_eq!(gaps(&sources, &[&entry("energy/a_grad", &[("x", "y")], None), &b]).len(), 1, "the same by its name");
     assert_eq!(gaps(&sources, &[&a, &b, &entry("energy/c", &[("x", "y")], None)]).len(), 1, "an entry for nothing");
 }

@@ -49,9 +49,9 @@ pub(crate) mod tests {
     #![expect(clippy::cast_possible_truncation, reason = "small test data; f32 is what the GPU gets")]
 
     use super::*;
+    use crate::gpu::Buffer;
     use crate::gpu::testing::{self, Edit, KernelTest};
     use crate::kernel_checks::KernelCheck;
-    use crate::gpu::Buffer;
     use crate::mesh::Topology;
     use crate::shading::testing::{Scene, pack, worst_difference};
     use std::mem::offset_of;
@@ -110,7 +110,8 @@ pub(crate) mod tests {
             ("neighbour_starts", &b.neighbour_starts),
             ("neighbours", &b.neighbours),
         ];
-        let step = |from: &Buffer, to: &Buffer| test.run(NAME, &[&fixed, &[("current", from), ("improved", to)]], count);
+        let step =
+            |from: &Buffer, to: &Buffer| test.run(NAME, &[&fixed, &[("current", from), ("improved", to)]], count);
         step(&b.albedo, &first);
         step(&first, &second);
         let packed: Vec<f64> = pack(&expected).as_flattened().iter().copied().map(f64::from).collect();

@@ -223,7 +223,10 @@ pub(crate) mod tests {
         KernelCheck {
             kernel: super::MARK,
             difference,
-            edits: &[("cross2(b - a, o - a) > 0.0", "cross2(b - a, o - a) < 0.0"), ("triangle | SILHOUETTE", "triangle")],
+            edits: &[
+                ("cross2(b - a, o - a) > 0.0", "cross2(b - a, o - a) < 0.0"),
+                ("triangle | SILHOUETTE", "triangle"),
+            ],
             gradient: None,
         },
     ];

@@ -209,7 +209,11 @@ pub(crate) mod tests {
         KernelCheck {
             kernel: SCAN,
             difference: scan,
-            edits: &[("i < 256u", "i < 200u"), ("(total + 63u) / 64u", "total / 64u"), ("var at = sums[local]", "var at = 0u")],
+            edits: &[
+                ("i < 256u", "i < 200u"),
+                ("(total + 63u) / 64u", "total / 64u"),
+                ("var at = sums[local]", "var at = 0u"),
+            ],
             gradient: None,
         },
         KernelCheck {
@@ -232,7 +236,11 @@ pub(crate) mod tests {
         KernelCheck {
             kernel: LIST_PIXELS,
             difference: pixels,
-            edits: &[("at += 1u", "at += 2u"), ("ids[pixel]", "ids[pixel] + 1u"), ("pixels.count = at", "pixels.count = at + 1u")],
+            edits: &[
+                ("at += 1u", "at += 2u"),
+                ("ids[pixel]", "ids[pixel] + 1u"),
+                ("pixels.count = at", "pixels.count = at + 1u"),
+            ],
             gradient: None,
         },
     ];

@@ -264,8 +264,7 @@ impl Renderer {
             ("lights", &mesh.lights),
             ("colours", &pixels.colours),
         ])?;
-        let seen =
-            [("view", &uniform), ("ids", &ids), ("positions", &mesh.positions), ("wings", &mesh.wings)];
+        let seen = [("view", &uniform), ("ids", &ids), ("positions", &mesh.positions), ("wings", &mesh.wings)];
         let mark = self.mark.bind(&[&seen[..], &[("covered", &covered.list)]].concat())?;
         let antialias = [("edges", &edges.list), ("colours", &pixels.colours), ("smooth_colours", &pixels.smooth)];
         let antialias = self.antialias.bind(&[&seen[..], &antialias].concat())?;

@@ -313,7 +313,8 @@ impl Training {
         let shade_grad = self.shade_grad.bind(&[&shaded[..], &[("grads", &self.grads)]].concat())?;
         let lighting_grad = self.lighting_grad.bind(&[&shaded[..], &[("partials", &self.light_partials)]].concat())?;
         let stride = u32::try_from(LIGHT_STRIDE).unwrap_or(0);
-        let lighting_sum = SumParams { count: shade::LIGHT_GROUPS, stride, offset: 0, slot: pass.region.light * stride };
+        let lighting_sum =
+            SumParams { count: shade::LIGHT_GROUPS, stride, offset: 0, slot: pass.region.light * stride };
         let lighting_sum = self.sum.bind(&[
             ("params", &Buffer::uniform(gpu, "light sum", &lighting_sum)?),
             ("partials", &self.light_partials),
@@ -472,7 +473,8 @@ impl ViewTraining {
             ("shade_grad", Box::new(|r| self.pass.covered.dispatch(r, &self.shade_grad))),
         ];
         if with_light {
-            parts.push(("lighting_grad", Box::new(|r| r.dispatch_workgroups(&self.lighting_grad, shade::LIGHT_GROUPS))));
+            parts
+                .push(("lighting_grad", Box::new(|r| r.dispatch_workgroups(&self.lighting_grad, shade::LIGHT_GROUPS))));
             parts.push(("lighting_sum", Box::new(|r| r.dispatch_workgroups(&self.lighting_sum, 1))));
         }
         parts

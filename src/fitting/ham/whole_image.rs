@@ -52,7 +52,8 @@ fn prior_params(edge: bool, displacement: bool) -> ShapePriorParams {
 impl Problem {
     fn new() -> Self {
         let scene = Scene::new();
-        let moved = |(v, p): (usize, &[f64; 3])| [0, 1, 2].map(|k| p[k] + 0.002 * noise(7000 + 3 * v as u64 + k as u64));
+        let moved =
+            |(v, p): (usize, &[f64; 3])| [0, 1, 2].map(|k| p[k] + 0.002 * noise(7000 + 3 * v as u64 + k as u64));
         // A picture nobody renders: every residual is far from zero, so the absolute value has no kink within the step.
         let target = |i: usize| u32::from_le_bytes([255, 255, 255, if i % 64 > 30 { 254 } else { 0 }]);
         Self {

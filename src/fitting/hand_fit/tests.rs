@@ -152,7 +152,8 @@ fn difference(edit: Option<Edit>) -> Option<f64> {
     let fit = new_fit(FitBackend::Reference, &pose_of(&rig, &Noise { px: 4.0, outliers: 0.1, seed: 8 }), &settings);
     let starts = [(0, somewhere(&fit, 2)), (1, somewhere(&fit, 3)), (0, somewhere(&fit, 4))];
     let kernels = FitKernels { normal: test.kernel("fit/hand_normal"), step: test.kernel("fit/damped_step") };
-    let device = DeviceFit::new(test.gpu(), &kernels, &fit.hands, &starts, &fit.weights, &fit.rule, 1e-2).expect("fits");
+    let device =
+        DeviceFit::new(test.gpu(), &kernels, &fit.hands, &starts, &fit.weights, &fit.rule, 1e-2).expect("fits");
     device.step().expect("runs");
     let found = device.read_systems().expect("readable");
     let trials: Vec<f32> = test.read(device.trial());
