@@ -215,6 +215,8 @@ pub struct ExportPlan {
     pub texture_px: u32,
     /// Bring the hands back to the model's rest pose by inverse skinning; they stay in the model's own frame.
     pub rest_pose: bool,
+    /// Put a cap over the wrist, so that the meshes are watertight.
+    pub close_wrist: bool,
 }
 
 /// Inverse linear blend skinning: each vertex goes back through the blend of its joints' transforms. Skin weights are
@@ -259,6 +261,11 @@ pub(super) fn export(
         let target_from_capture = gltf_from_capture(cameras, sum.map(|s| s / f64::max(count, 1.0)));
         for hand in &mut hands {
             hand.transform(&target_from_capture);
+        }
+    }
+    if plan.close_wrist {
+        for hand in &mut hands {
+            hand.close_wrist();
         }
     }
     let provenance = Provenance { frame: plan.frame, notes: vec![("preset".to_owned(), preset.to_owned())] };

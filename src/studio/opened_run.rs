@@ -169,6 +169,7 @@ impl Engine for Finished {
             frame: Frame::Gltf,
             texture_px: 1024,
             rest_pose: false,
+            close_wrist: false,
         };
         Ok(self.run.export(&plan)?)
     }

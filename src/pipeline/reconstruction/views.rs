@@ -158,6 +158,7 @@ impl Reconstruction {
             frame: crate::export::Frame::Gltf,
             texture_px: 1024,
             rest_pose: false,
+            close_wrist: false,
         };
         results::export(&request, hands, &self.cameras(), &self.models, &self.joints(), &self.options.preset_name)
     }
