@@ -1,9 +1,10 @@
 //! Commands for tests and reproducible pictures; see [`SCRIPT_VARIABLE`](super::SCRIPT_VARIABLE).
 
+use crate::fitting::pose::HandChoice;
 use super::session::{Action, RunState, Session};
 use super::ui_state::{CompareMode, Shading};
 use super::viewport::ViewActions;
-use super::{FrameTimes, viewport::Motion};
+use super::{frame::FrameTimes, viewport::Motion};
 use bevy::prelude::*;
 use bevy::render::view::screenshot::{Screenshot, ScreenshotCaptured};
 use bevy::window::{PrimaryWindow, RequestRedraw};
@@ -22,7 +23,7 @@ const SETTLE_FRAMES: u32 = 4;
 pub(super) enum Step {
     Act(Action),
     Preset(String),
-    ExcludeCurrent(usize),
+    Hands(HandChoice),
     Shading(Shading),
     Compare(CompareMode),
     ScrubFraction(f64),
@@ -32,6 +33,7 @@ pub(super) enum Step {
     WaitMesh,
     WaitSteps(usize),
     WaitFinished,
+    WaitStopped,
     WaitPicture,
     WaitSelected(usize),
     WaitThrough(usize),
@@ -69,13 +71,17 @@ fn parse_step(text: &str) -> anyhow::Result<Step> {
         "open" => Step::Act(Action::Open(rest.into())),
         "preset" => Step::Preset(rest.to_owned()),
         "reconstruct" => Step::Act(Action::Start),
+        "resume" => Step::Act(Action::Resume),
         "pause" => Step::Act(Action::TogglePause),
         "stop" => Step::Act(Action::Stop),
         "live" => Step::Act(Action::GoLive),
         "frame" => Step::Act(Action::Frame),
         "select" => Step::Act(Action::Select(number()?)),
         "fly" => Step::Act(Action::FlyTo(number()?)),
-        "exclude" => Step::ExcludeCurrent(number()?),
+        "exclude" => Step::Act(Action::ToggleExclude(number()?)),
+        "hold-out" => Step::Act(Action::ToggleHoldOut(number()?)),
+        "results" => Step::Act(Action::SetResults(Some(rest.into()))),
+        "hands" => Step::Hands(rest.parse().map_err(|e| anyhow::anyhow!("`{text}`: {e}"))?),
         "scrub" => Step::ScrubFraction(rest.parse()?),
         "shading" => Step::Shading(named(text, rest, &Shading::ALL, |s| s.name())?),
         "compare" => Step::Compare(named(text, rest, &CompareMode::ALL, |m| m.name())?),
@@ -92,6 +98,7 @@ fn parse_step(text: &str) -> anyhow::Result<Step> {
         "wait-mesh" => Step::WaitMesh,
         "wait-steps" => Step::WaitSteps(number()?),
         "wait-finished" => Step::WaitFinished,
+        "wait-stopped" => Step::WaitStopped,
         "wait-picture" => Step::WaitPicture,
         "wait-selected" => Step::WaitSelected(number()?),
         "wait-through" => Step::WaitThrough(number()?),
@@ -181,14 +188,21 @@ fn done_when(done: bool) -> Outcome {
 
 /// Steps that need the session only.
 fn simple_step(step: &Step, session: &mut Session, actions: &mut ViewActions, waited: Duration) -> Outcome {
-    let waits =
-        matches!(step, Step::WaitOpen | Step::WaitMesh | Step::WaitSteps(_) | Step::WaitFinished | Step::WaitPicture);
+    let waits = matches!(
+        step,
+        Step::WaitOpen
+            | Step::WaitMesh
+            | Step::WaitSteps(_)
+            | Step::WaitFinished
+            | Step::WaitStopped
+            | Step::WaitPicture
+    );
     if let (true, Some(problem)) = (waits, &session.banner) {
         return Outcome::Failed(problem.what.clone());
     }
     match step {
         Step::Act(action) => actions.0.push(action.clone()),
-        Step::ExcludeCurrent(view) => actions.0.push(Action::ToggleExclude(*view)),
+        Step::Hands(hands) => session.hands = *hands,
         Step::Preset(name) => match session.presets.iter().position(|p| p.name == *name) {
             Some(index) => session.preset = index,
             None => return Outcome::Failed(format!("there is no preset `{name}`")),
@@ -205,6 +219,7 @@ fn simple_step(step: &Step, session: &mut Session, actions: &mut ViewActions, wa
         Step::WaitMesh => return done_when(session.shown.as_ref().is_some_and(|s| !s.hands.is_empty())),
         Step::WaitSteps(count) => return done_when(session.steps.len() >= *count),
         Step::WaitFinished => return done_when(session.state == RunState::Finished),
+        Step::WaitStopped => return done_when(session.state == RunState::Stopped),
         Step::WaitSelected(view) => return done_when(session.selected == *view),
         Step::WaitPicture => return done_when(session.picture().is_some_and(|(_, exact)| exact)),
         Step::Screenshot(_)
