@@ -66,8 +66,8 @@ pub struct Options {
 }
 
 /// Environment variable with commands for tests and reproducible pictures, separated by `;`:
-/// `open PATH`, `preset NAME`, `hands auto|left|right|both`, `results PATH`, `reconstruct`, `pause`, `stop`, `resume`,
-/// `wait-open`, `wait-mesh`, `wait-steps N`, `wait-finished`, `wait-stopped`, `wait-picture`, `wait-selected N`,
+/// `open PATH`, `preset NAME`, `set KEY NUMBER`, `hands auto|left|right|both`, `results PATH`, `reconstruct`, `pause`, `stop`, `resume`,
+/// `wait-open`, `wait-mesh`, `wait-steps N`, `wait-stage pose|fit|ham`, `wait-finished`, `wait-stopped`, `wait-picture`, `wait-selected N`,
 /// `wait-through N`, `wait-orbit`, `wait SECONDS`, `select N`, `fly N`, `exclude N`, `hold-out N`, `frame`,
 /// `shading albedo|clay|normals`,
 /// `compare wipe|side|difference`, `scrub FRACTION`, `live`, `show WHAT on|off` (`cameras hands joints grid curves export help`),

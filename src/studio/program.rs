@@ -1,6 +1,8 @@
 //! The real program behind the window: captures, presets and reconstructions as the command line has them.
 
-use super::backend::{Backend, Engine, ExportRequest, Opened, Parameter, PresetInfo, ResumeRequest, RunRequest, Started};
+use super::backend::{
+    Backend, Engine, ExportRequest, Opened, Parameter, PresetInfo, ResumeRequest, RunRequest, Started,
+};
 use super::{opened_run, run_place};
 use crate::anatomy::Side;
 use crate::capture::Capture;

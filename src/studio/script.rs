@@ -1,10 +1,11 @@
 //! Commands for tests and reproducible pictures; see [`SCRIPT_VARIABLE`](super::SCRIPT_VARIABLE).
 
-use crate::fitting::pose::HandChoice;
 use super::session::{Action, RunState, Session};
 use super::ui_state::{CompareMode, Shading};
 use super::viewport::ViewActions;
 use super::{frame::FrameTimes, viewport::Motion};
+use crate::fitting::pose::HandChoice;
+use crate::pipeline::Stage;
 use bevy::prelude::*;
 use bevy::render::view::screenshot::{Screenshot, ScreenshotCaptured};
 use bevy::window::{PrimaryWindow, RequestRedraw};
@@ -23,6 +24,7 @@ const SETTLE_FRAMES: u32 = 4;
 pub(super) enum Step {
     Act(Action),
     Preset(String),
+    Set(String, f64),
     Hands(HandChoice),
     Shading(Shading),
     Compare(CompareMode),
@@ -32,6 +34,7 @@ pub(super) enum Step {
     WaitOpen,
     WaitMesh,
     WaitSteps(usize),
+    WaitStage(Stage),
     WaitFinished,
     WaitStopped,
     WaitPicture,
@@ -70,6 +73,10 @@ fn parse_step(text: &str) -> anyhow::Result<Step> {
     Ok(match word {
         "open" => Step::Act(Action::Open(rest.into())),
         "preset" => Step::Preset(rest.to_owned()),
+        "set" => {
+            let (key, value) = rest.split_once(' ').ok_or_else(|| anyhow::anyhow!("`{text}`: expected KEY VALUE"))?;
+            Step::Set(key.to_owned(), value.trim().parse()?)
+        }
         "reconstruct" => Step::Act(Action::Start),
         "resume" => Step::Act(Action::Resume),
         "pause" => Step::Act(Action::TogglePause),
@@ -97,6 +104,7 @@ fn parse_step(text: &str) -> anyhow::Result<Step> {
         "wait-open" => Step::WaitOpen,
         "wait-mesh" => Step::WaitMesh,
         "wait-steps" => Step::WaitSteps(number()?),
+        "wait-stage" => Step::WaitStage(named(text, rest, &Stage::ALL, Stage::name)?),
         "wait-finished" => Step::WaitFinished,
         "wait-stopped" => Step::WaitStopped,
         "wait-picture" => Step::WaitPicture,
@@ -193,6 +201,7 @@ fn simple_step(step: &Step, session: &mut Session, actions: &mut ViewActions, wa
         Step::WaitOpen
             | Step::WaitMesh
             | Step::WaitSteps(_)
+            | Step::WaitStage(_)
             | Step::WaitFinished
             | Step::WaitStopped
             | Step::WaitPicture
@@ -202,6 +211,12 @@ fn simple_step(step: &Step, session: &mut Session, actions: &mut ViewActions, wa
     }
     match step {
         Step::Act(action) => actions.0.push(action.clone()),
+        Step::Set(key, value) => {
+            if !session.preset().is_some_and(|p| p.parameters.iter().any(|p| p.key == *key)) {
+                return Outcome::Failed(format!("there is no parameter `{key}`"));
+            }
+            session.overrides.insert(key.clone(), *value);
+        }
         Step::Hands(hands) => session.hands = *hands,
         Step::Preset(name) => match session.presets.iter().position(|p| p.name == *name) {
             Some(index) => session.preset = index,
@@ -219,6 +234,7 @@ fn simple_step(step: &Step, session: &mut Session, actions: &mut ViewActions, wa
         Step::WaitMesh => return done_when(session.shown.as_ref().is_some_and(|s| !s.hands.is_empty())),
         Step::WaitSteps(count) => return done_when(session.steps.len() >= *count),
         Step::WaitFinished => return done_when(session.state == RunState::Finished),
+        Step::WaitStage(stage) => return done_when(session.steps.last().is_some_and(|s| s.stage == *stage)),
         Step::WaitStopped => return done_when(session.state == RunState::Stopped),
         Step::WaitSelected(view) => return done_when(session.selected == *view),
         Step::WaitPicture => return done_when(session.picture().is_some_and(|(_, exact)| exact)),

@@ -19,7 +19,8 @@ pub(super) fn show(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>
         ui.label(RichText::new("hands").color(WEAK));
         hands(ui, session);
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-            if session.results.is_some() && ui.small_button("↺").on_hover_text("Back to beside the capture").clicked() {
+            if session.results.is_some() && ui.small_button("↺").on_hover_text("Back to beside the capture").clicked()
+            {
                 actions.push(Action::SetResults(None));
             }
             if ui.button("Results folder…").on_hover_text("Choose the folder that runs are written to").clicked() {
@@ -29,7 +30,8 @@ pub(super) fn show(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>
     });
     let place = session.results.as_ref().unwrap_or(&session.default_results).display().to_string();
     let text = format!("results go to {}", tail(&place, ui.available_width()));
-    let help = format!("{place}\nEach run makes a folder <time>_<preset> there when it begins; before that nothing is made.");
+    let help =
+        format!("{place}\nEach run makes a folder <time>_<preset> there when it begins; before that nothing is made.");
     ui.add(Label::new(RichText::new(text).small().color(WEAK)).truncate()).on_hover_text(help);
     ui.add_space(2.0);
 }
@@ -51,7 +53,11 @@ fn tail(path: &str, points: f32) -> String {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few dozen letters")]
     let letters = ((points - WORDS) / LETTER).max(12.0) as usize;
     let count = path.chars().count();
-    if count <= letters { path.to_owned() } else { format!("…{}", path.chars().skip(count - letters).collect::<String>()) }
+    if count <= letters {
+        path.to_owned()
+    } else {
+        format!("…{}", path.chars().skip(count - letters).collect::<String>())
+    }
 }
 
 #[cfg(test)]

@@ -30,11 +30,11 @@ use super::picture::Picture;
 use super::problem::Problem;
 use channel::Control;
 use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
-use std::collections::VecDeque;
 use thread::Inner;
 
 /// Events that fit in the channel before the worker's own backlog takes over.

@@ -39,8 +39,7 @@ fn every_step_arrives_in_order_even_when_nobody_drains_the_channel() {
     // Longer than the channel: the worker must finish without us.
     std::thread::sleep(Duration::from_millis(300));
     let events = until(&mut worker, |e| matches!(e, Event::Finished));
-    let steps: Vec<f64> =
-        events.iter().filter_map(|e| if let Event::Step(s) = e { Some(s.t) } else { None }).collect();
+    let steps: Vec<f64> = events.iter().filter_map(|e| if let Event::Step(s) = e { Some(s.t) } else { None }).collect();
     assert!(steps.len() > EVENT_CAPACITY, "more steps than fit: {}", steps.len());
     assert!(steps.windows(2).all(|w| w[0] < w[1]), "in order, none lost or doubled");
     assert_eq!(steps.len(), 3000, "each step once");
@@ -111,12 +110,17 @@ fn a_requested_picture_carries_its_step_and_its_score() {
 fn a_stopped_run_goes_on_from_its_checkpoint_to_its_end() {
     let settings = MorphBackend { steps: 60, resume_at: Some(25), ..MorphBackend::default() };
     let mut worker = worker(settings.clone());
-    let resume = Box::new(ResumeRequest { capture: Arc::new(test_capture(2)), run_dir: "two_lumps.thenar/runs/1".into() });
+    let resume =
+        Box::new(ResumeRequest { capture: Arc::new(test_capture(2)), run_dir: "two_lumps.thenar/runs/1".into() });
     worker.send(Command::Resume(resume.clone()));
     let events = until(&mut worker, |e| matches!(e, Event::Finished));
     let kept = events.iter().find_map(|e| if let Event::Started { steps, .. } = e { Some(steps.len()) } else { None });
     assert_eq!(kept, Some(25), "the lines so far come with it");
-    assert_eq!(events.iter().filter(|e| matches!(e, Event::Step(_))).count(), 35, "the rest is computed, nothing twice");
+    assert_eq!(
+        events.iter().filter(|e| matches!(e, Event::Step(_))).count(),
+        35,
+        "the rest is computed, nothing twice"
+    );
     let mut worker = self::worker(MorphBackend { resume_at: None, ..settings });
     worker.send(Command::Resume(resume));
     let events = until(&mut worker, |e| matches!(e, Event::RunFailed { .. }));
