@@ -148,7 +148,8 @@ fn right(ui: &mut Ui, session: &mut Session) {
     }
     match &session.device {
         Some(Ok(name)) => {
-            let short: String = name.chars().take(22).collect();
+            // `llvmpipe (LLVM 15.0.6, 256 bits) (software)`: the first words say which it is, the rest is in the tip.
+            let short: String = name.split(" (").next().unwrap_or(name).chars().take(26).collect();
             ui.label(RichText::new(short).color(WEAK).small()).on_hover_text(format!("Computing on {name}"));
         }
         Some(Err(why)) => {
