@@ -177,6 +177,7 @@ pub(super) fn run(
     match outcome {
         Outcome::Pending => {}
         Outcome::Done => {
+            debug!("{step:?} is done");
             script.steps.pop_front();
             script.since = None;
             script.frames = 0;
