@@ -12,10 +12,6 @@
 //! The thread lowers its own priority first of all ([`priority`]), so that the window comes first where both compute on the
 //! same processor.
 
-use super::backend::{Backend, Engine, ExportRequest, Problem, RunRecord, RunRequest};
-use super::picture::{Picture, thumbnail};
-use crate::capture::Capture;
-
 mod channel;
 mod priority;
 mod thread;
