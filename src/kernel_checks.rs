@@ -32,6 +32,7 @@ const CHECKS: &[&[KernelCheck]] = &[
     crate::fitting::hand_fit::CHECKS,
     crate::fitting::pose::CHECKS,
     crate::optimise::adam::tests::CHECKS,
+    crate::optimise::add::tests::CHECKS,
     crate::optimise::diffuse::tests::CHECKS,
     crate::optimise::sum::tests::CHECKS,
     crate::optimise::unpack::tests::CHECKS,

@@ -1,11 +1,12 @@
-// One Jacobi iteration of (I + lambda L) x = g over the one-ring, L the uniform Laplacian:
-// x_v <- (g_v + lambda * mean of the neighbours' x) / (1 + lambda).
+// One Chebyshev iteration of (I + lambda L) x = g over the one-ring, L the uniform Laplacian. The Jacobi iterate
+// j_v = (g_v + lambda * mean of the neighbours' x) / (1 + lambda) is stretched against the iterate before last, which
+// `improved` holds: x_v <- omega * j_v + (1 - omega) * x'_v.
 //#use common/index
 struct DiffuseParams {
     lambda: f32,
+    omega: f32,
     pad0: u32,
     pad1: u32,
-    pad2: u32,
 }
 @group(0) @binding(0) var<uniform> params: DiffuseParams;
 @group(0) @binding(1) var<storage, read> right_side: array<vec4<f32>>;
@@ -27,5 +28,6 @@ fn diffuse(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups
         sum += current[neighbours[i]];
     }
     let mean = sum / max(f32(end - start), 1.0);
-    improved[v] = (right_side[v] + params.lambda * mean) / (1.0 + params.lambda);
+    let jacobi = (right_side[v] + params.lambda * mean) / (1.0 + params.lambda);
+    improved[v] = params.omega * jacobi + (1.0 - params.omega) * improved[v];
 }

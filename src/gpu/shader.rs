@@ -31,6 +31,7 @@ sources![
     "fit/hand_normal",
     "fit/triangulate",
     "optimise/adam",
+    "optimise/add",
     "optimise/diffuse",
     "optimise/sum",
     "optimise/unpack_grads",

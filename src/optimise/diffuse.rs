@@ -1,9 +1,13 @@
-//! Sobolev preconditioning of a gradient: `(I + λL) x = g` with the uniform Laplacian, by a fixed number of Jacobi
-//! iterations (kernel `optimise/diffuse`, one dispatch each), after Nicolet et al. 2021, "Large Steps in Inverse Rendering of
-//! Geometry". A silhouette then moves a patch of skin instead of single vertices.
+//! Sobolev preconditioning: `(I + λL) x = g` with the uniform Laplacian, by a fixed number of Jacobi iterations with
+//! Chebyshev acceleration (kernel `optimise/diffuse`, one dispatch each), after Nicolet et al. 2021, "Large Steps in Inverse
+//! Rendering of Geometry". A silhouette then moves a patch of skin instead of single vertices.
 //!
-//! Deviation: the system is solved only approximately (k iterations reach k edges far) and the smoothed gradient goes into
-//! plain Adam; nothing else is parametrised differently.
+//! The Jacobi matrix `λ/(1+λ) · D⁻¹A` has a real spectrum within `±ρ`, `ρ = λ/(1+λ)`, so the Chebyshev weights are known
+//! without looking at the mesh (Golub and Van Loan, *Matrix Computations*, §11.2.8): the error falls by
+//! `ρ / (1 + √(1 − ρ²))` an iteration, 0.73 instead of 0.95 for λ = 20.
+//!
+//! Deviation: the published method parametrises positions by `x + λLx`; ours smooths the gradient before Adam and the step
+//! after it, which leaves positions as they are and needs no exact solve.
 
 use bytemuck::{Pod, Zeroable};
 
@@ -16,29 +20,49 @@ pub const NAME: &str = "optimise/diffuse";
 pub struct DiffuseParams {
     /// Strength; 0 leaves the gradient as it is.
     pub lambda: f32,
+    /// Chebyshev weight of the iteration, 1 in the first.
+    pub omega: f32,
     /// Padding.
-    pub pad: [u32; 3],
+    pub pad: [u32; 2],
+}
+
+/// Chebyshev weights of `iterations` iterations for strength `lambda`.
+#[must_use]
+pub fn omegas(lambda: f64, iterations: usize) -> Vec<f64> {
+    let squared = (lambda / (1.0 + lambda)).powi(2);
+    let mut weights = Vec::with_capacity(iterations);
+    for k in 0..iterations {
+        weights.push(match k {
+            0 => 1.0,
+            1 => 2.0 / (2.0 - squared),
+            _ => 4.0 / (4.0 - squared * weights[k - 1]),
+        });
+    }
+    weights
 }
 
 /// CPU twin.
 pub mod reference {
+    use super::omegas;
     use crate::mesh::Topology;
 
-    /// `iterations` Jacobi iterations from `x = g`.
+    /// `iterations` iterations from `x = g`.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "valences are small")]
     pub fn diffuse(lambda: f64, iterations: usize, g: &[[f64; 3]], topology: &Topology) -> Vec<[f64; 3]> {
-        let mut x = g.to_vec();
-        for _ in 0..iterations {
+        let (mut x, mut before) = (g.to_vec(), g.to_vec());
+        for omega in omegas(lambda, iterations) {
             let step = |v: usize| {
                 let ring = topology.neighbours_of(v);
                 let n = ring.len().max(1) as f64;
                 [0, 1, 2].map(|k| {
                     let mean = ring.iter().map(|&j| x[j as usize][k]).sum::<f64>() / n;
-                    (g[v][k] + lambda * mean) / (1.0 + lambda)
+                    let jacobi = (g[v][k] + lambda * mean) / (1.0 + lambda);
+                    omega * jacobi + (1.0 - omega) * before[v][k]
                 })
             };
-            x = (0..g.len()).map(step).collect();
+            let improved = (0..g.len()).map(step).collect();
+            before = std::mem::replace(&mut x, improved);
         }
         x
     }
@@ -59,7 +83,11 @@ pub(crate) mod tests {
     pub(crate) const CHECKS: &[KernelCheck] = &[KernelCheck {
         kernel: NAME,
         difference,
-        edits: &[("(1.0 + params.lambda)", "(1.1 + params.lambda)"), ("max(f32(end - start), 1.0)", "6.0")],
+        edits: &[
+            ("(1.0 + params.lambda)", "(1.1 + params.lambda)"),
+            ("max(f32(end - start), 1.0)", "6.0"),
+            ("(1.0 - params.omega)", "(0.9 - params.omega)"),
+        ],
         gradient: None,
     }];
 
@@ -71,50 +99,66 @@ pub(crate) mod tests {
             size_of::<DiffuseParams>(),
             &[
                 ("lambda", offset_of!(DiffuseParams, lambda)),
+                ("omega", offset_of!(DiffuseParams, omega)),
                 ("pad0", offset_of!(DiffuseParams, pad)),
                 ("pad1", offset_of!(DiffuseParams, pad) + 4),
-                ("pad2", offset_of!(DiffuseParams, pad) + 8),
             ],
         );
     }
 
-    /// The twin's limit solves the linear system.
-    #[test]
-    fn many_iterations_solve_the_system() {
-        let scene = Scene::new();
-        let topology = Topology::new(scene.positions.len(), &scene.faces);
-        let (lambda, g) = (3.0, &scene.albedo);
-        let x = reference::diffuse(lambda, 400, g, &topology);
+    fn residual(lambda: f64, x: &[[f64; 3]], g: &[[f64; 3]], topology: &Topology) -> f64 {
+        let mut worst: f64 = 0.0;
         for v in 0..x.len() {
             let ring = topology.neighbours_of(v);
             for k in 0..3 {
                 let mean = ring.iter().map(|&j| x[j as usize][k]).sum::<f64>() / ring.len() as f64;
-                let residual = x[v][k] + lambda * (x[v][k] - mean) - g[v][k];
-                assert!(residual.abs() < 1e-9, "row {v} is solved, residual {residual}");
+                worst = worst.max((x[v][k] + lambda * (x[v][k] - mean) - g[v][k]).abs());
             }
         }
+        worst
+    }
+
+    /// The twin's limit solves the linear system, and it gets there at the rate that the header promises.
+    #[test]
+    fn a_few_iterations_solve_the_system() {
+        let scene = Scene::new();
+        let topology = Topology::new(scene.positions.len(), &scene.faces);
+        let (lambda, g) = (20.0, &scene.albedo);
+        let after = |iterations| residual(lambda, &reference::diffuse(lambda, iterations, g, &topology), g, &topology);
+        let start = after(0);
+        assert!(after(120) < 1e-9 * start, "solved: {} of {start}", after(120));
+        let rho = lambda / (1.0 + lambda);
+        let rate = rho / (1.0 + (1.0 - rho * rho).sqrt());
+        // Twice the rate's power bounds the error; the residual has the condition number 1 + 2λ on top.
+        assert!(after(40) < 2.0 * (1.0 + 2.0 * lambda) * rate.powi(40) * start, "at the promised rate: {}", after(40));
+        assert!(after(40) > 1e-12 * start, "the bound is not met by chance");
     }
 
     fn difference(edit: Option<Edit>) -> Option<f64> {
         let test = KernelTest::new(edit)?;
         let scene = Scene::new();
         let topology = Topology::new(scene.positions.len(), &scene.faces);
-        let expected = reference::diffuse(3.0, 2, &scene.albedo, &topology);
+        let iterations = 4;
+        let expected = reference::diffuse(3.0, iterations, &scene.albedo, &topology);
         let b = scene.upload(test.gpu());
-        let params = test.uniform(&DiffuseParams { lambda: 3.0, pad: [0; 3] });
         let count = scene.positions.len();
-        let (first, second) = (test.zeros(count * 4), test.zeros(count * 4));
-        let fixed = [
-            ("params", &params),
-            ("right_side", &b.albedo),
-            ("neighbour_starts", &b.neighbour_starts),
-            ("neighbours", &b.neighbours),
-        ];
-        let step =
-            |from: &Buffer, to: &Buffer| test.run(NAME, &[&fixed, &[("current", from), ("improved", to)]], count);
-        step(&b.albedo, &first);
-        step(&first, &second);
-        let packed: Vec<f64> = pack(&expected).as_flattened().iter().copied().map(f64::from).collect();
-        Some(worst_difference(&test.read(&second), &packed) / 1e-5)
+        let packed =
+            |list: &[[f64; 3]]| -> Vec<f64> { pack(list).as_flattened().iter().copied().map(f64::from).collect() };
+        let start: Vec<f32> = packed(&scene.albedo).iter().map(|x| *x as f32).collect();
+        let (mut from, mut to) = (test.storage(&start), test.storage(&start));
+        for omega in omegas(3.0, iterations) {
+            let params = test.uniform(&DiffuseParams { lambda: 3.0, omega: omega as f32, pad: [0; 2] });
+            let buffers: [(&str, &Buffer); 6] = [
+                ("params", &params),
+                ("right_side", &b.albedo),
+                ("neighbour_starts", &b.neighbour_starts),
+                ("neighbours", &b.neighbours),
+                ("current", &from),
+                ("improved", &to),
+            ];
+            test.run(NAME, &[&buffers], count);
+            std::mem::swap(&mut from, &mut to);
+        }
+        Some(worst_difference(&test.read(&from), &packed(&expected)) / 1e-5)
     }
 }

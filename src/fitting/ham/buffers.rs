@@ -1,11 +1,12 @@
 //! The stage's device memory and recorded work: gradients of each view, regularisers, Adam.
 
+use super::smoother::{Smoother, Smoothing};
 use crate::energy::image_loss::{self, ImageLossParams};
 use crate::energy::laplacian::{self, LaplacianParams};
 use crate::energy::shape_prior::{self, ShapePriorParams};
 use crate::gpu::{Bound, Buffer, Gpu, GpuError, Kernel, Recorder};
 use crate::optimise::adam::{self, AdamParams};
-use crate::optimise::diffuse::{self, DiffuseParams};
+use crate::optimise::add;
 use crate::optimise::sum::{self, SumParams};
 use crate::optimise::unpack::{self, UnpackParams};
 use crate::raster::antialias;
@@ -87,9 +88,12 @@ pub(super) struct Training {
     albedo_laplacian: [Bound; 2],
     prior: Bound,
     vertex_sums: [Bound; 3],
-    diffuse_params: Buffer,
-    /// From the gradient to the first list, first → second, second → first.
-    diffuse: [Bound; 3],
+    smoother: Smoother,
+    smooth_gradient: Smoothing,
+    smooth_step: Smoothing,
+    /// Adam's step of the positions, zeroed before it.
+    step: Buffer,
+    add_step: Bound,
     albedo: Optimiser,
     lights: Optimiser,
     positions: Optimiser,
@@ -122,6 +126,7 @@ impl Training {
         renderer: &Renderer,
         start: &[[f32; 3]],
         views: usize,
+        smoothing_steps: u32,
     ) -> Result<Self, GpuError> {
         let zeros = |name: &str, bytes: u64| Buffer::zeros(gpu, name, bytes);
         let vertex_bytes = u64::from(mesh.vertices) * 16;
@@ -215,25 +220,20 @@ impl Training {
             vertex_sum(2, 2 * vertex_groups, SLOT_PRIOR)?,
         ];
         let adam_kernel = gpu.kernel(adam::NAME)?;
-        let diffuse_params = Buffer::uniform(gpu, "diffuse", &DiffuseParams { lambda: 0.0, pad: [0; 3] })?;
-        let (smooth_a, smooth_b) =
-            (zeros("smoothed gradient", vertex_bytes)?, zeros("smoothed gradient", vertex_bytes)?);
-        let diffuse_kernel = gpu.kernel(diffuse::NAME)?;
-        let bind_diffuse = |from: &Buffer, to: &Buffer| {
-            let buffers =
-                [("params", &diffuse_params), ("right_side", &position_grad), ("current", from), ("improved", to)];
-            diffuse_kernel.bind(&[&ring[..], &buffers].concat())
-        };
-        let diffuse = [
-            bind_diffuse(&position_grad, &smooth_a)?,
-            bind_diffuse(&smooth_a, &smooth_b)?,
-            bind_diffuse(&smooth_b, &smooth_a)?,
-        ];
+        let smoother = Smoother::new(gpu, mesh, smoothing_steps)?;
+        let step = zeros("step", vertex_bytes)?;
+        let add_step = gpu.kernel(add::NAME)?.bind(&[("step", smoother.result()), ("values", &mesh.positions)])?;
+        let positions = Optimiser::new(gpu, &adam_kernel, "adam positions", &step, smoother.result())?;
         Ok(Self {
             normals: renderer.bind_normals(mesh)?,
             albedo: Optimiser::new(gpu, &adam_kernel, "adam albedo", &mesh.albedo, &albedo_grad)?,
             lights: Optimiser::new(gpu, &adam_kernel, "adam lights", &mesh.lights, &lights_grad)?,
-            positions: Optimiser::new(gpu, &adam_kernel, "adam positions", &mesh.positions, &smooth_a)?,
+            positions,
+            smooth_gradient: smoother.bind(mesh, &position_grad)?,
+            smooth_step: smoother.bind(mesh, &step)?,
+            smoother,
+            step,
+            add_step,
             smooth_grad: zeros("image gradient", pixel_bytes)?,
             colours_grad: zeros("colour gradient", pixel_bytes)?,
             image_partials: zeros("image sums", pixel_groups * 8)?,
@@ -251,8 +251,6 @@ impl Training {
             laplacian_params,
             albedo_laplacian_params,
             prior_params,
-            diffuse_params,
-            diffuse,
             normals_grad,
             unpack,
             laplacian,
@@ -335,7 +333,7 @@ impl Training {
 
     #[expect(clippy::cast_possible_truncation, reason = "f32 is what the GPU gets")]
     pub(super) fn write_regularisers(&self, gpu: &Gpu, vertices: u32, r: &Regularisers) {
-        self.diffuse_params.write(gpu, &[DiffuseParams { lambda: r.smoothing as f32, pad: [0; 3] }]);
+        self.smoother.write(gpu, r.smoothing);
         let laplacian = LaplacianParams {
             weight: r.laplacian as f32,
             smoothing: 1e-6,
@@ -381,13 +379,7 @@ impl Training {
         }
     }
 
-    pub(super) fn record_after_views(
-        &self,
-        recorder: &mut Recorder,
-        mesh: &MeshBuffers,
-        geometry: bool,
-        smoothing_steps: u32,
-    ) {
+    pub(super) fn record_after_views(&self, recorder: &mut Recorder, mesh: &MeshBuffers, geometry: bool) {
         let vertices = mesh.vertices;
         recorder.dispatch(&self.unpack, vertices);
         recorder.dispatch(&self.albedo_laplacian[0], vertices);
@@ -400,13 +392,12 @@ impl Training {
             recorder.dispatch(&self.prior, vertices);
             recorder.dispatch_workgroups(&self.vertex_sums[0], 1);
             recorder.dispatch_workgroups(&self.vertex_sums[2], 1);
-            recorder.dispatch(&self.diffuse[0], vertices);
-            // In pairs, so that the result lies in the first list.
-            for _ in 0..smoothing_steps / 2 {
-                recorder.dispatch(&self.diffuse[1], vertices);
-                recorder.dispatch(&self.diffuse[2], vertices);
-            }
+            self.smoother.record(recorder, &self.smooth_gradient, vertices);
+            // Adam on nothing: what it leaves is its step. Smoothed again, because it weighs each number for itself.
+            recorder.clear(&self.step);
             self.positions.record(recorder);
+            self.smoother.record(recorder, &self.smooth_step, vertices);
+            recorder.dispatch(&self.add_step, self.positions.numbers);
         } else {
             self.lights.record(recorder);
         }
@@ -415,16 +406,17 @@ impl Training {
 
     /// The vertex kernels by name, for timing.
     pub(super) fn kernels(&self) -> Vec<(&'static str, &Bound, u32)> {
-        vec![
+        let mut kernels = vec![
             ("vertex_normals", &self.normals, 1),
             ("vertex_normals_grad", &self.normals_grad, 1),
             ("unpack_grads", &self.unpack, 1),
             ("laplacian", &self.laplacian[0], 1),
             ("laplacian_grad", &self.laplacian[1], 1),
             ("shape_prior", &self.prior, 1),
-            ("diffuse (one step)", &self.diffuse[0], 1),
             ("adam", &self.positions.bound, 4),
-        ]
+        ];
+        kernels.extend(self.smooth_gradient.iteration().map(|bound| ("diffuse (one step)", bound, 1)));
+        kernels
     }
 
     /// The lists a checkpoint holds.

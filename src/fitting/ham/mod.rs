@@ -10,7 +10,8 @@
 //! - Silhouettes come from the masks, where these agree with the fitted model ([`target::MaskTrust`]); published code
 //!   compares with the initial model's own silhouette.
 //! - The positional Laplacian is taken of the displacement by default, so that the model's curvature is not smoothed away.
-//! - Position gradients are smoothed over the surface before Adam sees them ([`crate::optimise::diffuse`]).
+//! - Position gradients are smoothed over the surface before Adam sees them, and so are its steps
+//!   ([`crate::optimise::diffuse`]).
 //! - Per-view RGB gains; regions of interest; both hands in one visibility buffer; fixed-point sums (same bytes each run).
 //!
 //! # Practice
@@ -20,6 +21,7 @@
 mod buffers;
 mod fine_mesh;
 mod settings;
+mod smoother;
 pub mod start;
 pub mod target;
 #[cfg(test)]
@@ -192,7 +194,8 @@ impl Ham {
         let albedo = vec![[0.5_f32; 3]; positions.len()];
         let buffers = MeshBuffers::new(gpu, &mesh.topology, &positions, &albedo, sources.len())?;
         let renderer = Renderer::new(gpu)?;
-        let training = Training::new(gpu, &buffers, &pixels, &renderer, &positions, sources.len())?;
+        let training =
+            Training::new(gpu, &buffers, &pixels, &renderer, &positions, sources.len(), settings.smoothing_steps)?;
 
         let keypoints: Vec<[[f64; 3]; 21]> = hands.iter().map(|(_, posed)| posed.keypoints).collect();
         let normals = vertex_normals(&mesh.positions, &mesh.topology.faces);
@@ -327,7 +330,7 @@ impl Ham {
                 edge_mean_squared: self.mesh.mean_squared_edge(),
                 edge_clip: s.unit_m * s.unit_m,
                 displacement: s.displacement_per_m2() / count,
-                smoothing: s.smoothing,
+                smoothing: s.smoothing_lambda(self.mesh.mean_squared_edge()),
             },
         );
     }
@@ -369,7 +372,7 @@ impl Ham {
             self.renderer.record_colours(&mut recorder, &self.pixels, &view.pass);
             view.record_gradients(&mut recorder, &self.training, !geometry);
         }
-        self.training.record_after_views(&mut recorder, &self.buffers, geometry, self.settings.smoothing_steps);
+        self.training.record_after_views(&mut recorder, &self.buffers, geometry);
         recorder.submit()?;
         // One step at a time: a pause or a cancel is answered after the step that runs.
         gpu.wait()?;

@@ -25,9 +25,10 @@ pub struct HamSettings {
     pub light_rate: f64,
     /// Adam rate of positions, published units per step.
     pub shape_rate: f64,
-    /// Sobolev preconditioning of position gradients: strength λ of `(I + λL)⁻¹`; 0 = none, as published.
-    pub smoothing: f64,
-    /// Jacobi iterations of the preconditioner: how many edges far a gradient reaches.
+    /// Sobolev preconditioning of the positions' gradients and steps: width of the smoothing over the surface,
+    /// millimetres, the same at every mesh level; 0 = none, as published.
+    pub smoothing_mm: f64,
+    /// Iterations of the preconditioner: how many edges far a gradient reaches at most.
     pub smoothing_steps: u32,
     /// Metres of one published unit (0.639 for the authors' capture room).
     pub unit_m: f64,
@@ -61,8 +62,8 @@ impl Default for HamSettings {
             albedo_rate_shape: 5e-3,
             light_rate: 5e-3,
             shape_rate: 1e-4,
-            smoothing: 20.0,
-            smoothing_steps: 15,
+            smoothing_mm: 4.0,
+            smoothing_steps: 16,
             unit_m: 0.639,
             photometric: 50.0,
             laplacian: 2000.0,
@@ -81,6 +82,12 @@ impl HamSettings {
     #[must_use]
     pub fn shape_rate_m(&self) -> f64 {
         self.shape_rate * self.unit_m
+    }
+    /// Strength `λ` of `(I + λL)⁻¹` for a mesh of this mean squared edge length (m²). The uniform Laplacian of a ring at
+    /// distance `h` is `h²/4` times the surface's own, so a width `ℓ` needs `λ = 4ℓ²/h²`.
+    #[must_use]
+    pub fn smoothing_lambda(&self, mean_squared_edge: f64) -> f64 {
+        4.0 * (self.smoothing_mm * 1e-3).powi(2) / mean_squared_edge.max(1e-12)
     }
     /// Laplacian weight per metre.
     #[must_use]

@@ -138,19 +138,19 @@ impl Reconstruction {
     }
 }
 
-/// The result in one line, for the log and the progress.
+/// The result in one line, for the log and the progress: of the views whose masks can be trusted, if there are any, since
+/// the others' masks hold too little of the hands to compare with.
 fn fitted_views_finding(scores: &[(usize, ViewScore)]) -> String {
     let fitted = || scores.iter().map(|(_, s)| s).filter(|s| !s.held_out);
     let trusted = || fitted().filter(|s| s.mask_trusted == Some(true));
-    let all = ViewMeans::over(fitted());
-    // Masks that disagree with the model say nothing about silhouettes.
-    let sound = ViewMeans::over(trusted());
+    let (means, count, kind) = match trusted().count() {
+        0 => (ViewMeans::over(fitted()), fitted().count(), "fitted views"),
+        n => (ViewMeans::over(trusted()), n, "fitted views with a trusted mask"),
+    };
     let number = |x: Option<f64>, digits: usize| x.map_or_else(|| "-".to_owned(), |x| format!("{x:.digits$}"));
     format!(
-        "rendered against photographs: {} dB over the hands in {} fitted views; silhouette IoU {} in {} with a trusted mask",
-        number(all.psnr_shared, 1),
-        fitted().count(),
-        number(sound.iou, 3),
-        trusted().count()
+        "rendered against photographs: {} dB over the hands, silhouette IoU {} ({count} {kind})",
+        number(means.psnr_shared, 1),
+        number(means.iou, 3)
     )
 }
