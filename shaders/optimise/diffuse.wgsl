@@ -22,10 +22,10 @@ fn diffuse(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups
     }
     let start = neighbour_starts[v];
     let end = neighbour_starts[v + 1u];
-    var sum = vec4<f32>(0.0);
+    var sum = vec3<f32>(0.0);
     for (var i = start; i < end; i++) {
-        sum += current[neighbours[i]];
+        sum += current[neighbours[i]].xyz;
     }
     let mean = sum / max(f32(end - start), 1.0);
-    improved[v] = (right_side[v] + params.lambda * mean) / (1.0 + params.lambda);
+    improved[v] = vec4<f32>((right_side[v].xyz + params.lambda * mean) / (1.0 + params.lambda), 0.0);
 }
