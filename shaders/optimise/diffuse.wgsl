@@ -23,11 +23,11 @@ fn diffuse(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups
     }
     let start = neighbour_starts[v];
     let end = neighbour_starts[v + 1u];
-    var sum = vec4<f32>(0.0);
+    var sum = vec3<f32>(0.0);
     for (var i = start; i < end; i++) {
-        sum += current[neighbours[i]];
+        sum += current[neighbours[i]].xyz;
     }
     let mean = sum / max(f32(end - start), 1.0);
-    let jacobi = (right_side[v] + params.lambda * mean) / (1.0 + params.lambda);
-    improved[v] = params.omega * jacobi + (1.0 - params.omega) * improved[v];
+    let jacobi = (right_side[v].xyz + params.lambda * mean) / (1.0 + params.lambda);
+    improved[v] = vec4<f32>(params.omega * jacobi + (1.0 - params.omega) * improved[v].xyz, 0.0);
 }

@@ -297,11 +297,15 @@ pub(crate) mod tests {
         Some(exact(same) + f64::from(differing) / 2.0)
     }
 
+    fn random_bits(i: u64) -> u32 {
+        u32::try_from(noise(i).to_bits() & 0xffff_ffff).expect("32 bits")
+    }
+
     fn scan(edit: Option<Edit>) -> Option<f64> {
         let test = KernelTest::new(edit)?;
         let mut worst = 0.0_f64;
         // Full enough for many workgroups, and empty.
-        for words in [vec![0; 300], (0..3001).map(|i| noise(i).to_bits() as u32).collect::<Vec<u32>>()] {
+        for words in [vec![0; 300], (0..3001).map(random_bits).collect::<Vec<u32>>()] {
             let masks = test.storage(&words);
             let offsets = test.zeros(words.len());
             let arguments = arguments(test.gpu()).expect("small");
