@@ -33,7 +33,8 @@ mod worker;
 mod testing;
 
 pub use backend::{
-    Backend, Engine, ExportRequest, HandModelChoice, Opened, Parameter, PresetInfo, Problem, RunRecord, RunRequest, Started,
+    Backend, Engine, ExportRequest, HandModelChoice, Opened, Parameter, PresetInfo, Problem, RunRecord, RunRequest,
+    Started,
 };
 
 pub use program::Program;
