@@ -16,7 +16,8 @@ use thenar::anatomy::Side;
 use thenar::capture::Npz;
 use thenar::export::{npz, ply};
 use thenar::hand::mano::{self, ManoConvention};
-use thenar::hand::{HandModel, HandParameters, pose_hand};
+use thenar::hand::{HandModel, HandParameters, close_wrist, pose_hand};
+use thenar::mesh::Topology;
 use thenar::pipeline::RunRecord;
 
 fn fixtures() -> Option<PathBuf> {
@@ -196,6 +197,8 @@ fn the_models_are_whole() {
         // A surface with one opening: V − E + F = 1, so the opening has 2 V − 2 − F edges.
         assert_eq!(model.wrist_loop.len(), 2 * 778 - 2 - 1538, "{file}: the loop at the wrist");
         assert!(model.uvs.is_empty() && model.uv_faces.is_empty(), "{file}: no texture coordinates");
+        let closed = Topology::new(779, &close_wrist(&model).faces);
+        assert!(closed.is_manifold() && closed.edges.iter().all(|e| e.faces[1].is_some()), "{file}: it can be closed");
         assert!(model.joint_limits.iter().all(|[low, high]| low < high), "{file}: limits");
         assert_eq!(model.hash.len(), 64, "{file}: SHA-256");
         assert_eq!(model.tips[2], if side == Side::Left { 445 } else { 444 }, "{file}: middle tip of manopth");

@@ -5,22 +5,26 @@
 //! the wrist joint, translation comes last (Romero, Tzionas, Black 2017).
 
 mod keypoints;
+mod labels;
 pub mod mano;
 mod open;
 mod origin;
 pub mod pickle;
 pub mod rotation;
 mod skinning;
+mod wrist;
 
 pub use keypoints::{
     KeypointJacobian, KeypointModel, PARAMETERS, POSE, SCALE, SHAPE, TRANSL, is_ancestor_or_self, parameter_vector,
     parameters_from_vector,
 };
+pub use labels::ModelLabels;
 pub use open::open_hand;
 pub use origin::{HandModelRecord, ModelOrigin};
 pub use skinning::{
     JointFrames, PosedHand, joint_frames, pose_hand, regress_joints, shaped_template, skin_vertices, unskin_vertices,
 };
+pub use wrist::close_wrist;
 
 use crate::anatomy::{JOINTS, Side, TIPS};
 use serde::{Deserialize, Serialize};
@@ -58,8 +62,10 @@ pub struct HandModel {
     pub tips: [u32; TIPS],
     /// Lower and upper limit of each of the 45 pose components, radians.
     pub joint_limits: [[f64; 2]; 45],
-    /// Boundary loop at the wrist, in order.
+    /// Boundary loop at the wrist, in order; empty when the wrist is closed.
     pub wrist_loop: Vec<u32>,
+    /// Names of the axes and the nails.
+    pub labels: ModelLabels,
     /// Where it came from and how its numbers are meant.
     pub origin: ModelOrigin,
 }
