@@ -3,7 +3,7 @@
 //! An NPZ in MANO's layout with the same field names. The reader checks every shape and every index, so that a damaged
 //! asset is an error here and not a panic later.
 
-use super::{HandError, HandModel, ModelLabels};
+use super::{HandError, HandModel, ModelLabels, ModelOrigin};
 use crate::anatomy::{JOINT_PARENTS, JOINTS, Side, TIPS};
 use sha2::{Digest, Sha256};
 use std::io::Cursor;
@@ -175,6 +175,7 @@ fn read_npz(side: Side, name: &str, path: &str, bytes: &[u8]) -> Result<HandMode
         joint_limits,
         wrist_loop,
         labels: ModelLabels { nail_faces, ..ModelLabels::default() },
+        origin: ModelOrigin::open_hand(),
     })
 }
 

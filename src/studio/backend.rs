@@ -5,6 +5,7 @@
 
 use crate::capture::Capture;
 use crate::fitting::pose::HandChoice;
+use crate::hand::mano::ManoConvention;
 use crate::pipeline::{Advance, Snapshot, StepReport, ViewPicture};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -53,6 +54,21 @@ pub struct ExportRequest {
     pub dir: Option<PathBuf>,
 }
 
+/// Which hand model to fit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum HandModelChoice {
+    /// The open hand.
+    #[default]
+    Open,
+    /// MANO's files.
+    Mano {
+        /// Their folder.
+        folder: PathBuf,
+        /// How their numbers are meant.
+        convention: ManoConvention,
+    },
+}
+
 /// What to reconstruct and how.
 #[derive(Clone, Debug)]
 pub struct RunRequest {
@@ -72,6 +88,8 @@ pub struct RunRequest {
     pub results: Option<PathBuf>,
     /// Seed of every random choice.
     pub seed: u64,
+    /// Hand model.
+    pub hand_model: HandModelChoice,
 }
 
 impl RunRequest {
@@ -87,6 +105,7 @@ impl RunRequest {
             hands: HandChoice::Auto,
             results: None,
             seed: 0,
+            hand_model: HandModelChoice::Open,
         }
     }
 }

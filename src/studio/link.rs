@@ -23,6 +23,7 @@ enum Picked {
     Capture(Option<PathBuf>),
     Export(Option<PathBuf>),
     Results(Option<PathBuf>),
+    Hand(Option<PathBuf>),
 }
 
 /// The link holds receivers that are not `Sync`; each system locks it for its turn, nobody else ever holds it.
@@ -73,7 +74,8 @@ impl Link {
                 Picked::Capture(Some(path)) => actions.push(Action::Open(path)),
                 Picked::Results(Some(path)) => actions.push(Action::SetResults(Some(path))),
                 Picked::Export(Some(path)) => session.ui.export_dir = Some(path),
-                Picked::Capture(None) | Picked::Export(None) | Picked::Results(None) => {}
+                Picked::Hand(Some(path)) => session.hand.use_folder(path),
+                Picked::Capture(None) | Picked::Export(None) | Picked::Results(None) | Picked::Hand(None) => {}
             }
         }
         changed
@@ -123,6 +125,7 @@ impl Link {
             Effect::OpenDialog => self.dialog("Open a capture or run folder", Picked::Capture),
             Effect::ExportDialog => self.dialog("Export to", Picked::Export),
             Effect::ResultsDialog => self.dialog("Write runs into", Picked::Results),
+            Effect::HandFolderDialog => self.dialog("Folder with MANO_RIGHT.pkl", Picked::Hand),
             Effect::FlyTo(view) => viewport::fly_to(motion, scene, session, view),
             Effect::Frame => viewport::frame(motion, scene, session),
         }

@@ -39,7 +39,8 @@ mod worker;
 mod testing;
 
 pub use backend::{
-    Backend, Engine, ExportRequest, Opened, Parameter, PresetInfo, ResumeRequest, RunRecord, RunRequest, Started,
+    Backend, Engine, ExportRequest, HandModelChoice, Opened, Parameter, PresetInfo, ResumeRequest, RunRecord,
+    RunRequest, Started,
 };
 pub use problem::Problem;
 pub use program::Program;

@@ -1,7 +1,6 @@
 //! A run folder opened in the window: its curves, its stored snapshots, its final meshes, rendered and exported again.
 
 use super::backend::{Engine, ExportRequest, Opened, RunRecord};
-use super::program::hand_models;
 use crate::capture::Capture;
 use crate::export::{ExportHand, Frame};
 use crate::gpu::{DeviceChoice, Gpu};
@@ -25,7 +24,7 @@ pub(super) fn open(folder: &Path, device: &DeviceChoice) -> anyhow::Result<Opene
         let run = run_record(folder, &record, steps, Vec::new(), true);
         return Ok(Opened { capture, run: Some(run), engine: None });
     }
-    let run = FinishedRun::open(folder, hand_models()?)?;
+    let run = FinishedRun::read(folder)?;
     let capture = open_capture(&run.record)?;
     let last = final_snapshot(&run, &steps);
     let mut snapshots = read_track(&folder.join("track"), &run, &steps)?;

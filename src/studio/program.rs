@@ -1,15 +1,15 @@
 //! The real program behind the window: captures, presets and reconstructions as the command line has them.
 
 use super::backend::{
-    Backend, Engine, ExportRequest, Opened, Parameter, PresetInfo, ResumeRequest, RunRequest, Started,
+    Backend, Engine, ExportRequest, HandModelChoice, Opened, Parameter, PresetInfo, ResumeRequest, RunRequest, Started,
 };
 use super::{opened_run, run_place};
 use crate::anatomy::Side;
 use crate::capture::Capture;
 use crate::fitting::pose::HandChoice;
 use crate::gpu::{DeviceChoice, Gpu, list_devices};
-use crate::hand::{HandModel, open_hand};
-use crate::pipeline::{Advance, PictureMode, Reconstruction, RunOptions, Snapshot, Stage, ViewPicture};
+use crate::hand::{HandModel, mano, open_hand};
+use crate::pipeline::{Advance, PictureMode, Reconstruction, RunOptions, RunRecord, Snapshot, Stage, ViewPicture};
 use crate::preset::{Preset, SHIPPED};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,8 +22,12 @@ pub struct Program {
     pub device: DeviceChoice,
 }
 
-pub(super) fn hand_models() -> anyhow::Result<[Arc<HandModel>; 2]> {
-    Ok([Arc::new(open_hand(Side::Left)?), Arc::new(open_hand(Side::Right)?)])
+fn hand_models(choice: &HandModelChoice) -> anyhow::Result<[Arc<HandModel>; 2]> {
+    let models = match choice {
+        HandModelChoice::Open => [open_hand(Side::Left)?, open_hand(Side::Right)?],
+        HandModelChoice::Mano { folder, convention } => mano::load_folder(folder, convention)?,
+    };
+    Ok(models.map(Arc::new))
 }
 
 impl Backend for Program {
@@ -63,6 +67,8 @@ impl Backend for Program {
     }
 
     fn start(&self, request: &RunRequest) -> anyhow::Result<Started> {
+        // First, as it is quick and what is wrong with a file should be said before a folder is made.
+        let models = hand_models(&request.hand_model)?;
         let mut preset = Preset::load(&request.preset)?;
         for (key, value) in &request.overrides {
             preset.set(key, &value.to_string())?;
@@ -83,7 +89,7 @@ impl Backend for Program {
             seed: request.seed,
         };
         let gpu = Gpu::new(&self.device)?;
-        let run = Reconstruction::new(Arc::clone(&request.capture), hand_models()?, options, gpu)
+        let run = Reconstruction::new(Arc::clone(&request.capture), models, options, gpu)
             .map_err(|error| run_place::explain(&parent, error))?;
         Ok(Started { engine: Box::new(Live { run }), run_dir, steps: Vec::new() })
     }
@@ -100,7 +106,8 @@ impl Backend for Program {
             seed: 0,
         };
         let gpu = Gpu::new(&self.device)?;
-        let run = Reconstruction::resume(Arc::clone(&request.capture), hand_models()?, options, gpu)?;
+        let models = RunRecord::read(&request.run_dir)?.load_models()?;
+        let run = Reconstruction::resume(Arc::clone(&request.capture), models, options, gpu)?;
         let steps = opened_run::read_metrics(&request.run_dir.join("metrics.jsonl"))?;
         Ok(Started { engine: Box::new(Live { run }), run_dir: request.run_dir.clone(), steps })
     }

@@ -29,10 +29,14 @@ pub(super) fn show(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>
         });
     });
     let place = session.results.as_ref().unwrap_or(&session.default_results).display().to_string();
-    let text = format!("results go to {}", tail(&place, ui.available_width()));
     let help =
         format!("{place}\nEach run makes a folder <time>_<preset> there when it begins; before that nothing is made.");
-    ui.add(Label::new(RichText::new(text).small().color(WEAK)).truncate()).on_hover_text(help);
+    ui.horizontal(|ui| {
+        super::hand_model::choice(ui, session, actions);
+        let text = format!("results go to {}", tail(&place, ui.available_width()));
+        ui.add(Label::new(RichText::new(text).small().color(WEAK)).truncate()).on_hover_text(help);
+    });
+    super::hand_model::details(ui, session);
     ui.add_space(2.0);
 }
 

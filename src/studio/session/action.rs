@@ -75,6 +75,8 @@ pub(crate) enum Action {
     ToggleHoldOut(usize),
     /// Choose the folder that runs are written to.
     ResultsDialog,
+    /// Choose the folder with MANO's files.
+    HandFolderDialog,
     /// Write runs into this folder; `None` = beside the capture.
     SetResults(Option<PathBuf>),
     /// Show the snapshot with this index.
@@ -106,6 +108,8 @@ pub(crate) enum Effect {
     ExportDialog,
     /// Show the dialog for the folder of runs.
     ResultsDialog,
+    /// Show the dialog for the folder with MANO's files.
+    HandFolderDialog,
     /// Move the 3D camera into a view.
     FlyTo(usize),
     /// Move the 3D camera to see everything.

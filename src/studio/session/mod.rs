@@ -2,10 +2,12 @@
 //! every rule of the window (what a button does, when it is disabled, what scrubbing moves) is testable without one.
 
 mod action;
+mod hand;
 mod news;
 mod run;
 
 pub(crate) use action::{Action, Effect, Level, LogLine, RunState};
+pub(crate) use hand::HandPick;
 
 use super::backend::{Parameter, PresetInfo};
 use super::picture::Picture;
@@ -51,6 +53,8 @@ pub(crate) struct Session {
     pub hands: HandChoice,
     /// Folder in which the next run makes its own, if the user chose one.
     pub results: Option<PathBuf>,
+    /// The hand model of the next run.
+    pub hand: HandPick,
     /// Folder in which it does otherwise.
     pub default_results: PathBuf,
     /// The selected view.
@@ -115,6 +119,7 @@ impl Session {
             held_out: BTreeSet::new(),
             hands: HandChoice::Auto,
             results: None,
+            hand: HandPick::default(),
             default_results: PathBuf::new(),
             selected: 0,
             state: RunState::Idle,
@@ -200,6 +205,7 @@ impl Session {
                 None
             }
             Action::ResultsDialog => Some(Effect::ResultsDialog),
+            Action::HandFolderDialog => Some(Effect::HandFolderDialog),
             Action::SetResults(folder) => {
                 self.results = folder;
                 None

@@ -29,6 +29,9 @@ impl Session {
         if let Some(Err(reason)) = &self.device {
             return Some(format!("No computing device: {reason}"));
         }
+        if let Some(problem) = self.hand.problem() {
+            return Some(problem.to_owned());
+        }
         let left = capture.views.len() - self.excluded.len() - self.held_out.len();
         if left < 2 {
             return Some(format!("At least two views are needed, {left} left; include one again (X, H)"));
@@ -90,6 +93,7 @@ impl Session {
             held_out: self.held_out.iter().copied().collect(),
             hands: self.hands,
             results: self.results.clone(),
+            hand_model: self.hand.choice(),
             ..RunRequest::new(capture, &preset)
         }))))
     }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::fitting::pose::HandChoice;
-use crate::studio::backend::{Backend, ResumeRequest, RunRecord};
+use crate::studio::backend::{Backend, HandModelChoice, ResumeRequest, RunRecord};
 use crate::studio::testing::{MorphBackend, test_capture};
 
 /// A finished bench whose run was stopped instead.
@@ -142,4 +142,24 @@ fn hands_and_results_folder_are_chosen_beside_the_parameters() {
     bench.settle();
     let back = bench.texts.iter().find(|(t, _)| t == "↺").map(|(_, r)| r.center()).expect("a way back");
     assert_eq!(bench.click_at(back), [Action::SetResults(None)], "back to beside the capture");
+}
+
+#[test]
+fn the_hand_model_is_chosen_and_missing_files_are_said() {
+    let mut bench = Bench::opened();
+    bench.settle();
+    assert!(bench.says("Open hand"), "what is fitted is on screen");
+    let folder = tempfile::tempdir().expect("a folder");
+    bench.session.hand.use_folder(folder.path().to_owned());
+    bench.settle();
+    assert!(bench.says("MANO_RIGHT.pkl not found in"), "what is missing is on screen");
+    assert!(bench.session.why_not_start().is_some_and(|w| w.contains("not found in")), "and nothing can be started");
+    for name in ["MANO_LEFT.pkl", "MANO_RIGHT.pkl"] {
+        std::fs::write(folder.path().join(name), b"").expect("written");
+    }
+    bench.session.hand.use_folder(folder.path().to_owned());
+    bench.settle();
+    assert!(bench.says("flat hand = 0"), "the convention is on screen");
+    let Some(Effect::Send(Command::Start(request))) = bench.session.apply(Action::Start) else { panic!("a start") };
+    assert!(matches!(request.hand_model, HandModelChoice::Mano { .. }), "the model is told");
 }
