@@ -5,6 +5,7 @@
 //! the wrist joint, translation comes last (Romero, Tzionas, Black 2017).
 
 mod keypoints;
+mod layer;
 mod open;
 pub mod rotation;
 mod skinning;
@@ -13,9 +14,11 @@ pub use keypoints::{
     KeypointJacobian, KeypointModel, PARAMETERS, POSE, SCALE, SHAPE, TRANSL, is_ancestor_or_self, parameter_vector,
     parameters_from_vector,
 };
+pub use layer::{HandLayer, LayerGradient, LayerPass, PoseBasis};
 pub use open::open_hand;
 pub use skinning::{
-    JointFrames, PosedHand, joint_frames, pose_hand, regress_joints, shaped_template, skin_vertices, unskin_vertices,
+    JointFrames, PosedHand, chain_rotations, joint_frames, pose_hand, regress_joints, shaped_template, skin_vertices,
+    unskin_vertices,
 };
 
 use crate::anatomy::{JOINTS, Side, TIPS};
