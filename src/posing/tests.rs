@@ -14,9 +14,9 @@ mod random_hand;
 use random_hand::{Random, random_hand, random_parameters};
 
 /// Metres by which posed points may differ.
-const OUTPUT_TOLERANCE: f64 = 2e-6;
+const OUTPUT_TOLERANCE: f64 = 1e-6;
 /// Of gradients, relative to the largest entry of their block.
-const GRADIENT_TOLERANCE: f64 = 2e-5;
+const GRADIENT_TOLERANCE: f64 = 1e-5;
 
 /// Gradients by vertices and joints.
 type OutputGradients = (Vec<[f64; 3]>, [[f64; 3]; JOINTS]);
