@@ -2,6 +2,7 @@
 
 use super::CliError;
 use crate::anatomy::Side;
+use crate::hand::mano::{self, ManoConvention};
 use crate::hand::{HandModel, open_hand};
 use crate::pipeline::Stage;
 use std::path::PathBuf;
@@ -28,7 +29,7 @@ pub enum HandModelChoice {
     /// The open hand that ships with the program.
     #[default]
     Open,
-    /// MANO, from the folder `mano`.
+    /// MANO, from the folder `mano` (or the one that `THENAR_MANO` names).
     Mano,
     /// MANO files in another folder.
     Directory(PathBuf),
@@ -45,14 +46,31 @@ impl FromStr for HandModelChoice {
     }
 }
 
+/// A convention of MANO by its name.
+pub(super) fn convention(s: &str) -> Result<ManoConvention, String> {
+    ManoConvention::preset(s).ok_or_else(|| {
+        let names: Vec<&str> = ManoConvention::names().collect();
+        format!("there is no convention of this name; there are: {}", names.join(", "))
+    })
+}
+
 /// The hand models of both sides, left first.
-pub(super) fn hand_models(choice: &HandModelChoice) -> Result<[Arc<HandModel>; 2], CliError> {
-    match choice {
-        HandModelChoice::Open => Ok([Arc::new(open_hand(Side::Left)?), Arc::new(open_hand(Side::Right)?)]),
-        HandModelChoice::Mano | HandModelChoice::Directory(_) => {
-            Err(CliError::Usage("this version reads the open hand only; leave --hand-model out".to_owned()))
+pub(super) fn hand_models(
+    choice: &HandModelChoice,
+    convention: Option<&ManoConvention>,
+) -> Result<[Arc<HandModel>; 2], CliError> {
+    let folder = match choice {
+        HandModelChoice::Open if convention.is_some() => {
+            return Err(CliError::Usage(
+                "--hand-convention is about MANO; give --hand-model mano or a folder with it".to_owned(),
+            ));
         }
-    }
+        HandModelChoice::Open => return Ok([Arc::new(open_hand(Side::Left)?), Arc::new(open_hand(Side::Right)?)]),
+        HandModelChoice::Mano => mano::find_folder()?,
+        HandModelChoice::Directory(folder) => folder.clone(),
+    };
+    let convention = convention.cloned().unwrap_or_default();
+    Ok(mano::load_folder(&folder, &convention)?.map(Arc::new))
 }
 
 /// Which views to render.
@@ -185,6 +203,14 @@ mod tests {
         assert!(stage("neural").is_err_and(|e| e.contains("pose, fit, ham")), "what there is, is named");
         assert!(fraction("0.1").is_ok() && fraction("1.1").is_err() && fraction("nan").is_err(), "a share");
         assert!(not_negative("3").is_ok() && not_negative("-3").is_err() && not_negative("inf").is_err(), "a size");
+    }
+
+    #[test]
+    fn conventions_are_known_by_name() {
+        assert!(convention("interhand26m").is_ok_and(|c| c.fix_left_shapedirs), "a preset");
+        assert!(convention("nobody").is_err_and(|e| e.contains("fmhr, manopth")), "what there is, is named");
+        let wrong = hand_models(&HandModelChoice::Open, Some(&ManoConvention::default()));
+        assert!(matches!(wrong, Err(CliError::Usage(_))), "the open hand has no MANO convention");
     }
 
     #[test]

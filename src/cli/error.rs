@@ -93,6 +93,7 @@ impl CliError {
             | Self::Synth(SynthError::Hand(_))
             | Self::Pipeline(
                 PipelineError::Pose(PoseError::NoHand | PoseError::HandMissing { .. } | PoseError::TooFewViews { .. })
+                | PipelineError::Hand(_)
                 | PipelineError::TooFewViews { .. }
                 | PipelineError::Resume(_)
                 | PipelineError::Unfinished { .. }
@@ -130,13 +131,14 @@ mod tests {
     fn every_error_has_the_exit_code_of_the_contract() {
         let unusable =
             CaptureError::Unusable { path: "x".into(), problem: "is not there".into(), remedy: String::new() };
-        let hand = HandError::Unusable { path: "x".into(), problem: "is not there".into(), remedy: String::new() };
+        let hand = || HandError::Unusable { path: "x".into(), problem: "is not there".into(), remedy: String::new() };
         let setting = SynthError::Setting { name: "views", value: "1".into(), allowed: "2 to 64" };
         let unknown = GpuError::UnknownDevice { wanted: "9".into(), available: String::new() };
         for (error, code) in [
             (CliError::Usage("no".into()), 2),
             (unusable.into(), 3),
-            (hand.into(), 3),
+            (hand().into(), 3),
+            (PipelineError::Hand(hand()).into(), 3),
             (GpuError::Lost("reset".into()).into(), 5),
             (GpuError::OutOfMemory { label: "x".into(), bytes: 1 }.into(), 5),
             (GpuError::NoAdapter.into(), 1),

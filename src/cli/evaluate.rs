@@ -1,6 +1,5 @@
 //! `thenar evaluate`: how good a reconstruction is.
 
-use super::args::{self, HandModelChoice};
 use super::{CliError, Exit};
 use crate::capture::{Capture, CaptureError};
 use crate::gpu::DeviceChoice;
@@ -27,7 +26,7 @@ pub struct EvaluateArgs {
 }
 
 pub(super) fn run(args: &EvaluateArgs, out: &mut dyn Write) -> Result<Exit, CliError> {
-    let run = FinishedRun::open(&args.run, args::hand_models(&HandModelChoice::Open)?)?;
+    let run = FinishedRun::read(&args.run)?;
     let capture = Capture::open(&run.record.capture)?;
     if capture.hash != run.record.capture_hash {
         tracing::warn!("the files of {} have changed since this run", run.record.capture.display());

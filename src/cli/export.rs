@@ -1,6 +1,5 @@
 //! `thenar export`: files for other programs, from a run folder.
 
-use super::args::{self, HandModelChoice};
 use super::{CliError, Exit};
 use crate::export::Frame as ExportFrame;
 use crate::pipeline::{ExportPlan, FinishedRun};
@@ -74,7 +73,7 @@ impl Format {
 }
 
 pub(super) fn run(args: &ExportArgs, out: &mut dyn Write) -> Result<Exit, CliError> {
-    let run = FinishedRun::open(&args.run, args::hand_models(&HandModelChoice::Open)?)?;
+    let run = FinishedRun::read(&args.run)?;
     let plan = ExportPlan {
         formats: args.format.iter().map(|f| f.name().to_owned()).collect(),
         dir: args.output.clone().unwrap_or_else(|| run.exports_folder()),

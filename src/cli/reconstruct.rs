@@ -9,8 +9,9 @@ use crate::capture::Capture;
 use crate::fitting::pose::HandChoice;
 use crate::gpu::DeviceChoice;
 use crate::gpu::Gpu;
+use crate::hand::mano::ManoConvention;
 use crate::pipeline::Stage;
-use crate::pipeline::{Advance, Reconstruction, RunOptions};
+use crate::pipeline::{Advance, Reconstruction, RunOptions, RunRecord};
 use crate::preset::Preset;
 use std::io::Write;
 use std::path::PathBuf;
@@ -30,9 +31,13 @@ pub struct ReconstructArgs {
     /// Which hands.
     #[arg(long, value_enum, default_value_t)]
     pub hands: HandSelection,
-    /// Hand model: `open`, `mano`, or a folder with MANO's files.
-    #[arg(long, default_value = "open", value_name = "open|mano|DIR")]
-    pub hand_model: HandModelChoice,
+    /// Hand model: `open` (the default), `mano` (the folder `mano`, or the one that THENAR_MANO names), or a folder with
+    /// MANO's files. A run that is resumed keeps its model.
+    #[arg(long, value_name = "open|mano|DIR")]
+    pub hand_model: Option<HandModelChoice>,
+    /// How MANO's numbers are meant: thenar, fmhr, manopth, smplx, interhand26m, dexycb, ho3d, arctic or freihand.
+    #[arg(long, value_parser = args::convention, value_name = "NAME")]
+    pub hand_convention: Option<ManoConvention>,
     /// Stop after this stage.
     #[arg(long, value_parser = args::stage, value_name = "pose|fit|ham")]
     pub until: Option<Stage>,
@@ -93,7 +98,12 @@ impl ReconstructArgs {
 
 pub(super) fn run(args: &ReconstructArgs, out: &mut dyn Write) -> Result<Exit, CliError> {
     let options = args.options()?;
-    let models = args::hand_models(&args.hand_model)?;
+    let models = match (&args.hand_model, &args.hand_convention) {
+        (None, None) if args.resume => RunRecord::read(&args.output)?.load_models()?,
+        (choice, convention) => {
+            args::hand_models(choice.as_ref().unwrap_or(&HandModelChoice::Open), convention.as_ref())?
+        }
+    };
     let capture = Arc::new(Capture::open(&args.capture)?);
     let gpu = Gpu::new(&args.device)?;
     let interrupt = Interrupt::install()?;
@@ -137,7 +147,8 @@ mod tests {
             output: "run".into(),
             preset: "standard".into(),
             hands: HandSelection::Auto,
-            hand_model: HandModelChoice::Open,
+            hand_model: None,
+            hand_convention: None,
             until: None,
             hold_out: vec![],
             exclude: vec![],
@@ -153,13 +164,14 @@ mod tests {
     #[test]
     fn every_documented_option_parses() {
         let args: ReconstructArgs = parse_only(
-            "room -o run --preset my.ron --hands both --hand-model ./models --until fit --hold-out 3,11 --exclude 1,2 \
+            "room -o run --preset my.ron --hands both --hand-model ./models --hand-convention arctic --until fit --hold-out 3,11 --exclude 1,2 \
              --seed 7 --set ham.level=2 --set fit.starts=4 --resume --device 1 --progress json",
         )
         .expect("documented");
         assert_eq!(args.preset, "my.ron", "preset");
         assert_eq!(args.hands, HandSelection::Both, "hands");
-        assert_eq!(args.hand_model, HandModelChoice::Directory("./models".into()), "hand model");
+        assert_eq!(args.hand_model, Some(HandModelChoice::Directory("./models".into())), "hand model");
+        assert_eq!(args.hand_convention.map(|c| c.name).as_deref(), Some("arctic"), "convention");
         assert_eq!(args.until, Some(Stage::Fit), "until");
         assert_eq!((args.hold_out, args.exclude), (vec![3, 11], vec![1, 2]), "view lists");
         assert_eq!((args.seed, args.resume), (7, true), "seed and resume");

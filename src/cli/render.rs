@@ -1,7 +1,6 @@
 //! `thenar render`: pictures of a reconstruction as its cameras see it.
 
 use super::args::ViewSelection;
-use super::args::{self, HandModelChoice};
 use super::{CliError, Exit};
 use crate::export::atomic;
 use crate::gpu::DeviceChoice;
@@ -52,7 +51,7 @@ impl From<RenderMode> for PictureMode {
 }
 
 pub(super) fn run(args: &RenderArgs, out: &mut dyn Write) -> Result<Exit, CliError> {
-    let run = FinishedRun::open(&args.run, args::hand_models(&HandModelChoice::Open)?)?;
+    let run = FinishedRun::read(&args.run)?;
     let views: Vec<usize> = match &args.views {
         ViewSelection::All => (0..run.views()).collect(),
         ViewSelection::HeldOut => run.record.hold_out.clone(),

@@ -1,16 +1,20 @@
 //! `hand_right.npz`: the parameters of a fitted hand as `NumPy` arrays.
 //!
-//! Fields: `side`, `betas` (10), `global_orient` (3), `hand_pose` (45, axis-angle, zero = flat hand, mean not added),
-//! `flat_hand_mean` (true: nothing is to be added to `hand_pose`), `hand_mean` (45), `pca` (45: `hand_pose = hand_mean +
-//! pca · components`), `num_pca_comps`, `transl` (3, metres, applied last), `scale`, `joints3d` (21×3), `joint_order`,
-//! `unit`, `frame`, `model`, `model_sha256`, `generator`. Left hands also state `left_shapedirs_fixed`.
+//! Fields: `side`, `betas` (10), `global_orient` (3), `hand_pose` (45, axis-angle), `flat_hand_mean` (true: the pose is
+//! `hand_pose`, zero is the flat hand; false: the pose is `hand_pose + hand_mean`), `hand_mean` (45), `pca` (the pose is
+//! `hand_mean + pca · components`, cut to `num_pca_comps`), `transl` (3, metres, applied last), `scale`, `joints3d` (21×3),
+//! `joint_order`, `unit`, `frame`, `model`, `model_sha256`, `convention` (the name of the data set or program whose habits
+//! the file follows), `tips` and `tip_vertices` (5), `generator`. Left hands also state `left_shapedirs_fixed`: for MANO whether
+//! the x components of the file's shape directions were turned on reading (smplx issue 48), true for the open hand, whose sides
+//! mirror each other.
 //!
 //! The archive is an uncompressed ZIP with fixed dates, so that equal values are equal bytes.
 
 use super::{ExportError, Provenance, atomic};
 use crate::anatomy::{KEYPOINTS, Side};
+use crate::hand::pickle::npy_numbers;
 use crate::hand::{HandModel, HandParameters};
-use std::io::Cursor;
+use std::io::{Cursor, Read};
 use std::path::Path;
 
 /// Arrays in the order they are added.
@@ -61,6 +65,12 @@ impl Npz {
     /// Adds a whole number.
     pub fn integer(&mut self, name: &str, value: i64) {
         self.push(name, "<i8", &[], &value.to_le_bytes());
+    }
+
+    /// Adds a list of whole numbers.
+    pub fn integers(&mut self, name: &str, values: &[i64]) {
+        let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        self.push(name, "<i8", &[values.len()], &bytes);
     }
 
     /// Adds a truth value.
@@ -141,13 +151,17 @@ pub fn hand_bytes(
     npz.text("side", side.name());
     npz.f64s("betas", &[parameters.betas.len()], &parameters.betas);
     npz.f64s("global_orient", &[3], &parameters.global_orient);
-    npz.f64s("hand_pose", &[parameters.hand_pose.len()], &parameters.hand_pose);
-    npz.flag("flat_hand_mean", true);
+    let convention = &model.origin.convention;
+    let offset = model.pose_offset();
+    let hand_pose: Vec<f64> = parameters.hand_pose.iter().zip(offset).map(|(p, o)| p - o).collect();
+    npz.f64s("hand_pose", &[hand_pose.len()], &hand_pose);
+    npz.flag("flat_hand_mean", convention.flat_hand_mean);
     npz.f64s("hand_mean", &[45], &model.hands_mean);
     // The rows of the basis are orthonormal, so coefficients are projections.
     let pca: Vec<f64> = model
         .hands_components
         .iter()
+        .take(convention.pca_components)
         .map(|row| {
             (0..45.min(parameters.hand_pose.len()))
                 .map(|i| row[i] * (parameters.hand_pose[i] - model.hands_mean[i]))
@@ -164,9 +178,12 @@ pub fn hand_bytes(
     npz.text("frame", "capture");
     npz.text("model", &model.name);
     npz.text("model_sha256", &model.hash);
+    npz.text("convention", &convention.name);
+    npz.text("tips", convention.tips.name());
+    npz.integers("tip_vertices", &model.tips.map(i64::from));
     npz.text("generator", Provenance::GENERATOR);
     if side == Side::Left {
-        npz.flag("left_shapedirs_fixed", true);
+        npz.flag("left_shapedirs_fixed", model.name != "mano" || model.origin.left_shapedirs_fixed);
     }
     npz.to_bytes()
 }
@@ -193,8 +210,24 @@ pub fn read(path: &Path, side: Side) -> Result<(HandParameters, [[f64; 3]; KEYPO
     parse(bytes, side).map_err(|problem| ExportError::format(path, problem))
 }
 
+/// A truth value, if the archive has it.
+fn flag(archive: &mut npyz::npz::NpzArchive<Cursor<Vec<u8>>>, name: &str) -> Result<Option<bool>, String> {
+    if !archive.array_names().any(|n| n == name) {
+        return Ok(None);
+    }
+    let wrong = |e: &dyn std::fmt::Display| format!("field `{name}` is no truth value ({e})");
+    let entry = archive.zip_archive().by_name(&npyz::npz::file_name_from_array_name(name)).map_err(|e| wrong(&e))?;
+    let mut bytes = Vec::new();
+    entry.take(4096).read_to_end(&mut bytes).map_err(|e| wrong(&e))?;
+    match npy_numbers(&bytes).map_err(|e| wrong(&e))?.values[..] {
+        [x] => Ok(Some(x != 0.0)),
+        _ => Err(wrong(&"it has another shape")),
+    }
+}
+
 fn parse(bytes: Vec<u8>, side: Side) -> Result<(HandParameters, [[f64; 3]; KEYPOINTS]), String> {
     let mut archive = npyz::npz::NpzArchive::new(Cursor::new(bytes)).map_err(|e| format!("no NPZ archive ({e})"))?;
+    let flat = flag(&mut archive, "flat_hand_mean")?.unwrap_or(true);
     let mut field = |name: &str, count: usize| -> Result<Vec<f64>, String> {
         let file = archive
             .by_name(name)
@@ -207,11 +240,17 @@ fn parse(bytes: Vec<u8>, side: Side) -> Result<(HandParameters, [[f64; 3]; KEYPO
         Ok(values)
     };
     let three = |v: Vec<f64>| [v[0], v[1], v[2]];
+    let mut hand_pose = field("hand_pose", 45)?;
+    if !flat {
+        for (p, mean) in hand_pose.iter_mut().zip(field("hand_mean", 45)?) {
+            *p += mean;
+        }
+    }
     let parameters = HandParameters {
         side,
         global_orient: three(field("global_orient", 3)?),
         transl: three(field("transl", 3)?),
-        hand_pose: field("hand_pose", 45)?,
+        hand_pose,
         betas: field("betas", 10)?,
         scale: field("scale", 1)?[0],
     };
@@ -254,6 +293,25 @@ mod tests {
         assert_eq!(numbers("scale").0, [] as [u64; 0], "the scale is a scalar");
         std::fs::write(&path, &first[..first.len() / 2]).expect("cut");
         assert!(matches!(read(&path, Side::Left), Err(ExportError::Format { .. })), "half an archive is refused");
+    }
+
+    #[test]
+    fn a_pose_that_counts_from_the_mean_reads_back_whole() {
+        let mut model = open_hand(Side::Right).expect("the open hand");
+        model.origin.convention = crate::hand::mano::ManoConvention::preset("fmhr").expect("a preset");
+        model.hands_mean = std::array::from_fn(|i| if i % 2 == 0 { 0.25 } else { -0.5 });
+        let mut parameters = HandParameters::rest(Side::Right);
+        parameters.hand_pose[7] = 1.0;
+        let bytes = hand_bytes(&parameters, &model, &[[0.0; 3]; KEYPOINTS]).expect("bytes");
+        let (back, _) = parse(bytes.clone(), Side::Right).expect("read");
+        assert_eq!(back, parameters, "the whole pose");
+        let mut archive = npyz::npz::NpzArchive::new(Cursor::new(bytes)).expect("an archive");
+        assert_eq!(flag(&mut archive, "flat_hand_mean"), Ok(Some(false)), "the convention is stated");
+        assert_eq!(flag(&mut archive, "nothing"), Ok(None), "no such field");
+        let mut doubles =
+            |name: &str| archive.by_name(name).expect("readable").expect("present").into_vec::<f64>().expect("doubles");
+        assert_eq!(doubles("hand_pose")[..2], [-0.25, 0.5], "the mean is not in it");
+        assert_eq!(doubles("pca").len(), 6, "as many coefficients as the convention has");
     }
 
     #[test]

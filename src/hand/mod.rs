@@ -6,7 +6,10 @@
 
 mod keypoints;
 mod layer;
+pub mod mano;
 mod open;
+mod origin;
+pub mod pickle;
 pub mod rotation;
 mod skinning;
 
@@ -16,6 +19,7 @@ pub use keypoints::{
 };
 pub use layer::{HandLayer, LayerGradient, LayerPass, PoseBasis};
 pub use open::open_hand;
+pub use origin::{HandModelRecord, ModelOrigin};
 pub use skinning::{
     JointFrames, PosedHand, chain_rotations, joint_frames, pose_hand, regress_joints, shaped_template, skin_vertices,
     unskin_vertices,
@@ -49,7 +53,7 @@ pub struct HandModel {
     pub hands_mean: [f64; 45],
     /// Pose basis, rows are directions (45×45).
     pub hands_components: Vec<[f64; 45]>,
-    /// UV coordinates (T×2), v up.
+    /// UV coordinates (T×2), v up; MANO has none.
     pub uvs: Vec<[f64; 2]>,
     /// UV index of each face corner (F×3).
     pub uv_faces: Vec<[u32; 3]>,
@@ -59,6 +63,25 @@ pub struct HandModel {
     pub joint_limits: [[f64; 2]; 45],
     /// Boundary loop at the wrist, in order.
     pub wrist_loop: Vec<u32>,
+    /// Where it came from and how its numbers are meant.
+    pub origin: ModelOrigin,
+}
+
+impl HandModel {
+    /// The whole axis-angle pose of PCA coefficients: `Σ cᵢ · componentᵢ`, with the mean added unless the model's convention
+    /// is the flat hand (as smplx and manopth do).
+    #[must_use]
+    pub fn pose_from_pca(&self, coefficients: &[f64]) -> Vec<f64> {
+        let flat = self.origin.convention.flat_hand_mean;
+        PoseBasis::components(self, coefficients.len(), flat).pose(coefficients).to_vec()
+    }
+
+    /// What a pose written in the model's convention needs added to be a whole axis-angle pose: `hands_mean`, or nothing
+    /// where zero is the flat hand.
+    #[must_use]
+    pub const fn pose_offset(&self) -> [f64; 45] {
+        if self.origin.convention.flat_hand_mean { [0.0; 45] } else { self.hands_mean }
+    }
 }
 
 /// Parameters of a fitted hand. `hand_pose` is axis-angle with the mean *not* added (flat-hand convention).

@@ -3,7 +3,7 @@
 //! An NPZ in MANO's layout with the same field names. The reader checks every shape and every index, so that a damaged
 //! asset is an error here and not a panic later.
 
-use super::{HandError, HandModel};
+use super::{HandError, HandModel, ModelOrigin};
 use crate::anatomy::{JOINT_PARENTS, JOINTS, Side, TIPS};
 use sha2::{Digest, Sha256};
 use std::io::Cursor;
@@ -140,6 +140,7 @@ fn read_npz(side: Side, name: &str, path: &str, bytes: &[u8]) -> Result<HandMode
         tips,
         joint_limits,
         wrist_loop,
+        origin: ModelOrigin::open_hand(),
     })
 }
 

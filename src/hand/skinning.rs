@@ -35,13 +35,20 @@ pub fn shaped_template(model: &HandModel, betas: &[f64]) -> Vec<[f64; 3]> {
 pub fn regress_joints(model: &HandModel, shaped: &[[f64; 3]]) -> [[f64; 3]; JOINTS] {
     let mut joints = [[0.0; 3]; JOINTS];
     for (joint, row) in joints.iter_mut().zip(&model.joint_regressor) {
-        for &(vertex, weight) in row {
-            for (value, coordinate) in joint.iter_mut().zip(&shaped[vertex as usize]) {
-                *value += weight * coordinate;
-            }
-        }
+        *joint = regress_joint(shaped, row);
     }
     joints
+}
+
+/// One joint: the weighted sum of its `(vertex, weight)` list.
+pub(super) fn regress_joint(vertices: &[[f64; 3]], row: &[(u32, f64)]) -> [f64; 3] {
+    let mut joint = [0.0; 3];
+    for &(vertex, weight) in row {
+        for (value, coordinate) in joint.iter_mut().zip(&vertices[vertex as usize]) {
+            *value += weight * coordinate;
+        }
+    }
+    joint
 }
 
 /// Rotation vector of joint `joint`: the global orientation for the wrist, else its part of the hand pose.

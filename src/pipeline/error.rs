@@ -5,6 +5,7 @@ use crate::fitting::ham::HamError;
 use crate::fitting::hand_fit::FitError;
 use crate::fitting::pose::PoseError;
 use crate::gpu::GpuError;
+use crate::hand::HandError;
 
 /// Errors of the pipeline.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +19,9 @@ pub enum PipelineError {
     /// Mesh and albedo.
     #[error(transparent)]
     Ham(#[from] HamError),
+    /// The hand models of a run.
+    #[error(transparent)]
+    Hand(#[from] HandError),
     /// Device.
     #[error(transparent)]
     Gpu(#[from] GpuError),

@@ -36,7 +36,16 @@ pub struct FinishedRun {
 }
 
 impl FinishedRun {
-    /// Opens a run folder whose fit stage has ended.
+    /// Opens a run folder whose fit stage has ended, with the hand models it was made with.
+    ///
+    /// # Errors
+    /// [`PipelineError::Unfinished`] when there is no mesh yet, [`PipelineError::Hand`] when a model's file is gone or has
+    /// changed.
+    pub fn read(folder: &Path) -> Result<Self, PipelineError> {
+        Self::open(folder, RunRecord::read(folder)?.load_models()?)
+    }
+
+    /// Opens a run folder whose fit stage has ended; `models` must be those of the run.
     ///
     /// # Errors
     /// [`PipelineError::Unfinished`] when there is no mesh yet.
@@ -51,6 +60,9 @@ impl FinishedRun {
             return Err(unfinished("has no checkpoint yet; finish it with `reconstruct --resume`"));
         }
         let checkpoint = Checkpoint::read(&path)?;
+        if checkpoint.facts.model_hashes.each_ref() != [&models[0].hash, &models[1].hash] {
+            return Err(unfinished("was made with other hand models than this version has; start it again"));
+        }
         let posed: Vec<PosedHand> = checkpoint
             .facts
             .hands

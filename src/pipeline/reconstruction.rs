@@ -84,7 +84,7 @@ impl Reconstruction {
         gpu: Gpu,
     ) -> Result<Self, PipelineError> {
         let used = used_views(&capture, &options)?;
-        let record = RunRecord::new(&capture, &options, gpu.description());
+        let record = RunRecord::new(&capture, &models, &options, gpu.description());
         let mut folder = RunFolder::create(&options.run_dir, &record)?;
         folder.log(&format!(
             "thenar {} on {} ({}); {} of {} views",
@@ -126,8 +126,8 @@ impl Reconstruction {
     /// Goes on from the checkpoint in the run folder, with the settings the run began with.
     ///
     /// # Errors
-    /// [`PipelineError::Resume`] when there is nothing to resume, the capture has changed, or the run is beyond
-    /// `options.until`.
+    /// [`PipelineError::Resume`] when there is nothing to resume, the capture or the hand model has changed, or the run is
+    /// beyond `options.until`.
     pub fn resume(
         capture: Arc<Capture>,
         models: [Arc<HandModel>; 2],
@@ -139,6 +139,16 @@ impl Reconstruction {
             return Err(PipelineError::Resume(format!(
                 "the files of {} are not those this run began with; start a new run",
                 capture.root.display()
+            )));
+        }
+        let hashes = [&models[0].hash, &models[1].hash];
+        if let Some(then) = &record.hand_model
+            && then.hashes.each_ref() != hashes
+        {
+            return Err(PipelineError::Resume(format!(
+                "this run was begun with other files of the hand model ({}, {}); resume it without --hand-model, or start \
+                 a new run",
+                then.name, then.convention.name
             )));
         }
         options.preset = record.preset;

@@ -2,13 +2,16 @@
 //! whole lines.
 
 use super::{PipelineError, RunOptions, StepReport};
+use crate::anatomy::Side;
 use crate::export::{ExportError, atomic};
 use crate::gpu::DeviceDescription;
+use crate::hand::{HandModel, HandModelRecord, open_hand};
 use crate::preset::Preset;
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// `run.ron`: everything that made the run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,6 +28,9 @@ pub struct RunRecord {
     pub preset: Preset,
     /// Hand model.
     pub model: String,
+    /// Its files, their SHA-256 and its conventions; runs of older versions have none and used the open hand.
+    #[serde(default)]
+    pub hand_model: Option<HandModelRecord>,
     /// Views no stage has seen, but which are compared.
     pub hold_out: Vec<usize>,
     /// Views left out altogether.
@@ -40,19 +46,36 @@ pub struct RunRecord {
 impl RunRecord {
     /// The record of a run about to begin.
     #[must_use]
-    pub fn new(capture: &crate::capture::Capture, options: &RunOptions, device: &DeviceDescription) -> Self {
+    pub fn new(
+        capture: &crate::capture::Capture,
+        models: &[Arc<HandModel>; 2],
+        options: &RunOptions,
+        device: &DeviceDescription,
+    ) -> Self {
         Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             capture: capture.root.canonicalize().unwrap_or_else(|_| capture.root.clone()),
             capture_hash: capture.hash.clone(),
             preset_name: options.preset_name.clone(),
             preset: options.preset.clone(),
-            model: "open".to_owned(),
+            model: models[1].name.clone(),
+            hand_model: Some(HandModelRecord::of(models)),
             hold_out: options.hold_out.clone(),
             exclude: options.exclude.clone(),
             seed: options.seed,
             device: device.name.clone(),
             driver: device.driver.clone(),
+        }
+    }
+
+    /// Loads the hand models the run was made with.
+    ///
+    /// # Errors
+    /// [`PipelineError::Hand`] when a file is gone or has changed.
+    pub fn load_models(&self) -> Result<[Arc<HandModel>; 2], PipelineError> {
+        match &self.hand_model {
+            Some(record) => Ok(record.load()?),
+            None => Ok([Arc::new(open_hand(Side::Left)?), Arc::new(open_hand(Side::Right)?)]),
         }
     }
 

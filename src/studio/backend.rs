@@ -5,6 +5,7 @@
 
 use crate::capture::{Capture, CaptureError};
 use crate::gpu::GpuError;
+use crate::hand::mano::ManoConvention;
 use crate::pipeline::{Advance, PipelineError, Snapshot, StepReport, ViewPicture};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -53,6 +54,21 @@ pub struct ExportRequest {
     pub dir: Option<PathBuf>,
 }
 
+/// Which hand model to fit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum HandModelChoice {
+    /// The open hand.
+    #[default]
+    Open,
+    /// MANO's files.
+    Mano {
+        /// Their folder.
+        folder: PathBuf,
+        /// How their numbers are meant.
+        convention: ManoConvention,
+    },
+}
+
 /// What to reconstruct and how.
 #[derive(Clone, Debug)]
 pub struct RunRequest {
@@ -66,13 +82,22 @@ pub struct RunRequest {
     pub excluded: Vec<usize>,
     /// Seed of every random choice.
     pub seed: u64,
+    /// Hand model.
+    pub hand_model: HandModelChoice,
 }
 
 impl RunRequest {
     /// A request with the preset as it is and every view.
     #[must_use]
     pub fn new(capture: Arc<Capture>, preset: &str) -> Self {
-        Self { capture, preset: preset.to_owned(), overrides: Vec::new(), excluded: Vec::new(), seed: 0 }
+        Self {
+            capture,
+            preset: preset.to_owned(),
+            overrides: Vec::new(),
+            excluded: Vec::new(),
+            seed: 0,
+            hand_model: HandModelChoice::Open,
+        }
     }
 }
 

@@ -33,7 +33,8 @@ mod worker;
 mod testing;
 
 pub use backend::{
-    Backend, Engine, ExportRequest, Opened, Parameter, PresetInfo, Problem, RunRecord, RunRequest, Started,
+    Backend, Engine, ExportRequest, HandModelChoice, Opened, Parameter, PresetInfo, Problem, RunRecord, RunRequest,
+    Started,
 };
 
 pub use program::Program;
@@ -117,6 +118,7 @@ struct Link {
 enum Picked {
     Capture(Option<PathBuf>),
     Export(Option<PathBuf>),
+    Hand(Option<PathBuf>),
 }
 
 /// What the window was opened with.
@@ -371,7 +373,8 @@ fn news(
         match picked {
             Picked::Capture(Some(path)) => actions.0.push(Action::Open(path)),
             Picked::Export(Some(path)) => session.ui.export_dir = Some(path),
-            Picked::Capture(None) | Picked::Export(None) => {}
+            Picked::Hand(Some(path)) => session.hand.use_folder(path),
+            Picked::Capture(None) | Picked::Export(None) | Picked::Hand(None) => {}
         }
     }
     if session.wants_snapshot() {
@@ -445,6 +448,7 @@ fn draw(
             Some(Effect::Cancel) => link.worker.cancel(),
             Some(Effect::OpenDialog) => link.dialog("Open a capture or run folder", Picked::Capture),
             Some(Effect::ExportDialog) => link.dialog("Export to", Picked::Export),
+            Some(Effect::HandFolderDialog) => link.dialog("Folder with MANO_RIGHT.pkl", Picked::Hand),
             Some(Effect::FlyTo(view)) => viewport::fly_to(&mut motion, &scene, &session, view),
             Some(Effect::Frame) => viewport::frame(&mut motion, &scene, &session),
         }

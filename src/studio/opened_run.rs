@@ -1,7 +1,6 @@
 //! A run folder opened in the window: its curves, its stored snapshots, its final meshes, rendered and exported again.
 
 use super::backend::{Engine, ExportRequest, Opened, RunRecord};
-use super::program::hand_models;
 use crate::capture::Capture;
 use crate::export::{ExportHand, Frame};
 use crate::gpu::{DeviceChoice, Gpu};
@@ -17,7 +16,7 @@ use std::sync::Arc;
 
 /// Opens a run folder with the capture it was made from.
 pub(super) fn open(folder: &Path, device: &DeviceChoice) -> anyhow::Result<Opened> {
-    let run = FinishedRun::open(folder, hand_models()?)?;
+    let run = FinishedRun::read(folder)?;
     let capture = Capture::open(&run.record.capture)
         .with_context(|| format!("the capture of this run, {}", run.record.capture.display()))?;
     let steps = read_metrics(&folder.join("metrics.jsonl"))?;

@@ -1,11 +1,13 @@
 //! The real program behind the window: captures, presets and reconstructions as the command line has them.
 
-use super::backend::{Backend, Engine, ExportRequest, Opened, Parameter, PresetInfo, RunRequest, Started};
+use super::backend::{
+    Backend, Engine, ExportRequest, HandModelChoice, Opened, Parameter, PresetInfo, RunRequest, Started,
+};
 use super::opened_run;
 use crate::anatomy::Side;
 use crate::capture::Capture;
 use crate::gpu::{DeviceChoice, Gpu, list_devices};
-use crate::hand::{HandModel, open_hand};
+use crate::hand::{HandModel, mano, open_hand};
 use crate::pipeline::{Advance, PictureMode, Reconstruction, RunOptions, Snapshot, Stage, ViewPicture};
 use crate::preset::{Preset, SHIPPED};
 use std::path::{Path, PathBuf};
@@ -19,8 +21,12 @@ pub struct Program {
     pub device: DeviceChoice,
 }
 
-pub(super) fn hand_models() -> anyhow::Result<[Arc<HandModel>; 2]> {
-    Ok([Arc::new(open_hand(Side::Left)?), Arc::new(open_hand(Side::Right)?)])
+fn hand_models(choice: &HandModelChoice) -> anyhow::Result<[Arc<HandModel>; 2]> {
+    let models = match choice {
+        HandModelChoice::Open => [open_hand(Side::Left)?, open_hand(Side::Right)?],
+        HandModelChoice::Mano { folder, convention } => mano::load_folder(folder, convention)?,
+    };
+    Ok(models.map(Arc::new))
 }
 
 impl Backend for Program {
@@ -56,6 +62,8 @@ impl Backend for Program {
     }
 
     fn start(&self, request: &RunRequest) -> anyhow::Result<Started> {
+        // First, as it is quick and what is wrong with a file should be said before a folder is made.
+        let models = hand_models(&request.hand_model)?;
         let mut preset = Preset::load(&request.preset)?;
         for (key, value) in &request.overrides {
             preset.set(key, &value.to_string())?;
@@ -71,7 +79,7 @@ impl Backend for Program {
             seed: request.seed,
         };
         let gpu = Gpu::new(&self.device)?;
-        let run = Reconstruction::new(Arc::clone(&request.capture), hand_models()?, options, gpu)?;
+        let run = Reconstruction::new(Arc::clone(&request.capture), models, options, gpu)?;
         Ok(Started { engine: Box::new(Live { run }), run_dir })
     }
 }

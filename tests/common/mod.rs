@@ -137,14 +137,18 @@ pub(crate) fn gpu() -> Option<Gpu> {
 }
 
 /// The real capture, or `None` said loudly.
-#[expect(clippy::print_stderr, reason = "a skipped test must say so")]
 pub(crate) fn real_capture() -> Option<PathBuf> {
+    shared("captures/fmhr_capture_room_1")
+}
+
+/// A folder of the shared test data (`$THENAR_SHARED`, else `../shared` beside the package), or `None` said loudly.
+#[expect(clippy::print_stderr, reason = "a skipped test must say so")]
+pub(crate) fn shared(name: &str) -> Option<PathBuf> {
     let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join("shared");
-    let shared = std::env::var_os("THENAR_SHARED").map_or_else(beside, PathBuf::from);
-    let path = shared.join("captures").join("fmhr_capture_room_1");
+    let path = std::env::var_os("THENAR_SHARED").map_or_else(beside, PathBuf::from).join(name);
     if path.is_dir() {
         return Some(path);
     }
-    eprintln!("skipped: no shared captures ({} does not exist)", path.display());
+    eprintln!("skipped: no shared data ({} does not exist)", path.display());
     None
 }

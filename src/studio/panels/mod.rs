@@ -4,6 +4,7 @@
 mod compare;
 mod empty;
 mod export;
+mod hand_model;
 mod help;
 mod inspector;
 mod log;

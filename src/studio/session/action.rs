@@ -79,6 +79,8 @@ pub(crate) enum Action {
     Export(ExportRequest),
     /// Choose the export folder.
     ExportDialog,
+    /// Choose the folder with MANO's files.
+    HandFolderDialog,
     /// Close the banner.
     DismissBanner,
 }
@@ -96,6 +98,8 @@ pub(crate) enum Effect {
     OpenDialog,
     /// Show the dialog for an export folder.
     ExportDialog,
+    /// Show the dialog for the folder with MANO's files.
+    HandFolderDialog,
     /// Move the 3D camera into a view.
     FlyTo(usize),
     /// Move the 3D camera to see everything.

@@ -2,9 +2,11 @@
 //! every rule of the window (what a button does, when it is disabled, what scrubbing moves) is testable without one.
 
 mod action;
+mod hand;
 mod news;
 
 pub(crate) use action::{Action, Effect, Level, LogLine, RunState};
+pub(crate) use hand::HandPick;
 
 use super::backend::{Parameter, PresetInfo, Problem, RunRequest};
 use super::picture::Picture;
@@ -74,6 +76,8 @@ pub(crate) struct Session {
     pub preset: usize,
     /// Changed parameters by key.
     pub overrides: BTreeMap<String, f64>,
+    /// The hand model of the next run.
+    pub hand: HandPick,
     /// The error on show.
     pub banner: Option<Problem>,
     /// Something pleasant on show, and since when.
@@ -118,6 +122,7 @@ impl Session {
             presets,
             preset,
             overrides: BTreeMap::new(),
+            hand: HandPick::default(),
             banner: None,
             notice: None,
             log: VecDeque::new(),
@@ -154,6 +159,9 @@ impl Session {
         }
         if let Some(Err(reason)) = &self.device {
             return Some(format!("No computing device: {reason}"));
+        }
+        if let Some(problem) = self.hand.problem() {
+            return Some(problem.to_owned());
         }
         let left = capture.views.len() - self.excluded.len();
         if left < 2 {
@@ -259,6 +267,7 @@ impl Session {
                 Some(Effect::Send(Command::Export(request)))
             }
             Action::ExportDialog => Some(Effect::ExportDialog),
+            Action::HandFolderDialog => Some(Effect::HandFolderDialog),
             Action::DismissBanner => {
                 self.banner = None;
                 None
@@ -303,6 +312,7 @@ impl Session {
         Some(Effect::Send(Command::Start(Box::new(RunRequest {
             overrides: self.overrides.clone().into_iter().collect(),
             excluded: self.excluded.iter().copied().collect(),
+            hand_model: self.hand.choice(),
             ..RunRequest::new(capture, &preset)
         }))))
     }

@@ -1,0 +1,277 @@
+//! MANO files against what smplx computes from them, and against everything that can be wrong with them.
+//!
+//! The reference files are in `$THENAR_SHARED`, else in `../shared` beside the package; without them those tests say so. Files
+//! that are written here (`support/mano_file.rs`) need nothing.
+
+mod common;
+#[path = "support/mano_file.rs"]
+mod mano_file;
+
+use common::{call, empty_folder, shared};
+use mano_file::ManoFile;
+use std::path::{Path, PathBuf};
+use thenar::anatomy::Side;
+use thenar::capture::Npz;
+use thenar::hand::mano::{self, ManoConvention};
+use thenar::hand::{HandModel, HandParameters, pose_hand};
+
+fn fixtures() -> Option<PathBuf> {
+    shared("fixtures/mano_format")
+}
+
+const FILES: [(&str, Side); 5] = [
+    ("chumpy_py2_p2/MANO_RIGHT.pkl", Side::Right),
+    ("chumpy_py2_p2/MANO_LEFT.pkl", Side::Left),
+    ("chumpy_py2_p0/MANO_RIGHT.pkl", Side::Right),
+    ("chumpy_all_py2_p2/MANO_RIGHT.pkl", Side::Right),
+    ("numpy_py2_p2/MANO_RIGHT.pkl", Side::Right),
+];
+
+fn convention(name: &str) -> ManoConvention {
+    ManoConvention::preset(name).expect("a preset")
+}
+
+fn load(path: &Path, side: Side, convention: &ManoConvention) -> HandModel {
+    mano::load(path, side, convention).unwrap_or_else(|e| panic!("{e}"))
+}
+
+/// The reference's arrays.
+struct Reference(Npz);
+
+impl Reference {
+    fn open(folder: &Path) -> Self {
+        Self(Npz::open(&folder.join("reference.npz")).expect("the reference"))
+    }
+
+    fn rows(&mut self, key: &str) -> Vec<Vec<f64>> {
+        let array = self.0.array(key).unwrap_or_else(|e| panic!("{e}"));
+        let row = array.values.len() / array.shape[0];
+        array.values.chunks_exact(row).map(<[f64]>::to_vec).collect()
+    }
+
+    /// The parameters of each pose; `pose` makes the whole axis-angle pose.
+    fn parameters(&mut self, side: Side, key: &str, pose: impl Fn(&[f64]) -> Vec<f64>) -> Vec<HandParameters> {
+        let (orient, hand, betas, transl) =
+            (self.rows("global_orient"), self.rows(key), self.rows("betas"), self.rows("transl"));
+        let three = |v: &[f64]| [v[0], v[1], v[2]];
+        (0..orient.len())
+            .map(|i| HandParameters {
+                side,
+                global_orient: three(&orient[i]),
+                transl: three(&transl[i]),
+                hand_pose: pose(&hand[i]),
+                betas: betas[i].clone(),
+                scale: 1.0,
+            })
+            .collect()
+    }
+}
+
+/// Largest distance of a coordinate between posed hands and the arrays of the reference.
+fn worst(model: &HandModel, parameters: &[HandParameters], vertices: &[Vec<f64>], joints: &[Vec<f64>]) -> f64 {
+    assert_eq!((parameters.len(), vertices.len(), joints.len()), (20, 20, 20), "twenty poses");
+    let mut worst = 0.0_f64;
+    for ((p, v), j) in parameters.iter().zip(vertices).zip(joints) {
+        let posed = pose_hand(model, p);
+        assert_eq!((posed.vertices.len() * 3, posed.joints.len() * 3), (v.len(), j.len()), "counts");
+        let pairs = posed.vertices.as_flattened().iter().zip(v).chain(posed.joints.as_flattened().iter().zip(j));
+        worst = pairs.map(|(a, b)| (a - b).abs()).fold(worst, f64::max);
+    }
+    worst
+}
+
+#[test]
+fn files_reproduce_the_reference() {
+    let Some(folder) = fixtures() else { return };
+    let mut reference = Reference::open(&folder);
+    for (file, side) in FILES {
+        // The file with a template in single precision is 4e-9 m from the others.
+        let bar = if file.starts_with("numpy") { 1e-8 } else { 1e-9 };
+        let upper = side.name().to_uppercase();
+        for flat in [false, true] {
+            let convention = ManoConvention { flat_hand_mean: flat, ..convention("smplx") };
+            let model = load(&folder.join(file), side, &convention);
+            assert_eq!(model.side, side, "{file}: side");
+            let offset = model.pose_offset();
+            let parameters =
+                reference.parameters(side, "hand_pose", |p| p.iter().zip(&offset).map(|(a, b)| a + b).collect());
+            let key = format!("{upper}_flat{}", u8::from(flat));
+            for (precision, bar) in [("f64", bar), ("f32", 1e-5)] {
+                let (v, j) = (
+                    reference.rows(&format!("{key}_{precision}_verts")),
+                    reference.rows(&format!("{key}_{precision}_joints")),
+                );
+                let worst = worst(&model, &parameters, &v, &j);
+                assert!(worst < bar, "{file}, flat {flat}, {precision}: {worst} m");
+            }
+        }
+        let model = load(&folder.join(file), side, &convention("smplx"));
+        for components in [6, 12] {
+            let parameters = reference.parameters(side, "pca_pose", |p| model.pose_from_pca(&p[..components]));
+            let key = format!("{upper}_pca{components}_f64");
+            let (v, j) = (reference.rows(&format!("{key}_verts")), reference.rows(&format!("{key}_joints")));
+            let worst = worst(&model, &parameters, &v, &j);
+            assert!(worst < bar, "{file}, {components} components: {worst} m");
+        }
+    }
+}
+
+#[test]
+fn the_reference_test_notices_a_wrong_mean_and_a_wrong_number() {
+    let Some(folder) = fixtures() else { return };
+    let mut reference = Reference::open(&folder);
+    let path = folder.join(FILES[0].0);
+    let mut model = load(&path, Side::Right, &convention("smplx"));
+    let without_mean = reference.parameters(Side::Right, "hand_pose", <[f64]>::to_vec);
+    let (v, j) = (reference.rows("RIGHT_flat0_f64_verts"), reference.rows("RIGHT_flat0_f64_joints"));
+    assert!(worst(&model, &without_mean, &v, &j) > 1e-3, "the mean matters");
+    let (v, j) = (reference.rows("RIGHT_flat1_f64_verts"), reference.rows("RIGHT_flat1_f64_joints"));
+    assert!(worst(&model, &without_mean, &v, &j) < 1e-9, "without it the other arrays fit");
+    let directions = model.pose_directions.as_mut().expect("MANO has correctives");
+    directions[700][1][134] += 1e-6;
+    assert!(worst(&model, &without_mean, &v, &j) > 1e-9, "one corrective is off by 1e-6");
+}
+
+#[test]
+fn the_models_are_whole() {
+    let Some(folder) = fixtures() else { return };
+    for (file, side) in FILES {
+        let model = load(&folder.join(file), side, &convention("fmhr"));
+        assert_eq!((model.template.len(), model.faces.len()), (778, 1538), "{file}: counts");
+        // A surface with one opening: V − E + F = 1, so the opening has 2 V − 2 − F edges.
+        assert_eq!(model.wrist_loop.len(), 2 * 778 - 2 - 1538, "{file}: the loop at the wrist");
+        assert!(model.uvs.is_empty() && model.uv_faces.is_empty(), "{file}: no texture coordinates");
+        assert!(model.joint_limits.iter().all(|[low, high]| low < high), "{file}: limits");
+        assert_eq!(model.hash.len(), 64, "{file}: SHA-256");
+        assert_eq!(model.tips[2], if side == Side::Left { 445 } else { 444 }, "{file}: middle tip of manopth");
+        let origin = &model.origin;
+        assert_eq!(origin.file, folder.join(file).canonicalize().ok(), "{file}: where it was read");
+        assert_eq!(origin.convention.name, "fmhr", "{file}: convention");
+    }
+    // The left file has shape directions of its own: nothing to repair.
+    let [left, right] = mano::load_folder(&folder.join("chumpy_py2_p2"), &convention("interhand26m")).expect("both");
+    assert!(!left.origin.left_shapedirs_fixed, "not shared, so not turned");
+    assert_eq!((left.side, right.side), (Side::Left, Side::Right), "left first");
+}
+
+#[test]
+fn truncated_files_are_refused_in_one_sentence() {
+    let Some(folder) = fixtures() else { return };
+    for (file, side) in FILES {
+        let bytes = std::fs::read(folder.join(file)).expect("a file");
+        for percent in 0..100 {
+            let cut = &bytes[..bytes.len() * percent / 100];
+            let error = mano::parse("MANO.pkl", cut, side, &convention("thenar")).expect_err("refused").to_string();
+            assert!(error.starts_with("MANO.pkl: it "), "{percent} % of {file}: {error}");
+            assert!(error.contains("mano.is.tue.mpg.de") && !error.contains('\n'), "{percent} % of {file}: {error}");
+        }
+    }
+}
+
+#[test]
+fn a_file_of_our_own_loads_as_pickle_and_as_archive() {
+    let folder = empty_folder("mano-own");
+    for side in Side::BOTH {
+        let file = ManoFile::tube(side);
+        let (pickle, archive) = (folder.join(format!("{side}.pkl")), folder.join(format!("{side}.npz")));
+        std::fs::write(&pickle, file.pickle()).expect("written");
+        std::fs::write(&archive, file.npz()).expect("written");
+        let a = load(&pickle, side, &convention("manopth"));
+        let b = load(&archive, side, &convention("manopth"));
+        assert_eq!(a.template, b.template, "{side}: template");
+        assert_eq!(a.pose_directions, b.pose_directions, "{side}: pose correctives");
+        assert_eq!(a.joint_regressor, b.joint_regressor, "{side}: regressor");
+        assert_eq!(
+            (a.faces, a.skin_weights, a.hands_mean),
+            (b.faces, b.skin_weights, b.hands_mean),
+            "{side}: the rest"
+        );
+        assert_ne!(a.hash, b.hash, "{side}: another file");
+    }
+}
+
+#[test]
+fn shared_left_shape_directions_are_turned_only_when_asked() {
+    let folder = empty_folder("mano-shared");
+    for side in Side::BOTH {
+        // The tube's directions do not depend on the side, as in the licensed files.
+        let name = format!("MANO_{}.pkl", side.name().to_uppercase());
+        std::fs::write(folder.join(name), ManoFile::tube(side).pickle()).expect("written");
+    }
+    let [filed, right] = mano::load_folder(&folder, &convention("dexycb")).expect("both");
+    let [turned, _] = mano::load_folder(&folder, &convention("interhand26m")).expect("both");
+    assert!(!filed.origin.left_shapedirs_fixed && turned.origin.left_shapedirs_fixed, "what was done is recorded");
+    for ((f, t), r) in filed.shape_directions.iter().zip(&turned.shape_directions).zip(&right.shape_directions) {
+        assert_eq!(f, r, "as filed: the right hand's");
+        assert_eq!(t[0], f[0].map(|x| -x), "x is turned");
+        assert_eq!(t[1..], f[1..], "y and z are not");
+    }
+    let alone = load(&folder.join("MANO_LEFT.pkl"), Side::Left, &convention("interhand26m"));
+    assert_eq!(alone.shape_directions, turned.shape_directions, "one file alone finds the other beside it");
+    std::fs::remove_file(folder.join("MANO_RIGHT.pkl")).expect("removed");
+    let error = mano::load(&folder.join("MANO_LEFT.pkl"), Side::Left, &convention("interhand26m")).expect_err("alone");
+    assert!(error.to_string().contains("MANO_RIGHT.pkl: there is no such file"), "{error}");
+    load(&folder.join("MANO_LEFT.pkl"), Side::Left, &convention("dexycb"));
+}
+
+#[test]
+fn what_is_wrong_with_a_file_is_said() {
+    type Change = fn(&mut ManoFile);
+    let cases: [(&str, Change); 17] = [
+        ("`v_template` has shape [777, 3, 1]", |f| f.set_shape("v_template", &[777, 3, 1])),
+        ("no `posedirs`", |f| f.remove("posedirs")),
+        ("`posedirs` has shape", |f| f.set_shape("posedirs", &[778, 135, 3])),
+        ("`shapedirs` has 9 components", |f| f.set("shapedirs", &[778, 3, 9], vec![0.0; 778 * 27])),
+        ("`v_template` has values that are not finite", |f| f.value("v_template")[5] = f64::NAN),
+        ("`posedirs` has values that are not finite", |f| f.value("posedirs")[99] = f64::INFINITY),
+        ("`v_template` reaches beyond 1 m", |f| f.value("v_template")[5] = 95.0),
+        ("`f` has the index 778", |f| f.value("f")[7] = 778.0),
+        ("`f` has the index -1", |f| f.value("f")[7] = -1.0),
+        ("`f` has the index 0.5", |f| f.value("f")[7] = 0.5),
+        ("`f` is no surface", |f| f.value("f").copy_within(0..3, 3)),
+        ("`f` has 0 triangles", |f| f.set("f", &[0, 3], vec![])),
+        ("`kintree_table` is not MANO's", |f| f.value("kintree_table")[5] = 3.0),
+        ("`weights` have rows that do not sum to one", |f| f.value("weights")[0] += 0.1),
+        ("`hands_mean` has shape [44]", |f| f.set("hands_mean", &[44], vec![0.0; 44])),
+        ("`hands_components` has shape", |f| f.set_shape("hands_components", &[2025])),
+        ("`v_template` has 100 vertices", |f| f.set("v_template", &[100, 3], vec![0.0; 300])),
+    ];
+    for (words, change) in cases {
+        let mut file = ManoFile::tube(Side::Right);
+        change(&mut file);
+        for bytes in [file.pickle(), file.npz()] {
+            let result = mano::parse("MANO_RIGHT.pkl", &bytes, Side::Right, &convention("thenar"));
+            let error = result.err().unwrap_or_else(|| panic!("{words}: accepted")).to_string();
+            assert!(error.starts_with("MANO_RIGHT.pkl: it") && error.contains(words), "`{words}` in: {error}");
+        }
+    }
+    let wrong = ManoConvention { pca_components: 46, ..convention("thenar") };
+    let bytes = ManoFile::tube(Side::Right).pickle();
+    assert!(mano::parse("x", &bytes, Side::Right, &wrong).is_err(), "46 components");
+}
+
+#[test]
+fn the_command_line_says_what_is_missing_and_writes_nothing() {
+    let folder = empty_folder("mano-cli");
+    let (run, capture) = (folder.join("run"), folder.join("no-capture"));
+    let models = folder.join("models");
+    std::fs::create_dir(&models).expect("a folder");
+    let reconstruct = "reconstruct {} -o {} --hand-model {}";
+    call(reconstruct, &[&capture, &run, &models])
+        .refused(3, &["MANO_LEFT.pkl: there is no such file", "https://mano.is.tue.mpg.de"]);
+    std::fs::write(models.join("MANO_LEFT.pkl"), ManoFile::tube(Side::Left).pickle()).expect("written");
+    std::fs::write(models.join("MANO_RIGHT.pkl"), b"cos\nsystem\n(S'touch owned'\ntR.").expect("written");
+    call(reconstruct, &[&capture, &run, &models]).refused(3, &["MANO_RIGHT.pkl: it asks for `os.system`"]);
+    assert!(!folder.join("owned").exists() && !Path::new("owned").exists(), "nothing of the file was run");
+    call(&format!("{reconstruct} --hand-convention nobody"), &[&capture, &run, &models])
+        .refused(2, &["nobody", "interhand26m"]);
+    call("reconstruct {} -o {} --hand-convention smplx", &[&capture, &run]).refused(2, &["--hand-model"]);
+    let nowhere = folder.join("nowhere");
+    let output = common::command("reconstruct {} -o {} --hand-model mano", &[&capture, &run])
+        .env("THENAR_MANO", &nowhere)
+        .output()
+        .expect("the binary starts");
+    common::Ended::from(output)
+        .refused(3, &["MANO_RIGHT.pkl", &nowhere.display().to_string(), "https://mano.is.tue.mpg.de"]);
+    assert!(!run.exists(), "nothing was written");
+}
