@@ -56,20 +56,29 @@ struct Cost {
     bytes: usize,
 }
 
+/// Time this thread has computed, where the system tells (Linux): other work on the machine does not count then.
+fn computing_time() -> Option<Duration> {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    text.split_whitespace().next()?.parse().ok().map(Duration::from_nanos)
+}
+
 /// Loads the file once; the error, if it was refused, and the cost.
 fn attempt(path: &Path) -> (Option<String>, Cost) {
     let convention = ManoConvention::default();
     let before = HELD.load(Ordering::Relaxed);
     MOST.store(before, Ordering::Relaxed);
-    let start = Instant::now();
+    let (start, computing) = (Instant::now(), computing_time());
     let result = mano::load(path, Side::Right, &convention);
-    let time = start.elapsed();
+    let time = match (computing, computing_time()) {
+        (Some(before), Some(after)) => after - before,
+        _ => start.elapsed(),
+    };
     let bytes = MOST.load(Ordering::Relaxed) - before;
     (result.err().map(|e| e.to_string()), Cost { time, bytes })
 }
 
-/// Asserts that the file is refused within the limits; returns the message. Other work on the machine may disturb the clock,
-/// so the best of five attempts counts; memory counts always.
+/// Asserts that the file is refused within the limits; returns the message. The best of five attempts counts, for the machine
+/// may be busy; memory counts always.
 #[track_caller]
 fn refused(name: &str, path: &Path) -> (String, Cost) {
     let mut best = Duration::MAX;
@@ -135,7 +144,7 @@ fn hostile_files_are_refused_quickly_and_in_little_memory() {
         ("os.system by REDUCE", system.into_bytes(), "asks for `os.system`"),
         ("os.system by STACK_GLOBAL", stack_global, "asks for `os.system`"),
         ("eval by INST", b"(S'1'\ni__builtin__\neval\n.".to_vec(), "asks for `__builtin__.eval`"),
-        ("an array of 10^9 elements", array_claiming("J\x00\u{ca}\u{9a};", &[0; 8]), "array"),
+        ("an array of 10^9 elements", array_claiming("I1000000000\n", &[0; 8]), "array"),
         ("an array of 2^80 elements", array_claiming("L1099511627776L\nL1099511627776L\n", &[0; 8]), "array"),
         ("10^6 brackets", b"(".repeat(mega as usize), "has more than"),
         ("10^6 lists", b"]".repeat(mega as usize), "has more than"),

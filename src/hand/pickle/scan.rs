@@ -2,6 +2,7 @@
 
 use super::{PickleError, limits};
 use std::borrow::Cow;
+use std::io::BufRead as _;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub(super) enum Data<'a> {
     Input(&'a [u8]),
-    Decoded(Arc<[u8]>),
+    Decoded(Arc<Vec<u8>>),
 }
 
 impl Deref for Data<'_> {
@@ -21,6 +22,9 @@ impl Deref for Data<'_> {
         }
     }
 }
+
+const TOO_MUCH_TEXT: PickleError =
+    PickleError::Limit { what: "bytes of text that has to be decoded", limit: limits::ARRAY_BYTES };
 
 /// A cursor over the input.
 pub(super) struct Scan<'a> {
@@ -108,7 +112,10 @@ impl<'a> Scan<'a> {
     /// Up to the next line break, which is passed over, at most `limit` bytes.
     pub(super) fn line(&mut self, limit: usize) -> Result<&'a [u8], PickleError> {
         let rest = &self.bytes[self.at..];
-        let Some(length) = rest.iter().take(limit + 1).position(|b| *b == b'\n') else {
+        let mut within = &rest[..rest.len().min(limit + 1)];
+        // Reading from memory never fails.
+        let passed = within.skip_until(b'\n').unwrap_or(0);
+        let Some(length) = passed.checked_sub(1).filter(|end| rest[*end] == b'\n') else {
             return Err(if rest.len() > limit { self.malformed("a line without end") } else { self.truncated() });
         };
         self.at += length + 1;
@@ -143,11 +150,22 @@ impl<'a> Scan<'a> {
         if !inner.contains(&b'\\') {
             return Ok(Data::Input(inner));
         }
-        let length = escaped_length(inner).ok_or_else(|| self.malformed("a string with an unknown escape"))?;
-        self.count_decoded(length)?;
-        let mut out = Vec::with_capacity(length);
-        unescape(inner, &mut out);
-        Ok(Data::Decoded(out.into()))
+        let most = limits::ARRAY_BYTES - self.decoded;
+        let mut out = Vec::with_capacity(inner.len().min(most));
+        let mut rest = inner.iter();
+        while let Some(&byte) = rest.next() {
+            let byte = if byte == b'\\' {
+                unescape(&mut rest).ok_or_else(|| self.malformed("a string with an unknown escape"))?
+            } else {
+                byte
+            };
+            if out.len() == most {
+                return Err(TOO_MUCH_TEXT);
+            }
+            out.push(byte);
+        }
+        self.decoded += out.len();
+        Ok(Data::Decoded(Arc::new(out)))
     }
 
     /// UTF-8 of the length that was read.
@@ -193,7 +211,7 @@ impl<'a> Scan<'a> {
         for c in text.chars() {
             out.push(u8::try_from(u32::from(c)).map_err(|_| self.malformed("a text that is no Latin-1"))?);
         }
-        Ok(Data::Decoded(out.into()))
+        Ok(Data::Decoded(Arc::new(out)))
     }
 }
 
@@ -221,42 +239,10 @@ const fn short_escape(letter: u8) -> Option<u8> {
     })
 }
 
-/// Bytes after decoding; `None` when there is an escape that `repr` does not write.
-fn escaped_length(text: &[u8]) -> Option<usize> {
-    let (mut i, mut length) = (0, 0);
-    while i < text.len() {
-        i += match text[i..] {
-            [b'\\', b'x', a, b, ..] if hex(a).is_some() && hex(b).is_some() => 4,
-            [b'\\', letter, ..] => {
-                short_escape(letter)?;
-                2
-            }
-            [b'\\'] => return None,
-            _ => 1,
-        };
-        length += 1;
-    }
-    Some(length)
-}
-
-/// Decodes what [`escaped_length`] has accepted.
-fn unescape(text: &[u8], out: &mut Vec<u8>) {
-    let mut i = 0;
-    while i < text.len() {
-        match text[i..] {
-            [b'\\', b'x', a, b, ..] => {
-                out.push(hex(a).unwrap_or(0) << 4 | hex(b).unwrap_or(0));
-                i += 4;
-            }
-            [b'\\', letter, ..] => {
-                out.push(short_escape(letter).unwrap_or(letter));
-                i += 2;
-            }
-            [byte, ..] => {
-                out.push(byte);
-                i += 1;
-            }
-            [] => break,
-        }
+/// What stands behind a backslash; `None` for what `repr` does not write.
+fn unescape(rest: &mut std::slice::Iter<'_, u8>) -> Option<u8> {
+    match *rest.next()? {
+        b'x' => Some(hex(*rest.next()?)? << 4 | hex(*rest.next()?)?),
+        letter => short_escape(letter),
     }
 }
