@@ -10,6 +10,9 @@ pub mod mano;
 mod open;
 mod origin;
 pub mod pickle;
+#[cfg(test)]
+#[path = "../../tests/support/random_hand.rs"]
+pub(crate) mod random_hand;
 pub mod rotation;
 mod skinning;
 

@@ -293,17 +293,26 @@ impl DeviceLayer {
         }
     }
 
-    /// Reads posed vertices (V×3) and joints (16×3) of one problem back.
+    /// Reads the posed vertices (V×3) of one problem back.
     ///
     /// # Errors
     /// Whatever the submitted work ran into.
-    pub fn read_outputs(&self, problem: usize) -> Result<(Vec<[f64; 3]>, Vec<[f64; 3]>), GpuError> {
-        let points = |buffer: &Buffer, count: usize| -> Result<Vec<[f64; 3]>, GpuError> {
-            let bytes = 16 * count as u64;
-            let raw: Vec<[f32; 4]> = self.gpu.read_range(buffer, problem as u64 * bytes, bytes)?;
-            Ok(raw.iter().map(|p| [p[0], p[1], p[2]].map(f64::from)).collect())
-        };
-        Ok((points(&self.vertices, self.vertex_count)?, points(&self.joints, JOINTS)?))
+    pub fn read_vertices(&self, problem: usize) -> Result<Vec<[f64; 3]>, GpuError> {
+        self.read_points(&self.vertices, problem, self.vertex_count)
+    }
+
+    /// Reads the posed joints (16×3) of one problem back.
+    ///
+    /// # Errors
+    /// Whatever the submitted work ran into.
+    pub fn read_joints(&self, problem: usize) -> Result<Vec<[f64; 3]>, GpuError> {
+        self.read_points(&self.joints, problem, JOINTS)
+    }
+
+    fn read_points(&self, buffer: &Buffer, problem: usize, count: usize) -> Result<Vec<[f64; 3]>, GpuError> {
+        let bytes = 16 * count as u64;
+        let raw: Vec<[f32; 4]> = self.gpu.read_range(buffer, problem as u64 * bytes, bytes)?;
+        Ok(raw.iter().map(|p| [p[0], p[1], p[2]].map(f64::from)).collect())
     }
 
     /// Reads the gradients by the parameters of all problems back, laid out as the parameters are.

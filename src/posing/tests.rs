@@ -4,14 +4,11 @@ use super::*;
 use crate::anatomy::Side;
 use crate::gpu::testing::{assert_layout, gpu};
 use crate::gpu::{Kernel, shader};
+use crate::hand::random_hand::{Random, random_hand, random_parameters};
 use crate::hand::{
     HandLayer, HandParameters, POSE, SCALE, SHAPE, TRANSL, open_hand, parameter_vector, parameters_from_vector,
 };
 use std::mem::offset_of;
-
-#[path = "../../tests/support/random_hand.rs"]
-mod random_hand;
-use random_hand::{Random, random_hand, random_parameters};
 
 /// Metres by which posed points may differ.
 const OUTPUT_TOLERANCE: f64 = 1e-6;
@@ -66,7 +63,8 @@ impl Case {
             x[POSE..SHAPE].copy_from_slice(&pose);
             let p = parameters_from_vector(self.model.side, &x);
             let pass = layer.forward(&p);
-            let (vertices, joints) = device.read_outputs(i).expect("readable");
+            let (vertices, joints) =
+                (device.read_vertices(i).expect("readable"), device.read_joints(i).expect("readable"));
             let flat = |points: &[[f64; 3]]| points.as_flattened().to_vec();
             let expected = [flat(&pass.vertices), flat(&pass.joints)].concat();
             let found = [flat(&vertices), flat(&joints)].concat();

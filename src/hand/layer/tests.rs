@@ -1,11 +1,8 @@
 //! The layer against [`pose_hand`], and its gradient against differences.
 
+use super::super::random_hand::{Random, random_hand, random_parameters};
 use super::super::{PARAMETERS, POSE, SCALE, SHAPE, open_hand, parameter_vector, parameters_from_vector, pose_hand};
 use super::*;
-
-#[path = "../../../tests/support/random_hand.rs"]
-mod random_hand;
-use random_hand::{Random, random_hand, random_parameters};
 
 fn models() -> Vec<HandModel> {
     let mut plain = random_hand(97, 3);
