@@ -119,7 +119,6 @@ fn array_claiming(shape: &str, bytes: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-#[expect(clippy::print_stderr, reason = "the measured costs are worth reading")]
 fn hostile_files_are_refused_quickly_and_in_little_memory() {
     let _turn = turn();
     let marker = std::env::temp_dir().join(format!("thenar-owned-{}", std::process::id()));

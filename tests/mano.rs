@@ -14,8 +14,11 @@ use mano_file::ManoFile;
 use std::path::{Path, PathBuf};
 use thenar::anatomy::Side;
 use thenar::capture::Npz;
+use thenar::export::{npz, ply};
 use thenar::hand::mano::{self, ManoConvention};
-use thenar::hand::{HandModel, HandParameters, pose_hand};
+use thenar::hand::{HandModel, HandParameters, close_wrist, pose_hand};
+use thenar::mesh::Topology;
+use thenar::pipeline::RunRecord;
 
 fn fixtures() -> Option<PathBuf> {
     shared("fixtures/mano_format")
@@ -126,10 +129,6 @@ fn assert_reproduces(name: &str, model: &HandModel, parameters: &[HandParameters
     assert!(smplx < 1e-9, "{name}: {smplx} m in smplx's way");
     let exact = worst(ours, model, parameters, reference);
     assert!(exact < 5e-8, "{name}: {exact} m");
-    println!(
-        "{name}: {smplx:.1e} m in smplx's way, {exact:.1e} m exact, {:.1e} m of rounded arrays",
-        worst(ours, &rounded(model), parameters, reference)
-    );
 }
 
 #[test]
@@ -198,6 +197,8 @@ fn the_models_are_whole() {
         // A surface with one opening: V − E + F = 1, so the opening has 2 V − 2 − F edges.
         assert_eq!(model.wrist_loop.len(), 2 * 778 - 2 - 1538, "{file}: the loop at the wrist");
         assert!(model.uvs.is_empty() && model.uv_faces.is_empty(), "{file}: no texture coordinates");
+        let closed = Topology::new(779, &close_wrist(&model).faces);
+        assert!(closed.is_manifold() && closed.edges.iter().all(|e| e.faces[1].is_some()), "{file}: it can be closed");
         assert!(model.joint_limits.iter().all(|[low, high]| low < high), "{file}: limits");
         assert_eq!(model.hash.len(), 64, "{file}: SHA-256");
         assert_eq!(model.tips[2], if side == Side::Left { 445 } else { 444 }, "{file}: middle tip of manopth");
@@ -305,6 +306,57 @@ fn what_is_wrong_with_a_file_is_said() {
     let wrong = ManoConvention { pca_components: 46, ..convention("thenar") };
     let bytes = ManoFile::tube(Side::Right).pickle();
     assert!(mano::parse("x", &bytes, Side::Right, &wrong).is_err(), "46 components");
+}
+
+#[test]
+fn a_run_keeps_its_model_and_notices_another_one() {
+    let Some(_) = common::gpu() else { return };
+    let folder = empty_folder("mano-run");
+    let (capture, run, models) = (folder.join("scene"), folder.join("run"), folder.join("models"));
+    call("synth {} --hands right --views 3 --size 96x80", &[&capture]).expect(0);
+    std::fs::create_dir(&models).expect("a folder");
+    for side in Side::BOTH {
+        let name = format!("MANO_{}.pkl", side.name().to_uppercase());
+        std::fs::write(models.join(name), ManoFile::tube(side).pickle()).expect("written");
+    }
+    let options = "--preset draft --hands right --until fit --hand-convention fmhr --hand-model";
+    call(&format!("reconstruct {{}} -o {{}} {options} {{}}"), &[&capture, &run, &models]).expect(0);
+
+    let record = RunRecord::read(&run).expect("run.ron");
+    let hand_model = record.hand_model.expect("the model is recorded");
+    assert_eq!((record.model.as_str(), hand_model.convention.name.as_str()), ("mano", "fmhr"), "what was asked for");
+    let model = load(&models.join("MANO_RIGHT.pkl"), Side::Right, &convention("fmhr"));
+    assert_eq!(hand_model.hashes[1], model.hash, "its SHA-256");
+
+    // The parameter file follows the convention, and reads back to the pose that makes the mesh of the run.
+    let parameters = npz::read(&run.join("hand_right.npz"), Side::Right).expect("hand_right.npz").0;
+    let mesh = ply::read(&run.join("mesh_right.ply")).expect("mesh_right.ply");
+    let posed = pose_hand(&model, &parameters);
+    let pairs = posed.vertices.as_flattened().iter().zip(mesh.positions.as_flattened());
+    let difference = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+    assert!(difference < 1e-9, "the mean is added again: {difference} m");
+    let mut archive = Npz::open(&run.join("hand_right.npz")).expect("an archive");
+    assert_eq!(archive.array("pca").expect("pca").shape, [6], "as many coefficients as fmhr has");
+    let filed = archive.array("hand_pose").expect("hand_pose").values;
+    for ((f, p), mean) in filed.iter().zip(&parameters.hand_pose).zip(model.hands_mean) {
+        assert!((f + mean - p).abs() < 1e-12, "counted from the mean");
+    }
+
+    // Without texture coordinates every format still comes out.
+    let exported = call("export {} --format glb,obj,ply,npz", &[&run]).expect(0);
+    assert!(exported.lines().all(|file| Path::new(file).is_file()) && exported.lines().count() >= 4, "{exported}");
+    call("evaluate {} --json", &[&run]).expect(0);
+
+    let mut other = ManoFile::tube(Side::Right);
+    other.value("hands_mean")[0] += 0.01;
+    std::fs::write(models.join("MANO_RIGHT.pkl"), other.pickle()).expect("written");
+    call("export {}", &[&run]).refused(3, &["MANO_RIGHT.pkl", "not the file this run was made with"]);
+    let resume = "reconstruct {} -o {} --preset draft --until fit --resume";
+    call(resume, &[&capture, &run]).refused(3, &["not the file this run was made with"]);
+    call(&format!("{resume} --hand-model open"), &[&capture, &run])
+        .refused(3, &["other files of the hand model (mano, fmhr)"]);
+    std::fs::remove_file(models.join("MANO_RIGHT.pkl")).expect("removed");
+    call("render {} -o {}", &[&run, &folder.join("pictures")]).refused(3, &["MANO_RIGHT.pkl"]);
 }
 
 #[test]

@@ -46,9 +46,9 @@ impl FromStr for HandModelChoice {
     }
 }
 
-/// A convention of MANO by its name.
-pub(super) fn convention(s: &str) -> Result<ManoConvention, String> {
-    ManoConvention::preset(s).ok_or_else(|| {
+/// A convention of MANO by its name. Boxed, as it is large among the arguments and mostly absent.
+pub(super) fn convention(s: &str) -> Result<Box<ManoConvention>, String> {
+    ManoConvention::preset(s).map(Box::new).ok_or_else(|| {
         let names: Vec<&str> = ManoConvention::names().collect();
         format!("there is no convention of this name; there are: {}", names.join(", "))
     })

@@ -31,13 +31,13 @@ pub struct ReconstructArgs {
     /// Which hands.
     #[arg(long, value_enum, default_value_t)]
     pub hands: HandSelection,
-    /// Hand model: `open` (the default), `mano` (the folder `mano`, or the one that THENAR_MANO names), or a folder with
+    /// Hand model: `open` (the default), `mano` (the folder `mano`, or the one that `THENAR_MANO` names), or a folder with
     /// MANO's files. A run that is resumed keeps its model.
     #[arg(long, value_name = "open|mano|DIR")]
     pub hand_model: Option<HandModelChoice>,
     /// How MANO's numbers are meant: thenar, fmhr, manopth, smplx, interhand26m, dexycb, ho3d, arctic or freihand.
     #[arg(long, value_parser = args::convention, value_name = "NAME")]
-    pub hand_convention: Option<ManoConvention>,
+    pub hand_convention: Option<Box<ManoConvention>>,
     /// Stop after this stage.
     #[arg(long, value_parser = args::stage, value_name = "pose|fit|ham")]
     pub until: Option<Stage>,
@@ -101,7 +101,7 @@ pub(super) fn run(args: &ReconstructArgs, out: &mut dyn Write) -> Result<Exit, C
     let models = match (&args.hand_model, &args.hand_convention) {
         (None, None) if args.resume => RunRecord::read(&args.output)?.load_models()?,
         (choice, convention) => {
-            args::hand_models(choice.as_ref().unwrap_or(&HandModelChoice::Open), convention.as_ref())?
+            args::hand_models(choice.as_ref().unwrap_or(&HandModelChoice::Open), convention.as_deref())?
         }
     };
     let capture = Arc::new(Capture::open(&args.capture)?);

@@ -6,6 +6,7 @@
 
 mod keypoints;
 mod layer;
+mod labels;
 pub mod mano;
 mod open;
 mod origin;
@@ -15,18 +16,21 @@ pub mod pickle;
 pub(crate) mod random_hand;
 pub mod rotation;
 mod skinning;
+mod wrist;
 
 pub use keypoints::{
     KeypointJacobian, KeypointModel, PARAMETERS, POSE, SCALE, SHAPE, TRANSL, is_ancestor_or_self, parameter_vector,
     parameters_from_vector,
 };
 pub use layer::{HandLayer, LayerGradient, LayerPass, PoseBasis};
+pub use labels::ModelLabels;
 pub use open::open_hand;
 pub use origin::{HandModelRecord, ModelOrigin};
 pub use skinning::{
     JointFrames, PosedHand, chain_rotations, joint_frames, pose_hand, regress_joints, shaped_template, skin_vertices,
     unskin_vertices,
 };
+pub use wrist::close_wrist;
 
 use crate::anatomy::{JOINTS, Side, TIPS};
 use serde::{Deserialize, Serialize};
@@ -64,8 +68,10 @@ pub struct HandModel {
     pub tips: [u32; TIPS],
     /// Lower and upper limit of each of the 45 pose components, radians.
     pub joint_limits: [[f64; 2]; 45],
-    /// Boundary loop at the wrist, in order.
+    /// Boundary loop at the wrist, in order; empty when the wrist is closed.
     pub wrist_loop: Vec<u32>,
+    /// Names of the axes and the nails.
+    pub labels: ModelLabels,
     /// Where it came from and how its numbers are meant.
     pub origin: ModelOrigin,
 }

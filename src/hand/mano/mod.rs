@@ -17,7 +17,7 @@ mod wrist;
 pub use convention::{ManoConvention, TipConvention};
 pub use find::{find_folder, folder_state};
 
-use super::{HandError, HandModel, ModelOrigin, open_hand};
+use super::{HandError, HandModel, ModelLabels, ModelOrigin, open_hand};
 use crate::anatomy::{JOINT_PARENTS, JOINTS, Side};
 use crate::mesh::Topology;
 use fields::{ANY, Fields};
@@ -194,6 +194,7 @@ pub fn parse(path: &str, bytes: &[u8], side: Side, convention: &ManoConvention) 
         uv_faces: Vec::new(),
         tips,
         joint_limits: open_hand(side)?.joint_limits,
+        labels: ModelLabels::default(),
         origin: ModelOrigin { file: None, convention: convention.clone(), left_shapedirs_fixed: false },
     })
 }

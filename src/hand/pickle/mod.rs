@@ -16,6 +16,7 @@
 mod array;
 mod chumpy;
 mod classes;
+mod instructions;
 mod machine;
 mod npy;
 mod scan;

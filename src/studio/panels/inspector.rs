@@ -5,7 +5,7 @@ use crate::studio::backend::Parameter;
 use crate::studio::session::{Action, Session};
 use egui::{CollapsingHeader, DragValue, Grid, RichText, ScrollArea, Ui};
 
-pub(super) fn show(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>) {
+pub(super) fn show(ui: &mut Ui, session: &mut Session, _actions: &mut Vec<Action>) {
     let Some(preset) = session.preset().cloned() else {
         ui.label(RichText::new("There are no presets").color(WEAK));
         return;
@@ -25,7 +25,6 @@ pub(super) fn show(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>
     });
     let when = if session.is_active() { "Changes apply to the next run" } else { preset.summary.as_str() };
     ui.label(RichText::new(when).small().color(WEAK));
-    super::hand_model::show(ui, session, actions);
     ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
         let mut groups: Vec<&str> = Vec::new();
         for p in &preset.parameters {

@@ -10,6 +10,7 @@ mod inspector;
 mod log;
 mod loss;
 mod overlay;
+mod run_options;
 mod textures;
 mod theme;
 mod timeline;
@@ -82,7 +83,10 @@ pub(super) fn layout(ctx: &Context, session: &mut Session, textures: &mut Textur
                 .resizable(true)
                 .default_size(height * 0.42)
                 .size_range(80.0..=height * 0.8)
-                .show(ui, |ui| inspector::show(ui, session, actions));
+                .show(ui, |ui| {
+                    run_options::show(ui, session, actions);
+                    inspector::show(ui, session, actions);
+                });
             compare::show(ui, session, textures, actions);
         });
     let centre = root.available_rect_before_wrap();
@@ -104,6 +108,7 @@ fn keys(ctx: &Context, session: &mut Session, actions: &mut Vec<Action>) {
         return;
     }
     let has_capture = session.capture.is_some();
+    let can_resume = session.why_not_resume().is_none();
     let ui = &mut session.ui;
     let mut stop_export = false;
     ctx.input_mut(|i| {
@@ -112,8 +117,11 @@ fn keys(ctx: &Context, session: &mut Session, actions: &mut Vec<Action>) {
         if pressed(Modifiers::COMMAND, Key::O) {
             actions.push(Action::OpenDialog);
         }
-        if pressed(Modifiers::COMMAND, Key::R) {
+        if pressed(Modifiers::COMMAND | Modifiers::SHIFT, Key::R) {
             actions.push(Action::Start);
+        }
+        if pressed(Modifiers::COMMAND, Key::R) {
+            actions.push(if can_resume { Action::Resume } else { Action::Start });
         }
         if pressed(Modifiers::COMMAND, Key::E) {
             ui.show_export = !ui.show_export;
@@ -135,6 +143,7 @@ fn keys(ctx: &Context, session: &mut Session, actions: &mut Vec<Action>) {
             (Key::F, Action::Frame),
             (Key::Enter, Action::FlyTo(selected)),
             (Key::X, Action::ToggleExclude(selected)),
+            (Key::H, Action::ToggleHoldOut(selected)),
             (Key::Home, Action::Scrub(0)),
             (Key::End, Action::GoLive),
             (Key::Comma, Action::ScrubBy(-1)),

@@ -53,8 +53,10 @@ pub(crate) enum Action {
     OpenDialog,
     /// Open a folder.
     Open(PathBuf),
-    /// Reconstruct.
+    /// Reconstruct anew.
     Start,
+    /// Go on with the unfinished run.
+    Resume,
     /// Pause or go on.
     TogglePause,
     /// End the run.
@@ -69,6 +71,14 @@ pub(crate) enum Action {
     Frame,
     /// Take a view out of the next run, or back in.
     ToggleExclude(usize),
+    /// Keep a view from every stage of the next run but compare it, or let it take part again.
+    ToggleHoldOut(usize),
+    /// Choose the folder that runs are written to.
+    ResultsDialog,
+    /// Choose the folder with MANO's files.
+    HandFolderDialog,
+    /// Write runs into this folder; `None` = beside the capture.
+    SetResults(Option<PathBuf>),
     /// Show the snapshot with this index.
     Scrub(usize),
     /// Show the next or previous snapshot.
@@ -79,8 +89,6 @@ pub(crate) enum Action {
     Export(ExportRequest),
     /// Choose the export folder.
     ExportDialog,
-    /// Choose the folder with MANO's files.
-    HandFolderDialog,
     /// Close the banner.
     DismissBanner,
 }
@@ -98,6 +106,8 @@ pub(crate) enum Effect {
     OpenDialog,
     /// Show the dialog for an export folder.
     ExportDialog,
+    /// Show the dialog for the folder of runs.
+    ResultsDialog,
     /// Show the dialog for the folder with MANO's files.
     HandFolderDialog,
     /// Move the 3D camera into a view.
