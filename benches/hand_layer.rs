@@ -5,13 +5,17 @@
 //! cargo bench --no-default-features --bench hand_layer
 //! ```
 //! Models: one with MANO's counts (778 vertices, dense shape and pose directions, made-up numbers), and the open hand. Each
-//! number is the median over repeats after one to warm up, divided by the batch. The kernels' time is from recording to
-//! completion; parameters, results and gradients stay on the device. On a machine that does other work, compare within one
-//! table, not between tables.
+//! number is the median of [`REPEATS`] measurements after one to warm up, divided by the hands posed in it. It is processor
+//! time of all threads where the driver is software on Linux (the twin's always), which says most on a machine that does
+//! other work, and wall time with a GPU. The kernels' time is from recording to completion; parameters, results and
+//! gradients stay on the device.
+
+mod support;
 
 use anyhow::Context as _;
 use std::io::Write as _;
 use std::time::Instant;
+use support::processor_seconds;
 use thenar::anatomy::{JOINTS, Side};
 use thenar::gpu::{DeviceChoice, Gpu};
 use thenar::hand::{HandLayer, HandModel, HandParameters, LayerGradient, PoseBasis, open_hand, parameter_vector};
@@ -22,19 +26,26 @@ mod random_hand;
 use random_hand::{random_hand, random_parameters};
 
 const BATCHES: [usize; 2] = [1, 1024];
+const REPEATS: usize = 5;
+/// Hands posed in one measurement: the system counts processor time in steps of some milliseconds.
+const HANDS: usize = 1024;
 
-/// Median microseconds per hand.
-fn measure(batch: usize, mut pass: impl FnMut() -> anyhow::Result<()>) -> anyhow::Result<f64> {
-    let repeats = if batch == 1 { 201 } else { 7 };
+type Clock<'a> = &'a dyn Fn() -> f64;
+
+/// Median microseconds per hand of `pass`, which poses `batch` hands.
+fn measure(clock: Clock<'_>, batch: usize, mut pass: impl FnMut() -> anyhow::Result<()>) -> anyhow::Result<f64> {
+    let passes = HANDS.div_ceil(batch);
     pass()?;
-    let mut times = Vec::with_capacity(repeats);
-    for _ in 0..repeats {
-        let began = Instant::now();
-        pass()?;
-        times.push(began.elapsed().as_secs_f64());
+    let mut times = [0.0; REPEATS];
+    for time in &mut times {
+        let began = clock();
+        for _ in 0..passes {
+            pass()?;
+        }
+        *time = clock() - began;
     }
     times.sort_by(f64::total_cmp);
-    Ok(1e6 * times[repeats / 2] / f64::from(u32::try_from(batch)?))
+    Ok(1e6 * times[REPEATS / 2] / f64::from(u32::try_from(passes * batch)?))
 }
 
 /// Forward, and forward with gradient, in the twin.
@@ -42,7 +53,7 @@ fn twin(layer: &HandLayer, problems: &[HandParameters]) -> anyhow::Result<[f64; 
     let mut pass = layer.new_pass();
     let by_vertices = vec![[1e-3, -2e-3, 3e-3]; layer.vertex_count()];
     let by_joints = [[1e-3; 3]; JOINTS];
-    let forward = measure(problems.len(), || {
+    let forward = measure(&processor_seconds, problems.len(), || {
         for p in problems {
             layer.forward_into(p, &mut pass);
             std::hint::black_box(&pass.vertices);
@@ -50,7 +61,7 @@ fn twin(layer: &HandLayer, problems: &[HandParameters]) -> anyhow::Result<[f64; 
         Ok(())
     })?;
     let mut pass = layer.new_pass();
-    let both = measure(problems.len(), || {
+    let both = measure(&processor_seconds, problems.len(), || {
         for p in problems {
             layer.forward_into(p, &mut pass);
             let gradient: LayerGradient = layer.backward(&pass, &by_vertices, &by_joints);
@@ -84,7 +95,10 @@ fn device(
         recorder.submit()?;
         Ok(gpu.wait()?)
     };
-    Ok([measure(problems.len(), || run(false))?, measure(problems.len(), || run(true))?])
+    let start = Instant::now();
+    let wall = || start.elapsed().as_secs_f64();
+    let clock: Clock<'_> = if gpu.is_software() { &processor_seconds } else { &wall };
+    Ok([measure(clock, problems.len(), || run(false))?, measure(clock, problems.len(), || run(true))?])
 }
 
 fn main() -> anyhow::Result<()> {
