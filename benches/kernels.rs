@@ -10,10 +10,12 @@
 //! after one to warm up. It is processor time from submission to completion where the driver is software on Linux, which
 //! says most on a machine that does other work, and wall time with a GPU.
 
+mod support;
+
 use anyhow::Context as _;
 use std::io::Write as _;
-use std::sync::OnceLock;
 use std::time::Instant;
+use support::processor_seconds;
 use thenar::fitting::ham::target::TargetSource;
 use thenar::fitting::ham::{Ham, HamSettings, Phase};
 use thenar::gpu::{DeviceChoice, Gpu};
@@ -26,19 +28,6 @@ const EPOCHS: u32 = 3;
 
 /// Median milliseconds of each kernel, in the order of a step.
 type Column = Vec<(&'static str, f64)>;
-
-/// Processor seconds of all threads of this process, where the system tells (Linux); wall seconds elsewhere.
-fn processor_seconds() -> f64 {
-    static START: OnceLock<Instant> = OnceLock::new();
-    let nanoseconds = |task: std::fs::DirEntry| -> Option<f64> {
-        let times = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
-        times.split_whitespace().next()?.parse().ok()
-    };
-    match std::fs::read_dir("/proc/self/task") {
-        Ok(tasks) => tasks.flatten().filter_map(nanoseconds).sum::<f64>() * 1e-9,
-        Err(_) => START.get_or_init(Instant::now).elapsed().as_secs_f64(),
-    }
-}
 
 /// Wall and processor seconds of the fastest epoch of each phase.
 fn epochs(ham: &mut Ham) -> anyhow::Result<Column> {

@@ -17,6 +17,7 @@ pub mod mesh;
 pub mod metrics;
 pub mod optimise;
 pub mod pipeline;
+pub mod posing;
 pub mod preset;
 pub mod raster;
 pub mod shading;
@@ -25,5 +26,5 @@ pub mod studio;
 pub mod synthetic;
 
 // Test support shared with `tests/` names the crate by its public name.
-#[cfg(all(test, feature = "studio"))]
+#[cfg(test)]
 extern crate self as thenar;

@@ -10,7 +10,7 @@ const ROWS: [&[&str]; 7] = [
     &["anatomy", "camera", "mesh"],
     &["capture", "hand"],
     &["gpu"],
-    &["raster", "shading", "energy", "neural", "optimise"],
+    &["raster", "shading", "energy", "neural", "optimise", "posing"],
     &["fitting", "synthetic"],
     &["pipeline", "preset", "export", "metrics"],
     &["cli", "studio"],

@@ -2,6 +2,7 @@
 // Forward kinematics of the 21 keypoints, analytic Jacobian (62 parameters: orientation 3, translation 3, pose 45,
 // shape 10, scale 1), robust 3D and 2D terms, priors: H = J'AJ + priors, g = gradient, losses.
 // Twin: fitting/hand_fit/reference.rs.
+//#use common/hand_tree, common/rotation
 
 struct FitSettings {
     problems: u32,
@@ -41,7 +42,6 @@ const SYSTEM: u32 = 4096u;
 @group(0) @binding(7) var<storage, read_write> systems: array<f32>;
 @group(0) @binding(8) var<storage, read_write> jacobian: array<f32>;     // 21 x 3 x 62 per problem
 
-const PARENTS = array<u32, 16>(0u, 0u, 1u, 2u, 0u, 4u, 5u, 0u, 7u, 8u, 0u, 10u, 11u, 0u, 13u, 14u);
 // Bit j of entry b: joint j is b or above it.
 const ANCESTORS = array<u32, 16>(0x1u, 0x3u, 0x7u, 0xfu, 0x11u, 0x31u, 0x71u, 0x81u, 0x181u, 0x381u, 0x401u, 0xc01u,
     0x1c01u, 0x2001u, 0x6001u, 0xe001u);
@@ -58,23 +58,6 @@ var<workgroup> info_rest: array<vec3<f32>, 21>;
 var<workgroup> slope: array<vec3<f32>, 21>;
 var<workgroup> joint_loss: array<vec2<f32>, 21>;
 var<workgroup> prior_loss: array<vec3<f32>, 64>;
-
-fn cross_matrix(v: vec3<f32>) -> mat3x3<f32> {
-    return mat3x3<f32>(vec3<f32>(0.0, v.z, -v.y), vec3<f32>(-v.z, 0.0, v.x), vec3<f32>(v.y, -v.x, 0.0));
-}
-
-fn coefficients(squared: f32) -> vec3<f32> {
-    if (squared < 0.01) {
-        let s = squared;
-        return vec3<f32>(1.0 - s / 6.0 + s * s / 120.0, 0.5 - s / 24.0 + s * s / 720.0, 1.0 / 6.0 - s / 120.0 + s * s / 5040.0);
-    }
-    let a = sqrt(squared);
-    return vec3<f32>(sin(a) / a, (1.0 - cos(a)) / squared, (a - sin(a)) / (squared * a));
-}
-
-fn identity() -> mat3x3<f32> {
-    return mat3x3<f32>(vec3<f32>(1.0, 0.0, 0.0), vec3<f32>(0.0, 1.0, 0.0), vec3<f32>(0.0, 0.0, 1.0));
-}
 
 fn symmetric_times(diagonal: vec3<f32>, off: vec3<f32>, v: vec3<f32>) -> vec3<f32> {
     return vec3<f32>(
@@ -214,10 +197,8 @@ fn hand_normal(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups)
     if (p < 16u) {
         let first = select(3u + 3u * p, 0u, p == 0u);
         let v = vec3<f32>(x[first], x[first + 1u], x[first + 2u]);
-        let f = coefficients(dot(v, v));
-        let c = cross_matrix(v);
-        rotation[p] = identity() + c * f.x + c * c * f.y;
-        axes[p] = identity() + c * f.y + c * c * f.z;
+        rotation[p] = rotation_from_axis_angle(v);
+        axes[p] = left_jacobian(v);
     }
     workgroupBarrier();
     if (p == 0u) {

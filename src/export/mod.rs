@@ -16,7 +16,7 @@ pub use frame::{Frame, apply, gltf_from_capture};
 pub use scene::write_scene;
 
 use crate::anatomy::Side;
-use crate::hand::HandParameters;
+use crate::hand::{HandModel, HandParameters, PosedHand};
 use crate::synthetic::TrueHand;
 use std::path::{Path, PathBuf};
 
@@ -63,6 +63,23 @@ impl From<&TrueHand> for ExportHand {
 }
 
 impl ExportHand {
+    /// A posed model in one grey: its own mesh and UVs, at the posed positions.
+    #[must_use]
+    pub fn of_model(model: &HandModel, posed: &PosedHand) -> Self {
+        Self {
+            side: model.side,
+            positions: posed.vertices.clone(),
+            normals: crate::mesh::vertex_normals(&posed.vertices, &model.faces),
+            albedo: vec![[0.7; 3]; posed.vertices.len()],
+            faces: model.faces.clone(),
+            uvs: model.uvs.clone(),
+            uv_faces: model.uv_faces.clone(),
+            parameters: Some(posed.parameters.clone()),
+            model_name: model.name.clone(),
+            model_hash: model.hash.clone(),
+        }
+    }
+
     /// Moves positions and turns normals by `target_from_source` (a rotation and a translation; see [`gltf_from_capture`]).
     /// The parameters stay in the capture frame.
     pub fn transform(&mut self, target_from_source: &nalgebra::Matrix4<f64>) {

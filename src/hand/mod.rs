@@ -5,11 +5,15 @@
 //! the wrist joint, translation comes last (Romero, Tzionas, Black 2017).
 
 mod keypoints;
+mod layer;
 mod labels;
 pub mod mano;
 mod open;
 mod origin;
 pub mod pickle;
+#[cfg(test)]
+#[path = "../../tests/support/random_hand.rs"]
+pub(crate) mod random_hand;
 pub mod rotation;
 mod skinning;
 mod wrist;
@@ -18,11 +22,13 @@ pub use keypoints::{
     KeypointJacobian, KeypointModel, PARAMETERS, POSE, SCALE, SHAPE, TRANSL, is_ancestor_or_self, parameter_vector,
     parameters_from_vector,
 };
+pub use layer::{HandLayer, LayerGradient, LayerPass, PoseBasis};
 pub use labels::ModelLabels;
 pub use open::open_hand;
 pub use origin::{HandModelRecord, ModelOrigin};
 pub use skinning::{
-    JointFrames, PosedHand, joint_frames, pose_hand, regress_joints, shaped_template, skin_vertices, unskin_vertices,
+    JointFrames, PosedHand, chain_rotations, joint_frames, pose_hand, regress_joints, shaped_template, skin_vertices,
+    unskin_vertices,
 };
 pub use wrist::close_wrist;
 
@@ -75,13 +81,8 @@ impl HandModel {
     /// is the flat hand (as smplx and manopth do).
     #[must_use]
     pub fn pose_from_pca(&self, coefficients: &[f64]) -> Vec<f64> {
-        let mut pose = self.pose_offset().to_vec();
-        for (c, row) in coefficients.iter().zip(&self.hands_components) {
-            for (p, x) in pose.iter_mut().zip(row) {
-                *p += c * x;
-            }
-        }
-        pose
+        let flat = self.origin.convention.flat_hand_mean;
+        PoseBasis::components(self, coefficients.len(), flat).pose(coefficients).to_vec()
     }
 
     /// What a pose written in the model's convention needs added to be a whole axis-angle pose: `hands_mean`, or nothing

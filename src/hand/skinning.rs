@@ -5,7 +5,7 @@
 
 use super::rotation::rotation_from_axis_angle;
 use super::{HandModel, HandParameters};
-use crate::anatomy::{JOINT_PARENTS, JOINTS, KEYPOINT_FROM_JOINT_OR_TIP, KEYPOINTS};
+use crate::anatomy::{JOINT_PARENTS, JOINTS, KEYPOINT_FROM_JOINT_OR_TIP, KEYPOINTS, TIPS};
 use nalgebra::{Matrix3, Vector3};
 
 /// A posed hand in world metres.
@@ -79,9 +79,14 @@ pub(super) fn parent_of(joint: usize) -> usize {
 /// Walks the kinematic tree from rest joints.
 #[must_use]
 pub fn joint_frames(rest: &[[f64; 3]; JOINTS], parameters: &HandParameters) -> JointFrames {
-    let local: [Matrix3<f64>; JOINTS] =
-        std::array::from_fn(|joint| rotation_from_axis_angle(&joint_vector(parameters, joint)));
-    let mut rotation = local;
+    let local = std::array::from_fn(|joint| rotation_from_axis_angle(&joint_vector(parameters, joint)));
+    chain_rotations(rest, &local)
+}
+
+/// Walks the kinematic tree with the rotation of each joint relative to its parent.
+#[must_use]
+pub fn chain_rotations(rest: &[[f64; 3]; JOINTS], local: &[Matrix3<f64>; JOINTS]) -> JointFrames {
+    let mut rotation = *local;
     let mut position = rest.map(Vector3::from);
     for joint in 1..JOINTS {
         let parent = parent_of(joint);
@@ -89,7 +94,7 @@ pub fn joint_frames(rest: &[[f64; 3]; JOINTS], parameters: &HandParameters) -> J
         let bone = Vector3::from(rest[joint]) - Vector3::from(rest[parent]);
         position[joint] = position[parent] + rotation[parent] * bone;
     }
-    JointFrames { local, rotation, position }
+    JointFrames { local: *local, rotation, position }
 }
 
 /// Linear blend skinning of any rest vertices with their weights (detailed meshes too), scale and translation included.
@@ -162,7 +167,19 @@ pub(super) fn pose_feature(local: &[Matrix3<f64>; JOINTS]) -> [f64; 135] {
     })
 }
 
-/// Poses the model.
+/// The 21 keypoints (`MediaPipe` order) among posed joints and tip vertices.
+pub(super) fn keypoints_of(
+    joints: &[[f64; 3]; JOINTS],
+    vertices: &[[f64; 3]],
+    tips: &[u32; TIPS],
+) -> [[f64; 3]; KEYPOINTS] {
+    KEYPOINT_FROM_JOINT_OR_TIP.map(|source| match source.checked_sub(JOINTS) {
+        None => joints[source],
+        Some(tip) => vertices[tips[tip] as usize],
+    })
+}
+
+/// Poses the model. For many poses of one model a [`HandLayer`](super::HandLayer) is faster.
 #[must_use]
 pub fn pose_hand(model: &HandModel, parameters: &HandParameters) -> PosedHand {
     let mut rest = shaped_template(model, &parameters.betas);
@@ -174,10 +191,7 @@ pub fn pose_hand(model: &HandModel, parameters: &HandParameters) -> PosedHand {
     let vertices = skin_vertices(&rest, &model.skin_weights, &rest_joints, parameters);
     let transl = Vector3::from(parameters.transl);
     let joints = frames.position.map(|p| (p * parameters.scale + transl).into());
-    let keypoints = KEYPOINT_FROM_JOINT_OR_TIP.map(|source| match source.checked_sub(JOINTS) {
-        None => joints[source],
-        Some(tip) => vertices[model.tips[tip] as usize],
-    });
+    let keypoints = keypoints_of(&joints, &vertices, &model.tips);
     PosedHand { parameters: parameters.clone(), vertices, joints, keypoints }
 }
 
