@@ -81,7 +81,7 @@ pub(super) fn layout(ctx: &Context, session: &mut Session, textures: &mut Textur
             Panel::bottom("parameters")
                 .frame(theme::inner_frame())
                 .resizable(true)
-                .default_size(height * 0.42)
+                .default_size(height * 0.42 + 50.0)
                 .size_range(80.0..=height * 0.8)
                 .show(ui, |ui| {
                     run_options::show(ui, session, actions);
