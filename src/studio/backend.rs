@@ -5,7 +5,7 @@
 
 use crate::capture::{Capture, CaptureError};
 use crate::gpu::GpuError;
-use crate::pipeline::{Advance, PipelineError, Snapshot, StepReport, ViewPicture};
+use crate::pipeline::{Advance, PipelineError, PosableHand, Snapshot, StepReport, ViewPicture};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -34,6 +34,12 @@ pub trait Engine {
     /// # Errors
     /// Nothing to export yet, a full or read-only disk.
     fn export(&mut self, request: &ExportRequest) -> anyhow::Result<Vec<PathBuf>>;
+
+    /// The hands as they are now in the rest pose, ready to be posed.
+    ///
+    /// # Errors
+    /// There is no refined mesh yet, a lost device.
+    fn posable(&mut self) -> anyhow::Result<Vec<PosableHand>>;
 
     /// Called once when the user ends the run before it has finished: the place to write a checkpoint.
     ///
@@ -241,6 +247,18 @@ impl Problem {
             "The reconstruction is unharmed; no half-written file is left.",
             "Choose another folder with enough space and export again.",
         )
+    }
+
+    /// The hands could not be brought to rest.
+    #[must_use]
+    pub fn posing(error: &anyhow::Error) -> Self {
+        Self::of_device(error).unwrap_or_else(|| {
+            Self::new(
+                format!("The hands cannot be posed: {error:#}"),
+                "What is shown stays as it is.",
+                "Let the run get to its HAM stage, pause it, and try again.",
+            )
+        })
     }
 
     fn of_device(error: &anyhow::Error) -> Option<Self> {

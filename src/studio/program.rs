@@ -6,7 +6,7 @@ use crate::anatomy::Side;
 use crate::capture::Capture;
 use crate::gpu::{DeviceChoice, Gpu, list_devices};
 use crate::hand::{HandModel, open_hand};
-use crate::pipeline::{Advance, PictureMode, Reconstruction, RunOptions, Snapshot, Stage, ViewPicture};
+use crate::pipeline::{Advance, PictureMode, PosableHand, Reconstruction, RunOptions, Snapshot, Stage, ViewPicture};
 use crate::preset::{Preset, SHIPPED};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -128,6 +128,10 @@ impl Engine for Live {
 
     fn render_view(&mut self, snapshot: &Snapshot, view: usize) -> anyhow::Result<ViewPicture> {
         Ok(self.run.render_view(snapshot, view, PictureMode::Shaded)?)
+    }
+
+    fn posable(&mut self) -> anyhow::Result<Vec<PosableHand>> {
+        Ok(self.run.posable()?)
     }
 
     fn export(&mut self, request: &ExportRequest) -> anyhow::Result<Vec<PathBuf>> {

@@ -12,7 +12,7 @@
 use super::backend::{Backend, Engine, ExportRequest, Problem, RunRecord, RunRequest};
 use super::picture::{Picture, thumbnail};
 use crate::capture::Capture;
-use crate::pipeline::{Advance, Snapshot, Stage, StepReport};
+use crate::pipeline::{Advance, DISPLAY_LEVEL, PosableHand, Snapshot, Stage, StepReport};
 use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError, bounded};
 use image::RgbImage;
 use std::collections::VecDeque;
@@ -59,6 +59,8 @@ pub(crate) enum Event {
     Stopped,
     /// Files written.
     Exported(Vec<PathBuf>),
+    /// The hands at rest, at the display level.
+    Posable(Arc<Vec<PosableHand>>),
     /// Something failed; the engine's last good state is kept.
     Failed(Problem),
 }
@@ -72,6 +74,8 @@ pub(crate) enum Command {
     Start(Box<RunRequest>),
     /// Write result files.
     Export(ExportRequest),
+    /// Bring the hands to rest.
+    Posable,
     /// Look at [`Control`] and the requests again.
     Poke,
 }
@@ -316,6 +320,7 @@ impl Inner {
             Command::Open(path) => self.open(path),
             Command::Start(request) => self.start(&request),
             Command::Export(request) => self.export(&request),
+            Command::Posable => self.posable(),
         }
     }
 
@@ -364,6 +369,20 @@ impl Inner {
         match engine.export(request) {
             Ok(files) => self.tell(Event::Exported(files)),
             Err(error) => self.tell(Event::Failed(Problem::exporting(&error))),
+        }
+    }
+
+    fn posable(&mut self) {
+        let Some(engine) = &mut self.engine else {
+            self.tell(Event::Failed(Problem::posing(&anyhow::anyhow!("there is no mesh yet"))));
+            return;
+        };
+        match engine.posable() {
+            Ok(hands) => {
+                let hands = hands.iter().map(|h| h.at_level(DISPLAY_LEVEL)).collect();
+                self.tell(Event::Posable(Arc::new(hands)));
+            }
+            Err(error) => self.tell(Event::Failed(Problem::posing(&error))),
         }
     }
 

@@ -10,9 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// A window without a screen.
-struct Bench {
+pub(super) struct Bench {
     ctx: Context,
-    session: Session,
+    pub(super) session: Session,
     textures: Textures,
     centre: Rect,
     size: egui::Vec2,
@@ -35,7 +35,7 @@ impl Bench {
     }
 
     /// With a capture of four views.
-    fn opened() -> Self {
+    pub(super) fn opened() -> Self {
         let mut bench = Self::new();
         let capture = Arc::new(test_capture(4));
         let thumbnails = capture.views.iter().map(|v| crate::studio::picture::thumbnail(&v.image, 64)).collect();
@@ -45,7 +45,7 @@ impl Bench {
     }
 
     /// With a finished run of the test engine.
-    fn finished() -> Self {
+    pub(super) fn finished() -> Self {
         let mut bench = Self::opened();
         let effect = bench.session.apply(Action::Start);
         let Some(Effect::Send(Command::Start(request))) = effect else {
@@ -99,17 +99,21 @@ impl Bench {
         actions
     }
 
-    fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
         for _ in 0..3 {
             assert!(self.frame(Vec::new()).is_empty(), "nothing happens by itself");
         }
     }
 
-    fn says(&self, words: &str) -> bool {
+    pub(super) fn texts(&self) -> &[(String, Rect)] {
+        &self.texts
+    }
+
+    pub(super) fn says(&self, words: &str) -> bool {
         self.texts.iter().any(|(t, _)| t.contains(words))
     }
 
-    fn click_at(&mut self, at: Pos2) -> Vec<Action> {
+    pub(super) fn click_at(&mut self, at: Pos2) -> Vec<Action> {
         let button = |pressed| Input::PointerButton {
             pos: at,
             button: PointerButton::Primary,
@@ -122,7 +126,7 @@ impl Bench {
         actions
     }
 
-    fn click(&mut self, words: &str) -> Vec<Action> {
+    pub(super) fn click(&mut self, words: &str) -> Vec<Action> {
         let found =
             self.texts.iter().find(|(t, _)| t.contains(words)).unwrap_or_else(|| panic!("`{words}` is on screen"));
         self.click_at(found.1.center())
