@@ -4,8 +4,8 @@
     python3 -m venv v && v/bin/pip install libigl==2.6.3 trimesh==5.2.0 networkx scipy && v/bin/python scripts/loop_reference.py
 
 - `igl` (libigl `igl.loop`) uses Warren's weights at interior vertices, as the program does: levels 1 and 2 must be equal.
-- `trimesh` (`trimesh.remesh.subdivide_loop`) uses Loop's own weights: equal at level 1 but for vertices whose valence is
-  neither 3 nor 6 and that are not on a boundary.
+- `trimesh` (`trimesh.remesh.subdivide_loop`) uses Loop's own weights: equal at level 1 but for interior vertices whose
+  valence is neither 3 nor 6, and for boundary vertices with a neighbour on the boundary across an inner edge.
 
 `closed`: an octahedron refined once by midpoints with every second face split at its centre (valences 3 to 12), shaken.
 `open`: a grid with a hole, a corner of one triangle and alternating diagonals, shaken. Vertex order differs between the

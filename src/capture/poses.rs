@@ -186,7 +186,7 @@ mod tests {
         let path = folder.path().join("poses.npz");
         let mut zip = npyz::zip::ZipWriter::new(std::fs::File::create(&path).expect("a file"));
         for (name, bytes) in entries {
-            zip.start_file(format!("{name}.npy"), npyz::zip::write::SimpleFileOptions::default()).expect("an entry");
+            zip.start_file(format!("{name}.npy"), npyz::zip::write::FileOptions::default()).expect("an entry");
             zip.write_all(bytes).expect("written");
         }
         zip.finish().expect("an archive");

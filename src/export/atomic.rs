@@ -90,11 +90,13 @@ impl StagedFolder {
     /// [`ExportError::NotEmpty`] when something is in it, [`ExportError::Io`] when it is a file or cannot be made.
     pub fn new(target: &Path) -> Result<Self, ExportError> {
         match std::fs::read_dir(target) {
-            Ok(mut entries) if entries.next().is_some() => {
-                return Err(ExportError::NotEmpty { path: target.to_owned() });
+            Ok(mut entries) => {
+                if entries.next().is_some() {
+                    return Err(ExportError::NotEmpty { path: target.to_owned() });
+                }
             }
-            Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(ExportError::io(target)(e)),
-            Ok(_) | Err(_) => {}
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+            Err(e) => return Err(ExportError::io(target)(e)),
         }
         let name = target.file_name().ok_or_else(|| ExportError::format(target, "is no name of a folder"))?;
         let mut hidden = std::ffi::OsString::from(".");

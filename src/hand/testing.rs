@@ -13,7 +13,7 @@ pub(crate) fn model_with_correctives(side: Side) -> HandModel {
             std::array::from_fn(|axis| {
                 std::array::from_fn(|i| {
                     let phase = f64::from(u32::try_from(axis * 135 + i).expect("small"));
-                    4e-4 * (40.0 * (p[0] + 0.7 * p[1] - p[2]) + phase).sin()
+                    4e-3 * (40.0 * (p[0] + 0.7 * p[1] - p[2]) + phase).sin()
                 })
             })
         })

@@ -15,7 +15,7 @@ fn posing() -> Bench {
     let mut bench = Bench::finished();
     bench.session.has_engine = true;
     bench.settle();
-    let actions = bench.click("Pose");
+    let actions = bench.click_exactly("Pose");
     assert_eq!(actions, [Action::Pose(PoseAction::Begin)], "opening the tab asks for the hands");
     let effect = bench.session.apply(Action::Pose(PoseAction::Begin));
     assert!(matches!(effect, Some(Effect::Send(Command::Posable))), "of the worker: {effect:?}");
@@ -48,18 +48,18 @@ fn moved(bench: &Bench) -> [f32; 2] {
 fn without_a_mesh_or_while_running_it_says_why_not() {
     let mut bench = Bench::opened();
     bench.settle();
-    assert!(bench.click("Pose").is_empty(), "nothing to ask for");
+    assert!(bench.click_exactly("Pose").is_empty(), "nothing to ask for");
     bench.settle();
     assert!(bench.says("There is no mesh yet"), "and it says why");
     let mut bench = Bench::finished();
     bench.session.has_engine = true;
     bench.session.state = RunState::Running;
-    bench.session.ui.tab = crate::studio::ui_state::Tab::Pose;
+    bench.session.ui.tab = Tab::Pose;
     bench.settle();
     assert!(bench.says("Pause the run first"), "not while it computes");
     bench.session.state = RunState::Paused;
     bench.settle();
-    assert_eq!(bench.click("Pose the hands"), [Action::Pose(PoseAction::Begin)], "but when it is paused");
+    assert_eq!(bench.click_exactly("Pose the hands"), [Action::Pose(PoseAction::Begin)], "but when it is paused");
 }
 
 #[test]
@@ -68,9 +68,9 @@ fn sliders_and_buttons_are_there_and_ask() {
     for words in ["Captured", "Relaxed", "Rest", "Reset", "SYNERGIES", "JOINTS", "Thumb", "Pinky", "Both", "Left"] {
         assert!(bench.says(words), "`{words}` is on screen");
     }
-    assert_eq!(bench.click("Relaxed"), [Action::Pose(PoseAction::Take(NamedPose::Relaxed))], "a named pose");
-    assert!(bench.click("Reset").is_empty(), "nothing to reset yet");
-    assert_eq!(bench.click("Left"), [Action::Pose(PoseAction::Choose(Chosen::One(Side::Left)))], "a hand");
+    assert_eq!(bench.click_exactly("Relaxed"), [Action::Pose(PoseAction::Take(NamedPose::Relaxed))], "a named pose");
+    assert!(bench.click_exactly("Reset").is_empty(), "nothing to reset yet");
+    assert_eq!(bench.click_exactly("Left"), [Action::Pose(PoseAction::Choose(Chosen::One(Side::Left)))], "a hand");
     assert!(bench.session.posed.is_none(), "the run's mesh is on show until something moves");
     // A drag on the first slider: it lies left of its name.
     let name = bench.session.posing.as_ref().expect("posing").synergy_facts(0).0;
