@@ -82,8 +82,8 @@ pub const JOINT_PARENTS: [i32; JOINTS] = [-1, 0, 1, 2, 0, 4, 5, 0, 7, 8, 0, 10, 
 
 /// Names of the 16 joints, MANO order.
 pub const JOINT_NAMES: [&str; JOINTS] = [
-    "wrist", "index1", "index2", "index3", "middle1", "middle2", "middle3", "pinky1", "pinky2", "pinky3", "ring1", "ring2",
-    "ring3", "thumb1", "thumb2", "thumb3",
+    "wrist", "index1", "index2", "index3", "middle1", "middle2", "middle3", "pinky1", "pinky2", "pinky3", "ring1",
+    "ring2", "ring3", "thumb1", "thumb2", "thumb3",
 ];
 
 /// Index into `joints (16) ++ tips (5: thumb, index, middle, ring, pinky)` for each MediaPipe keypoint.

@@ -233,7 +233,7 @@ fn a_fitted_hand_takes_poses_and_wrong_ones_are_refused_without_a_trace() {
     let said = call("repose {} --pose {} -o {} --format glb,obj,ply --texture 64", &[&run, &good, &out]);
     assert!(said.stderr.contains("mm off at most"), "what skinning costs: {}", said.stderr);
     assert_eq!(said.expect(0).lines().count(), 1 + 2 + 3 + 3, "every file on stdout");
-    let sequence = |ending: &str| (0..3).map(move |i| format!("hand_right_000{i}.{ending}"));
+    let sequence = |ending: &'static str| (0..3).map(move |i| format!("hand_right_000{i}.{ending}"));
     let mut wanted: Vec<String> = ["hand_right.mtl", "hand_right.png", "hands.glb"].map(str::to_owned).into();
     wanted.extend(sequence("obj").chain(sequence("ply")));
     wanted.sort();

@@ -176,12 +176,15 @@ mod tests {
         npy("<f8", shape, &values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<_>>())
     }
 
+    /// Name and bytes of an array.
+    type Entry = (&'static str, Vec<u8>);
+
     fn unicode(text: &str) -> Vec<u8> {
         let data: Vec<u8> = text.chars().flat_map(|c| u32::from(c).to_le_bytes()).collect();
         npy(&format!("<U{}", text.len()), "()", &data)
     }
 
-    fn read(entries: &[(&str, Vec<u8>)]) -> Result<PoseSequence, String> {
+    fn read(entries: &[Entry]) -> Result<PoseSequence, String> {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("poses.npz");
         let mut zip = npyz::zip::ZipWriter::new(std::fs::File::create(&path).expect("a file"));
@@ -220,7 +223,7 @@ mod tests {
     fn what_is_wrong_is_said() {
         let orient = || ("global_orient", floats("(2, 3)", &[0.0; 6]));
         let pose = |shape: &str, n: usize| ("hand_pose", floats(shape, &vec![0.0; n]));
-        let cases: [(Vec<(&str, Vec<u8>)>, &[&str]); 8] = [
+        let cases: [(Vec<Entry>, &[&str]); 8] = [
             (vec![orient()], &["no array `hand_pose`", "A pose file is"]),
             (vec![pose("(45,)", 45)], &["no array `global_orient`"]),
             (vec![orient(), pose("(2, 6)", 12)], &["`hand_pose` has shape [2, 6]", "N×45"]),

@@ -62,9 +62,9 @@ impl CorrectiveModes {
 
 #[cfg(test)]
 mod tests {
+    use super::super::joint_frames;
     use super::super::skinning::pose_feature;
     use super::super::testing::{bent, model_with_correctives};
-    use super::super::joint_frames;
     use super::*;
     use crate::anatomy::Side;
 

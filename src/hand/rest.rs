@@ -38,11 +38,7 @@ impl Pose {
     #[must_use]
     pub fn of(parameters: &HandParameters) -> Self {
         let at = |i: usize| parameters.hand_pose.get(i).copied().unwrap_or(0.0);
-        Self {
-            global_orient: parameters.global_orient,
-            hand_pose: std::array::from_fn(at),
-            transl: parameters.transl,
-        }
+        Self { global_orient: parameters.global_orient, hand_pose: std::array::from_fn(at), transl: parameters.transl }
     }
 }
 

@@ -19,8 +19,7 @@ impl SkinWeights {
     /// From a dense table (V×16).
     #[must_use]
     pub fn new(dense: &[[f64; JOINTS]]) -> Self {
-        let mut out =
-            Self { starts: Vec::with_capacity(dense.len() + 1), joints: Vec::new(), weights: Vec::new() };
+        let mut out = Self { starts: Vec::with_capacity(dense.len() + 1), joints: Vec::new(), weights: Vec::new() };
         out.starts.push(0);
         for row in dense {
             for (joint, &weight) in (0_u8..).zip(row) {

@@ -129,13 +129,7 @@ impl SubdivisionLevels {
     /// # Panics
     /// When `deepest` is more than [`MAX_LEVEL`].
     #[must_use]
-    pub fn new(
-        vertices: usize,
-        faces: &[[u32; 3]],
-        uvs: &[[f64; 2]],
-        uv_faces: &[[u32; 3]],
-        deepest: usize,
-    ) -> Self {
+    pub fn new(vertices: usize, faces: &[[u32; 3]], uvs: &[[f64; 2]], uv_faces: &[[u32; 3]], deepest: usize) -> Self {
         assert!(deepest <= MAX_LEVEL, "level {deepest} is deeper than {MAX_LEVEL}");
         let mut levels = Self {
             steps: Vec::with_capacity(deepest),

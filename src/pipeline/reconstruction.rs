@@ -7,9 +7,9 @@ use super::{Advance, HandSnapshot, PipelineError, PosableHand, Snapshot, Stage, 
 use crate::anatomy::{KEYPOINTS, Side};
 use crate::camera::Camera;
 use crate::capture::Capture;
+use crate::export::ExportHand;
 use crate::fitting::ham::start::mean_light;
 use crate::fitting::ham::target::TargetSource;
-use crate::export::ExportHand;
 use crate::fitting::ham::{FineMesh, Ham, TERMS, Vertices, to_f32};
 use crate::fitting::hand_fit::{FIT_TERMS, FitBackend, FittedHand, HandFit};
 use crate::fitting::pose::{PoseResult, Triangulator, estimate_joints};

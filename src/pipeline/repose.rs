@@ -67,10 +67,8 @@ pub fn repose(
             hands[0].hand.rest.side()
         )));
     }
-    let coarse: Vec<PosableHand> = hands
-        .iter()
-        .map(|h| plan.level.map_or_else(|| h.hand.clone(), |level| h.hand.at_level(level)))
-        .collect();
+    let coarse: Vec<PosableHand> =
+        hands.iter().map(|h| plan.level.map_or_else(|| h.hand.clone(), |level| h.hand.at_level(level))).collect();
     let folder = atomic::StagedFolder::new(&plan.dir)?;
     let provenance = Provenance { frame: Frame::Pose, notes: plan.notes.clone() };
     let mut job = Job { hands, coarse, plan, folder: &folder, provenance, files: Vec::new(), losses: Vec::new() };

@@ -7,8 +7,8 @@ use crate::export::{ExportHand, Frame};
 use crate::gpu::{DeviceChoice, Gpu};
 use crate::mesh::vertex_normals;
 use crate::pipeline::{
-    Advance, ExportPlan, FinishedRun, HandSnapshot, PictureMaker, PictureMode, PosableHand, Snapshot, Stage, StepReport,
-    ViewPicture, to_rgba8,
+    Advance, ExportPlan, FinishedRun, HandSnapshot, PictureMaker, PictureMode, PosableHand, Snapshot, Stage,
+    StepReport, ViewPicture, to_rgba8,
 };
 use anyhow::Context as _;
 use std::io::BufReader;

@@ -2,9 +2,9 @@
 
 use super::session::{Action, Chosen, NamedPose, PoseAction, RunState, SYNERGIES, Session};
 use super::ui_state::{CompareMode, Shading, Tab};
-use crate::anatomy::Side;
 use super::viewport::ViewActions;
 use super::{FrameTimes, viewport::Motion};
+use crate::anatomy::Side;
 use bevy::prelude::*;
 use bevy::render::view::screenshot::{Screenshot, ScreenshotCaptured};
 use bevy::window::{PrimaryWindow, RequestRedraw};
@@ -211,8 +211,15 @@ fn done_when(done: bool) -> Outcome {
 
 /// Steps that need the session only.
 fn simple_step(step: &Step, session: &mut Session, actions: &mut ViewActions, waited: Duration) -> Outcome {
-    let waits =
-        matches!(step, Step::WaitPosable | Step::WaitOpen | Step::WaitMesh | Step::WaitSteps(_) | Step::WaitFinished | Step::WaitPicture);
+    let waits = matches!(
+        step,
+        Step::WaitPosable
+            | Step::WaitOpen
+            | Step::WaitMesh
+            | Step::WaitSteps(_)
+            | Step::WaitFinished
+            | Step::WaitPicture
+    );
     if let (true, Some(problem)) = (waits, &session.banner) {
         return Outcome::Failed(problem.what.clone());
     }
@@ -340,9 +347,22 @@ mod tests {
                 .expect("valid");
         assert_eq!(script.steps.len(), 7, "each command once");
         assert_eq!(script.steps[0], Step::Act(Action::Open("/tmp/a b".into())), "paths may hold spaces");
-        let script = parse("tab pose; pose begin; wait-posable; synergy 0 1.5; angle 5 -30; hands left; pose rest").expect("valid");
+        let script = parse("tab pose; pose begin; wait-posable; synergy 0 1.5; angle 5 -30; hands left; pose rest")
+            .expect("valid");
         assert_eq!(script.steps[3], Step::Act(Action::Pose(PoseAction::Synergy(0, 1.5))), "a synergy");
-        for bad in ["tab x", "pose odd", "synergy 6 1", "synergy 1", "angle 45 1", "hands three", "jump", "select x", "shading plastic", "wait -1", "show me"] {
+        for bad in [
+            "tab x",
+            "pose odd",
+            "synergy 6 1",
+            "synergy 1",
+            "angle 45 1",
+            "hands three",
+            "jump",
+            "select x",
+            "shading plastic",
+            "wait -1",
+            "show me",
+        ] {
             assert!(parse(bad).is_err(), "`{bad}` is refused");
         }
     }

@@ -118,11 +118,7 @@ impl Builder {
     }
 
     /// The static node of a hand.
-    pub(super) fn hand(
-        &mut self,
-        hand: &ExportHand,
-        texture_px: u32,
-    ) -> Result<json::Index<json::Node>, ExportError> {
+    pub(super) fn hand(&mut self, hand: &ExportHand, texture_px: u32) -> Result<json::Index<json::Node>, ExportError> {
         let name = format!("hand_{}", hand.side);
         let (primitive, _) = self.primitive(hand, texture_px)?;
         let mesh = self.mesh(&name, primitive, None);

@@ -48,8 +48,7 @@ impl FineMesh {
         let mut all_faces = Vec::new();
         let mut fine_hands = Vec::new();
         for (model, posed) in hands {
-            let levels =
-                SubdivisionLevels::new(model.template.len(), &model.faces, &model.uvs, &model.uv_faces, level);
+            let levels = SubdivisionLevels::new(model.template.len(), &model.faces, &model.uvs, &model.uv_faces, level);
             let p = levels.refine(level, &posed.vertices);
             let faces = levels.faces(level).to_vec();
             let start = positions.len();

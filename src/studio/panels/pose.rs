@@ -4,16 +4,21 @@
 use super::theme::{self, AMBER, WEAK, button};
 use crate::anatomy::{JOINT_NAMES, Side};
 use crate::studio::session::{Action, Chosen, NamedPose, PoseAction, Posing, Session};
-use egui::{CollapsingHeader, RichText, ScrollArea, Slider, Ui};
+use egui::{CollapsingHeader, RichText, ScrollArea, Slider, SliderClamping, Ui};
 
 /// Fingers as people count them: first joint of each, name.
 const FINGERS: [(usize, &str); 5] = [(13, "Thumb"), (1, "Index"), (4, "Middle"), (10, "Ring"), (7, "Pinky")];
+/// A slider must not round or clamp a value that nobody has touched.
+const EDITS: SliderClamping = SliderClamping::Edits;
 const AXES: [&str; 3] = ["x · twist", "y · spread", "z · bend"];
 
 pub(super) fn show(ui: &mut Ui, session: &Session, actions: &mut Vec<Action>) {
     let mut ask = |action| actions.push(Action::Pose(action));
     let Some(posing) = &session.posing else {
-        ui.label(RichText::new("Move the reconstructed hands with sliders. The run and its files stay as they are.").color(WEAK));
+        ui.label(
+            RichText::new("Move the reconstructed hands with sliders. The run and its files stay as they are.")
+                .color(WEAK),
+        );
         let why_not = session.why_not_pose();
         if button(ui, "Pose the hands", why_not, "Bring the hands to rest, so that they can be posed") {
             ask(PoseAction::Begin);
@@ -37,7 +42,8 @@ pub(super) fn show(ui: &mut Ui, session: &Session, actions: &mut Vec<Action>) {
     ui.horizontal(|ui| {
         let sides: Vec<Side> = posing.sides().collect();
         if sides.len() > 1 {
-            let choices = [(Chosen::Both, "Both"), (Chosen::One(Side::Left), "Left"), (Chosen::One(Side::Right), "Right")];
+            let choices =
+                [(Chosen::Both, "Both"), (Chosen::One(Side::Left), "Left"), (Chosen::One(Side::Right), "Right")];
             for (chosen, name) in choices {
                 if ui.selectable_label(posing.chosen == chosen, name).clicked() {
                     ask(PoseAction::Choose(chosen));
@@ -60,7 +66,7 @@ pub(super) fn show(ui: &mut Ui, session: &Session, actions: &mut Vec<Action>) {
         for index in 0..posing.synergies() {
             let (name, range) = posing.synergy_facts(index);
             let mut value = posing.synergy(index);
-            let slider = Slider::new(&mut value, range).text(name).fixed_decimals(2);
+            let slider = Slider::new(&mut value, range).text(name).fixed_decimals(2).clamping(EDITS);
             if ui.add(slider).changed() {
                 ask(PoseAction::Synergy(index, value));
             }
@@ -81,7 +87,7 @@ const fn help(named: NamedPose) -> &'static str {
 }
 
 fn angles(ui: &mut Ui, posing: &Posing, first: usize, ask: &mut impl FnMut(PoseAction)) {
-    for joint in first..first + 3 {
+    for (joint, joint_name) in JOINT_NAMES.iter().enumerate().skip(first).take(3) {
         for (axis, name) in AXES.iter().enumerate() {
             let index = 3 * (joint - 1) + axis;
             let (value, range) = posing.angle(index);
@@ -90,8 +96,8 @@ fn angles(ui: &mut Ui, posing: &Posing, first: usize, ask: &mut impl FnMut(PoseA
             if high - low < 0.5 {
                 continue;
             }
-            let text = format!("{} {name}", JOINT_NAMES[joint]);
-            let slider = Slider::new(&mut degrees, low..=high).text(text).suffix("°").fixed_decimals(0);
+            let text = format!("{joint_name} {name}");
+            let slider = Slider::new(&mut degrees, low..=high).text(text).suffix("°").fixed_decimals(0).clamping(EDITS);
             if ui.add(slider).on_hover_text(format!("{low:.0}° to {high:.0}°")).changed() {
                 ask(PoseAction::Angle(index, degrees.to_radians()));
             }

@@ -134,8 +134,7 @@ fn play(bytes: &[u8], rest: &RestHand, frame: usize) -> Vec<[f64; 3]> {
 
 fn distances_mm(a: &[[f64; 3]], b: &[[f64; 3]]) -> (f64, f64) {
     assert_eq!(a.len(), b.len(), "as many vertices");
-    let all: Vec<f64> =
-        a.iter().zip(b).map(|(a, b)| (Vector3::from(*a) - Vector3::from(*b)).norm() * 1e3).collect();
+    let all: Vec<f64> = a.iter().zip(b).map(|(a, b)| (Vector3::from(*a) - Vector3::from(*b)).norm() * 1e3).collect();
     (all.iter().fold(0.0, |m: f64, d| m.max(*d)), all.iter().sum::<f64>() / all.len() as f64)
 }
 
@@ -146,9 +145,8 @@ fn the_file_alone_moves_both_hands_as_we_do() {
     let tracks = Side::BOTH.map(|side| poses(side, 5));
     let provenance = Provenance { frame: Frame::Pose, notes: Vec::new() };
     for bake in [false, true] {
-        let clips: Vec<Clip<'_>> = (0..2)
-            .map(|i| Clip { hand: &exports[i], rest: &hands[i], poses: &tracks[i], bake })
-            .collect();
+        let clips: Vec<Clip<'_>> =
+            (0..2).map(|i| Clip { hand: &exports[i], rest: &hands[i], poses: &tracks[i], bake }).collect();
         let (bytes, losses) = to_bytes(&clips, 25.0, &provenance, 32).expect("a GLB");
         for (clip, loss) in clips.iter().zip(&losses) {
             let (mut most, mut mean, mut influences) = (0.0, 0.0, 0.0);
