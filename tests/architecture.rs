@@ -31,7 +31,7 @@ const SAME_ROW: [(&str, &str, &str); 7] = [
 const NOT_DOWNWARD: [(&str, &str); 2] = [("gpu", "capture"), ("gpu", "hand")];
 
 /// Helpers that serve everywhere and import nothing of ours.
-const FREE: [&str; 1] = ["gradcheck"];
+const FREE: [&str; 1] = ["kernel_checks"];
 
 /// Foreign crates: (crate, places that may name it). A place is a folder with `/` at its end, or a file.
 const FOREIGN: [(&str, &[&str]); 9] = [

@@ -1,6 +1,12 @@
 // Where a silhouette edge crosses the line between two neighbouring pixel centres (Laine et al. 2020, "Modular
-// Primitives", §3.3, with the true neighbour triangle instead of a hash table).
+// Primitives", §3.3, with the true neighbour triangle instead of a hash table). Names the kernel's `positions`, `wings`.
 //#use common/camera
+
+// A triangle and the vertex across each of its edges (corner k to k + 1).
+struct Wing {
+    corners: vec4<u32>,
+    across: vec4<u32>,
+}
 
 struct Crossing {
     found: bool,
@@ -32,7 +38,7 @@ fn depth_at(v: View, triangle: u32, p: vec2<f32>) -> f32 {
     if triangle == 0u {
         return 3.0e38;
     }
-    let f = faces[triangle - 1u];
+    let f = wings[triangle - 1u].corners;
     let h0 = to_pixel(v, positions[f.x].xyz);
     let h1 = to_pixel(v, positions[f.y].xyz);
     let h2 = to_pixel(v, positions[f.z].xyz);
@@ -46,8 +52,8 @@ fn find_crossing(v: View, front: u32, p: vec2<f32>, step: vec2<f32>) -> Crossing
     result.found = false;
     result.along_y = step.y != 0.0;
     result.towards = step.x + step.y;
-    let f = faces[front - 1u];
-    let across = opposite[front - 1u];
+    let f = wings[front - 1u].corners;
+    let across = wings[front - 1u].across;
     var s: array<vec2<f32>, 3>;
     s[0] = screen(v, positions[f.x].xyz) - p;
     s[1] = screen(v, positions[f.y].xyz) - p;

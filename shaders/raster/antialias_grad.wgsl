@@ -1,13 +1,14 @@
 // Gradient of `antialias`: to the plain colours (gather) and to the vertices of silhouette edges (fixed-point sums).
-//#use common/index, common/ids, common/crossing, common/fixed_point
+// Like it, for pixels at an edge; the others keep the gradient that was copied.
+//#use common/index, common/pixel_list, common/neighbours, common/fixed_point
 @group(0) @binding(0) var<uniform> view: View;
 @group(0) @binding(1) var<storage, read> ids: array<u32>;
 @group(0) @binding(2) var<storage, read> positions: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read> faces: array<vec4<u32>>;
-@group(0) @binding(4) var<storage, read> opposite: array<vec4<u32>>;
-@group(0) @binding(5) var<storage, read> colours: array<vec4<f32>>;
-@group(0) @binding(6) var<storage, read> smooth_grad: array<vec4<f32>>;
-@group(0) @binding(7) var<storage, read_write> colours_grad: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> wings: array<Wing>;
+@group(0) @binding(4) var<storage, read> colours: array<vec4<f32>>;
+@group(0) @binding(5) var<storage, read> smooth_grad: array<vec4<f32>>;
+@group(0) @binding(6) var<storage, read_write> colours_grad: array<vec4<f32>>;
+@group(0) @binding(7) var<storage, read> edges: PixelList;
 @group(0) @binding(8) var<storage, read_write> grads: array<atomic<i32>>;
 
 fn add_position(vertex: u32, value: vec3<f32>) {
@@ -47,46 +48,34 @@ fn crossing_grad(c: Crossing, front_centre: vec2<f32>, d_t: f32) {
 
 @compute @workgroup_size(64)
 fn antialias_grad(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-    let pixel = flat_index(id, groups, 64u);
-    if pixel >= view.width * view.height {
+    let i = flat_index(id, groups, 64u);
+    if i >= edges.count {
         return;
     }
-    let own = ids[pixel];
-    let x = pixel % view.width;
-    let y = pixel / view.width;
+    let pixel = edges.entries[i].x;
+    let own = edges.entries[i].y;
     let p = pixel_centre(view, pixel);
     let g = smooth_grad[pixel];
     var sum = g;
     for (var k = 0u; k < 4u; k++) {
-        let step = vec2<i32>(select(0, i32(k) * 2 - 1, k < 2u), select(0, i32(k) * 2 - 5, k >= 2u));
-        let nx = i32(x) + step.x;
-        let ny = i32(y) + step.y;
-        if nx < 0 || ny < 0 || nx >= i32(view.width) || ny >= i32(view.height) {
+        let n = neighbour(pixel, p, own, k);
+        if !n.pair.found {
             continue;
         }
-        let neighbour = u32(ny) * view.width + u32(nx);
-        let other = ids[neighbour];
-        if own == other || ((own | other) & SILHOUETTE) == 0u {
-            continue;
-        }
-        let pair = pair_of(view, triangle_of(own), triangle_of(other), p, vec2<f32>(step));
-        if !pair.found {
-            continue;
-        }
-        let weight = abs(pair.cross.t - 0.5);
-        if (pair.cross.t < 0.5) == pair.own_front {
+        let weight = abs(n.pair.cross.t - 0.5);
+        if is_blended(n.pair) {
             // This pixel was blended: it gave up `weight` of its own colour, and the edge moves that weight.
             sum -= weight * g;
             if view.geometry == 1u {
-                let d_t = dot(g, colours[neighbour] - colours[pixel]) * select(1.0, -1.0, pair.own_front);
-                let front_centre = select(p + vec2<f32>(step), p, pair.own_front);
+                let d_t = dot(g, colours[n.pixel] - colours[pixel]) * select(1.0, -1.0, n.pair.own_front);
+                let front_centre = select(p + n.step, p, n.pair.own_front);
                 if d_t != 0.0 {
-                    crossing_grad(pair.cross, front_centre, d_t);
+                    crossing_grad(n.pair.cross, front_centre, d_t);
                 }
             }
         } else {
             // The neighbour took `weight` of this pixel's colour.
-            sum += weight * smooth_grad[neighbour];
+            sum += weight * smooth_grad[n.pixel];
         }
     }
     colours_grad[pixel] = sum;

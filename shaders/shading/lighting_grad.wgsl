@@ -1,17 +1,17 @@
 // Gradient of `shade` to the 12 numbers of the view's light, summed per workgroup in a fixed order:
-// partials[group * 12 + k]. One invocation a pixel.
-//#use common/index, common/ids, common/camera, common/sh
+// partials[group * 12 + k]. A fixed number of workgroups shares the covered pixels in strides.
+//#use common/index, common/pixel_list, common/surface
 @group(0) @binding(0) var<uniform> view: View;
-@group(0) @binding(1) var<storage, read> ids: array<u32>;
+@group(0) @binding(1) var<storage, read> covered: PixelList;
 @group(0) @binding(2) var<storage, read> positions: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> normals: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read> albedo: array<vec4<f32>>;
 @group(0) @binding(5) var<storage, read> faces: array<vec4<u32>>;
-@group(0) @binding(6) var<storage, read> lights: array<f32>;
+@group(0) @binding(6) var<storage, read> lights: array<vec4<f32>>;
 @group(0) @binding(7) var<storage, read> colours_grad: array<vec4<f32>>;
-@group(0) @binding(8) var<storage, read_write> partials: array<f32>;
+@group(0) @binding(8) var<storage, read_write> partials: array<vec4<f32>>;
 
-var<workgroup> shared_sums: array<array<f32, 12>, 64>;
+var<workgroup> shared_sums: array<vec4<f32>, 192>;
 
 @compute @workgroup_size(64)
 fn lighting_grad(
@@ -20,57 +20,33 @@ fn lighting_grad(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let pixel = flat_index(id, groups, 64u);
-    var d: array<f32, 12>;
-    for (var k = 0u; k < 12u; k++) {
-        d[k] = 0.0;
+    let light = light_of_view();
+    var d0 = vec4<f32>(0.0);
+    var d1 = vec4<f32>(0.0);
+    var d2 = vec4<f32>(0.0);
+    let stride = groups.x * groups.y * 64u;
+    for (var i = flat_index(id, groups, 64u); i < covered.count; i += stride) {
+        let entry = covered.entries[i];
+        let g = colours_grad[entry.x].xyz;
+        let s = surface_at(entry);
+        let n = s.normal;
+        let rho = albedo_at(s);
+        let r = sh_dot(light.c, n);
+        let d_r = dot(g, light.gain * rho);
+        d0 += d_r * vec4<f32>(1.0, n.y, n.z, n.x);
+        d1 += d_r * vec4<f32>(n.x * n.y, n.y * n.z, 2.0 * n.z * n.z - n.x * n.x - n.y * n.y, n.z * n.x);
+        d2 += vec4<f32>(d_r * (n.x * n.x - n.y * n.y), g * r * rho);
     }
-    if pixel < view.width * view.height {
-        let triangle = triangle_of(ids[pixel]);
-        let g = colours_grad[pixel].xyz;
-        if triangle != 0u && any(g != vec3<f32>(0.0)) {
-            let f = faces[triangle - 1u];
-            let b = barycentric(
-                pixel_centre(view, pixel),
-                to_pixel(view, positions[f.x].xyz),
-                to_pixel(view, positions[f.y].xyz),
-                to_pixel(view, positions[f.z].xyz),
-            );
-            let m = b.lambda.x * normals[f.x].xyz + b.lambda.y * normals[f.y].xyz + b.lambda.z * normals[f.z].xyz;
-            let n = m / max(length(m), 1e-12);
-            let rho = b.lambda.x * albedo[f.x].xyz + b.lambda.y * albedo[f.y].xyz + b.lambda.z * albedo[f.z].xyz;
-            let base = view.light * LIGHT_STRIDE;
-            var c: array<f32, 9>;
-            for (var k = 0u; k < 9u; k++) {
-                c[k] = lights[base + k];
-            }
-            let gain = vec3<f32>(lights[base + 9u], lights[base + 10u], lights[base + 11u]);
-            let r = sh_dot(c, n);
-            let d_r = dot(g, gain * rho);
-            d[0] = d_r;
-            d[1] = d_r * n.y;
-            d[2] = d_r * n.z;
-            d[3] = d_r * n.x;
-            d[4] = d_r * n.x * n.y;
-            d[5] = d_r * n.y * n.z;
-            d[6] = d_r * (2.0 * n.z * n.z - n.x * n.x - n.y * n.y);
-            d[7] = d_r * n.z * n.x;
-            d[8] = d_r * (n.x * n.x - n.y * n.y);
-            d[9] = g.x * r * rho.x;
-            d[10] = g.y * r * rho.y;
-            d[11] = g.z * r * rho.z;
-        }
-    }
-    for (var k = 0u; k < 12u; k++) {
-        shared_sums[local][k] = d[k];
-    }
+    shared_sums[local * 3u] = d0;
+    shared_sums[local * 3u + 1u] = d1;
+    shared_sums[local * 3u + 2u] = d2;
     workgroupBarrier();
-    // 12 invocations add 64 values each, always in the same order.
-    if local < 12u {
-        var sum = 0.0;
+    // Three invocations add 64 values each, always in the same order.
+    if local < 3u {
+        var sum = vec4<f32>(0.0);
         for (var i = 0u; i < 64u; i++) {
-            sum += shared_sums[i][local];
+            sum += shared_sums[i * 3u + local];
         }
-        partials[(group.x + group.y * groups.x) * 12u + local] = sum;
+        partials[(group.x + group.y * groups.x) * 3u + local] = sum;
     }
 }

@@ -1,13 +1,13 @@
 // Gradient of `shade`: from colours to albedo, vertex normals and positions (through the barycentrics).
 // Sums over pixels go to `grads` (9 fixed-point words a vertex: albedo, normal, position per millimetre).
-//#use common/index, common/ids, common/camera, common/sh, common/fixed_point
+//#use common/index, common/pixel_list, common/surface, common/fixed_point
 @group(0) @binding(0) var<uniform> view: View;
-@group(0) @binding(1) var<storage, read> ids: array<u32>;
+@group(0) @binding(1) var<storage, read> covered: PixelList;
 @group(0) @binding(2) var<storage, read> positions: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> normals: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read> albedo: array<vec4<f32>>;
 @group(0) @binding(5) var<storage, read> faces: array<vec4<u32>>;
-@group(0) @binding(6) var<storage, read> lights: array<f32>;
+@group(0) @binding(6) var<storage, read> lights: array<vec4<f32>>;
 @group(0) @binding(7) var<storage, read> colours_grad: array<vec4<f32>>;
 @group(0) @binding(8) var<storage, read_write> grads: array<atomic<i32>>;
 
@@ -20,41 +20,22 @@ fn add(vertex: u32, slot: u32, value: vec3<f32>) {
 
 @compute @workgroup_size(64)
 fn shade_grad(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-    let pixel = flat_index(id, groups, 64u);
-    if pixel >= view.width * view.height {
+    let i = flat_index(id, groups, 64u);
+    if i >= covered.count {
         return;
     }
-    let triangle = triangle_of(ids[pixel]);
-    if triangle == 0u {
-        return;
-    }
-    let g = colours_grad[pixel].xyz;
+    let entry = covered.entries[i];
+    let g = colours_grad[entry.x].xyz;
     if all(g == vec3<f32>(0.0)) {
         return;
     }
-    let f = faces[triangle - 1u];
-    let centre = pixel_centre(view, pixel);
-    let b = barycentric(
-        centre,
-        to_pixel(view, positions[f.x].xyz),
-        to_pixel(view, positions[f.y].xyz),
-        to_pixel(view, positions[f.z].xyz),
-    );
-    let n0 = normals[f.x].xyz;
-    let n1 = normals[f.y].xyz;
-    let n2 = normals[f.z].xyz;
-    let m = b.lambda.x * n0 + b.lambda.y * n1 + b.lambda.z * n2;
-    let m_length = max(length(m), 1e-12);
-    let n = m / m_length;
-    let base = view.light * LIGHT_STRIDE;
-    var c: array<f32, 9>;
-    for (var k = 0u; k < 9u; k++) {
-        c[k] = lights[base + k];
-    }
-    let gain = vec3<f32>(lights[base + 9u], lights[base + 10u], lights[base + 11u]);
-    let r = sh_dot(c, n);
+    let s = surface_at(entry);
+    let f = s.corners;
+    let b = s.bary;
+    let n = s.normal;
+    let light = light_of_view();
 
-    let d_rho = g * gain * r;
+    let d_rho = g * light.gain * sh_dot(light.c, n);
     add(f.x, 0u, b.lambda.x * d_rho);
     add(f.y, 0u, b.lambda.y * d_rho);
     add(f.z, 0u, b.lambda.z * d_rho);
@@ -65,9 +46,8 @@ fn shade_grad(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgro
     let a0 = albedo[f.x].xyz;
     let a1 = albedo[f.y].xyz;
     let a2 = albedo[f.z].xyz;
-    let rho = b.lambda.x * a0 + b.lambda.y * a1 + b.lambda.z * a2;
-    let d_n = dot(g * gain, rho) * sh_dot_grad(c, n);
-    let d_m = (d_n - n * dot(n, d_n)) / m_length;
+    let d_n = dot(g * light.gain, mix3(b.lambda, a0, a1, a2)) * sh_dot_grad(light.c, n);
+    let d_m = (d_n - n * dot(n, d_n)) / s.m_length;
     add(f.x, 3u, b.lambda.x * d_m);
     add(f.y, 3u, b.lambda.y * d_m);
     add(f.z, 3u, b.lambda.z * d_m);
@@ -76,16 +56,16 @@ fn shade_grad(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgro
         return;
     }
     let d_lambda = vec3<f32>(
-        dot(d_rho, a0) + dot(d_m, n0),
-        dot(d_rho, a1) + dot(d_m, n1),
-        dot(d_rho, a2) + dot(d_m, n2),
+        dot(d_rho, a0) + dot(d_m, s.n0),
+        dot(d_rho, a1) + dot(d_m, s.n1),
+        dot(d_rho, a2) + dot(d_m, s.n2),
     );
     let d_b = (d_lambda - dot(d_lambda, b.lambda)) / b.sum;
     let d_u0 = d_b.y * vec2<f32>(-b.u2.y, b.u2.x) + d_b.z * vec2<f32>(b.u1.y, -b.u1.x);
     let d_u1 = d_b.z * vec2<f32>(-b.u0.y, b.u0.x) + d_b.x * vec2<f32>(b.u2.y, -b.u2.x);
     let d_u2 = d_b.x * vec2<f32>(-b.u1.y, b.u1.x) + d_b.y * vec2<f32>(b.u0.y, -b.u0.x);
     // u = h.xy - p h.z
-    add(f.x, 6u, 1e-3 * to_pixel_grad(view, vec3<f32>(d_u0, -dot(centre, d_u0))));
-    add(f.y, 6u, 1e-3 * to_pixel_grad(view, vec3<f32>(d_u1, -dot(centre, d_u1))));
-    add(f.z, 6u, 1e-3 * to_pixel_grad(view, vec3<f32>(d_u2, -dot(centre, d_u2))));
+    add(f.x, 6u, 1e-3 * to_pixel_grad(view, vec3<f32>(d_u0, -dot(s.centre, d_u0))));
+    add(f.y, 6u, 1e-3 * to_pixel_grad(view, vec3<f32>(d_u1, -dot(s.centre, d_u1))));
+    add(f.z, 6u, 1e-3 * to_pixel_grad(view, vec3<f32>(d_u2, -dot(s.centre, d_u2))));
 }

@@ -40,6 +40,16 @@ pub enum Pose {
     Rest,
 }
 
+/// The wrist of exported meshes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Wrist {
+    /// A boundary, as in the hand model.
+    #[default]
+    Open,
+    /// Capped, so that the mesh is watertight.
+    Closed,
+}
+
 /// Arguments of `thenar export`.
 #[derive(Clone, Debug, PartialEq, Eq, clap::Args)]
 pub struct ExportArgs {
@@ -60,6 +70,9 @@ pub struct ExportArgs {
     /// Pose of the meshes.
     #[arg(long, value_enum, default_value_t)]
     pub pose: Pose,
+    /// Whether the wrist is capped.
+    #[arg(long, value_enum, default_value_t)]
+    pub wrist: Wrist,
 }
 
 impl Format {
@@ -84,6 +97,7 @@ pub(super) fn run(args: &ExportArgs, out: &mut dyn Write) -> Result<Exit, CliErr
         },
         texture_px: args.texture,
         rest_pose: args.pose == Pose::Rest,
+        close_wrist: args.wrist == Wrist::Closed,
     };
     for file in run.export(&plan)? {
         writeln!(out, "{}", file.display())?;
@@ -106,12 +120,18 @@ mod tests {
             frame: Frame::Gltf,
             texture: 1024,
             pose: Pose::Posed,
+            wrist: Wrist::Open,
         };
         assert_eq!(args, expected, "defaults");
         let args: ExportArgs =
-            parse_only("run --format glb,obj,ply,npz -o out --frame capture --texture 2048 --pose rest").expect("all");
+            parse_only("run --format glb,obj,ply,npz -o out --frame capture --texture 2048 --pose rest --wrist closed")
+                .expect("all");
         assert_eq!(args.format, [Format::Glb, Format::Obj, Format::Ply, Format::Npz], "formats");
-        assert_eq!((args.frame, args.texture, args.pose), (Frame::Capture, 2048, Pose::Rest), "the others");
+        assert_eq!(
+            (args.frame, args.texture, args.pose, args.wrist),
+            (Frame::Capture, 2048, Pose::Rest, Wrist::Closed),
+            "the others"
+        );
         for wrong in ["", "run --format fbx", "run --texture 0", "run --frame sideways"] {
             assert_eq!(parse_only::<ExportArgs>(wrong).expect_err(wrong).exit_code(), 2, "{wrong}");
         }

@@ -66,14 +66,27 @@ pub mod reference {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     #![expect(clippy::cast_possible_truncation, reason = "small test data; f32 is what the GPU gets")]
 
     use super::*;
-    use crate::gpu::{Buffer, Kernel, shader, testing};
+    use crate::gpu::testing::{self, Edit, KernelTest};
+    use crate::kernel_checks::KernelCheck;
     use crate::mesh::Topology;
     use crate::shading::testing::{Scene, central_difference, pack, worst_difference};
     use std::mem::offset_of;
+
+    pub(crate) const CHECKS: &[KernelCheck] = &[KernelCheck {
+        kernel: NAME,
+        difference,
+        edits: &[
+            ("excess > 0.0", "excess > 0.001"),
+            ("0.5 * params.edge_weight", "params.edge_weight"),
+            ("2.0 * params.delta_weight", "params.delta_weight"),
+            ("clamp(excess, 0.0, params.edge_clip)", "excess"),
+        ],
+        gradient: Some(gradient),
+    }];
 
     const PARAMS: ShapePriorParams = ShapePriorParams {
         edge_weight: 3.0,
@@ -103,12 +116,12 @@ mod tests {
         );
     }
 
-    #[test]
-    fn reference_gradient_matches_differences() {
+    fn gradient(factor: f64) -> f64 {
         let scene = Scene::new();
         let topology = Topology::new(scene.positions.len(), &scene.faces);
         let (value, grad) = reference::shape_prior(&PARAMS, &scene.positions, &scene.normals, &topology);
         assert!(value[0] > 0.0, "some edges are longer than the mean");
+        let mut worst = 0.0_f64;
         for v in 0..scene.positions.len() {
             for axis in 0..3 {
                 let numeric = central_difference(1e-6, |h| {
@@ -116,61 +129,32 @@ mod tests {
                     p[v][axis] += h;
                     reference::shape_prior(&PARAMS, &p, &scene.normals, &topology).0.iter().sum()
                 });
-                assert!(
-                    (numeric - grad[v][axis]).abs() < 1e-6 * (1.0 + numeric.abs()),
-                    "vertex {v}: {} vs {numeric}",
-                    grad[v][axis]
-                );
+                worst = worst.max((numeric - factor * grad[v][axis]).abs() / (1e-6 * (1.0 + numeric.abs())));
             }
         }
+        worst
     }
 
-    fn run_gpu(text: Option<&str>) -> Option<[f64; 2]> {
-        let gpu = testing::gpu()?;
+    fn difference(edit: Option<Edit>) -> Option<f64> {
+        let test = KernelTest::new(edit)?;
         let scene = Scene::new();
         let topology = Topology::new(scene.positions.len(), &scene.faces);
         let count = scene.positions.len();
         let (value, grad) = reference::shape_prior(&PARAMS, &scene.positions, &scene.normals, &topology);
-        let b = scene.upload(&gpu);
-        let params = Buffer::uniform(&gpu, "params", &PARAMS).expect("small");
-        let partials = Buffer::zeros(&gpu, "partials", 64).expect("small");
-        let out = Buffer::zeros(&gpu, "grad", count as u64 * 16).expect("small");
-        let kernel = match text {
-            Some(text) => Kernel::from_text(&gpu, NAME, text).expect("compiles"),
-            None => gpu.kernel(NAME).expect("compiles"),
-        };
-        let bound = kernel
-            .bind(&[
-                ("params", &params),
-                ("positions", &b.positions),
-                ("start_positions", &b.normals),
-                ("neighbour_starts", &b.neighbour_starts),
-                ("neighbours", &b.neighbours),
-                ("position_grad", &out),
-                ("partials", &partials),
-            ])
-            .expect("binds");
-        let mut recorder = gpu.recorder("test");
-        recorder.dispatch(&bound, count as u32);
-        recorder.submit().expect("runs");
-        let sums = gpu.read::<f32>(&partials).expect("reads");
-        let packed: Vec<f64> = pack(&grad).iter().flatten().map(|x| f64::from(*x)).collect();
-        Some([worst_difference(&sums[2..4], &value), worst_difference(&gpu.read::<f32>(&out).expect("reads"), &packed)])
-    }
-
-    #[test]
-    fn gpu_matches_reference() {
-        let Some([value, grad]) = run_gpu(None) else { return };
-        assert!(value < 1e-5, "values differ by {value}");
-        assert!(grad < 1e-5, "gradients differ by {grad}");
-    }
-
-    #[test]
-    fn a_perturbed_kernel_is_caught() {
-        let text = shader::source(NAME).expect("known");
-        let broken = text.replace("excess > 0.0", "excess > 0.001");
-        assert_ne!(text, broken, "the perturbation changes the text");
-        let Some([_, grad]) = run_gpu(Some(&broken)) else { return };
-        assert!(grad > 1e-6, "a wrong threshold must be seen, difference {grad}");
+        let b = scene.upload(test.gpu());
+        let (partials, out) = (test.zeros(16), test.zeros(count * 4));
+        let buffers = [
+            ("params", &test.uniform(&PARAMS)),
+            ("positions", &b.positions),
+            ("start_positions", &b.normals),
+            ("neighbour_starts", &b.neighbour_starts),
+            ("neighbours", &b.neighbours),
+            ("position_grad", &out),
+            ("partials", &partials),
+        ];
+        test.run(NAME, &[&buffers], count);
+        let packed: Vec<f64> = pack(&grad).as_flattened().iter().copied().map(f64::from).collect();
+        let value = worst_difference(&test.read::<f32>(&partials)[2..4], &value);
+        Some(value.max(worst_difference(&test.read(&out), &packed)) / 1e-6)
     }
 }

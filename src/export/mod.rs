@@ -10,6 +10,7 @@ pub mod obj;
 pub mod ply;
 mod scene;
 pub mod texture;
+mod wrist;
 
 pub use frame::{Frame, apply, gltf_from_capture};
 pub use scene::write_scene;

@@ -57,6 +57,15 @@ impl Buffer {
         Ok(buffer)
     }
 
+    /// Zeroed storage of `words` words that also gives the arguments of draws and dispatches.
+    ///
+    /// # Errors
+    /// [`GpuError::TooLarge`] or [`GpuError::OutOfMemory`].
+    pub fn arguments(gpu: &Gpu, label: &str, words: u64) -> Result<Self, GpuError> {
+        use wgpu::BufferUsages as U;
+        Self::allocate(gpu, label, words * 4, U::STORAGE | U::INDIRECT | U::COPY_DST | U::COPY_SRC)
+    }
+
     /// Uniform memory holding `value`.
     ///
     /// # Errors

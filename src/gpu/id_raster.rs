@@ -1,6 +1,6 @@
 //! The one hardware raster pass: which triangle is seen through the centre of each pixel.
 //!
-//! Vertices are pulled from storage buffers with a flat triangle id (no `PRIMITIVE_INDEX`, so every backend works), back
+//! What is drawn stands in an indirect draw. Vertices are pulled from storage buffers with a flat triangle id (no `PRIMITIVE_INDEX`, so every backend works), back
 //! faces are culled, depth is 32-bit float. The result, `triangle + 1` or 0 for background, is copied into a linear
 //! buffer of `height × width` words, so that compute kernels and their CPU twins read a plain array. Widths are multiples
 //! of 64 because a row of a texture copy must be a multiple of 256 bytes.
@@ -82,13 +82,25 @@ impl IdRaster {
     /// # Errors
     /// [`GpuError::Shader`].
     pub fn new(gpu: &Gpu, name: &str) -> Result<Self, GpuError> {
-        let text = shader::source(name)?;
-        let reflection = reflect(name, &text)?;
+        Self::with_text(gpu, name, &shader::source(name)?)
+    }
+
+    /// Compiles a text given by a test: for perturbed shaders that a check must catch.
+    ///
+    /// # Errors
+    /// [`GpuError::Shader`] when it does not compile.
+    #[cfg(test)]
+    pub fn from_text(gpu: &Gpu, name: &str, text: &str) -> Result<Self, GpuError> {
+        Self::with_text(gpu, name, text)
+    }
+
+    fn with_text(gpu: &Gpu, name: &str, text: &str) -> Result<Self, GpuError> {
+        let reflection = reflect(name, text)?;
         let device = gpu.device();
         let ((layout, pipeline), error) = gpu.scoped(wgpu::ErrorFilter::Validation, || {
             let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
                 label: Some(name),
-                source: wgpu::ShaderSource::Wgsl(text.as_str().into()),
+                source: wgpu::ShaderSource::Wgsl(text.into()),
             });
             let layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
                 label: Some(name),
@@ -154,7 +166,7 @@ impl IdRaster {
         target: &IdTarget,
         bound: &RasterBound,
         (width, height): (u32, u32),
-        triangles: u32,
+        arguments: &Buffer,
         ids: &Buffer,
     ) {
         debug_assert!(width <= target.width && height <= target.height, "the view fits into the target");
@@ -182,7 +194,7 @@ impl IdRaster {
             pass.set_bind_group(0, &bound.group, &[]);
             pass.set_viewport(0.0, 0.0, width as f32, height as f32, 0.0, 1.0);
             pass.set_scissor_rect(0, 0, width, height);
-            pass.draw(0..triangles * 3, 0..1);
+            pass.draw_indirect(arguments.raw(), 0);
         }
         encoder.copy_texture_to_buffer(
             target.ids.as_image_copy(),

@@ -29,12 +29,22 @@ impl Recorder {
         }
         let x = groups.min(65_535);
         let y = groups.div_ceil(x);
+        self.pass_with(bound).dispatch_workgroups(x, y, 1);
+    }
+
+    /// Runs a bound kernel with the numbers of workgroups that stand in `arguments` (three words from byte `offset`) when
+    /// its turn comes.
+    pub fn dispatch_indirect(&mut self, bound: &Bound, arguments: &Buffer, offset: u64) {
+        self.pass_with(bound).dispatch_workgroups_indirect(arguments.raw(), offset);
+    }
+
+    fn pass_with(&mut self, bound: &Bound) -> &mut wgpu::ComputePass<'static> {
         let pass = self.pass.get_or_insert_with(|| {
             self.encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()).forget_lifetime()
         });
         pass.set_pipeline(bound.pipeline());
         pass.set_bind_group(0, bound.group(), &[]);
-        pass.dispatch_workgroups(x, y, 1);
+        pass
     }
 
     fn end_pass(&mut self) {
@@ -45,6 +55,12 @@ impl Recorder {
     pub fn clear(&mut self, buffer: &Buffer) {
         self.end_pass();
         self.encoder.clear_buffer(buffer.raw(), 0, None);
+    }
+
+    /// Fills the first `bytes` bytes of a buffer with zeros.
+    pub fn clear_start(&mut self, buffer: &Buffer, bytes: u64) {
+        self.end_pass();
+        self.encoder.clear_buffer(buffer.raw(), 0, Some(bytes));
     }
 
     /// Copies the whole of `from` to the start of `to`.
@@ -59,17 +75,18 @@ impl Recorder {
     }
 
     /// Rasterises triangle ids of a `size` = (width, height) view and copies them into `ids` (height × width words).
+    /// The draw's four words stand at the start of `arguments`.
     pub fn raster(
         &mut self,
         raster: &IdRaster,
         target: &IdTarget,
         bound: &RasterBound,
         size: (u32, u32),
-        triangles: u32,
+        arguments: &Buffer,
         ids: &Buffer,
     ) {
         self.end_pass();
-        raster.record(&mut self.encoder, target, bound, size, triangles, ids);
+        raster.record(&mut self.encoder, target, bound, size, arguments, ids);
     }
 
     /// Hands the recorded work to the device.

@@ -7,6 +7,7 @@
 mod corrective_modes;
 mod fine;
 mod keypoints;
+mod labels;
 mod open;
 mod rest;
 pub mod rotation;
@@ -14,6 +15,7 @@ mod skin;
 mod skinning;
 #[cfg(test)]
 pub(crate) mod testing;
+mod wrist;
 
 pub use corrective_modes::CorrectiveModes;
 pub use fine::FineModel;
@@ -21,12 +23,14 @@ pub use keypoints::{
     KeypointJacobian, KeypointModel, PARAMETERS, POSE, SCALE, SHAPE, TRANSL, is_ancestor_or_self, parameter_vector,
     parameters_from_vector,
 };
+pub use labels::ModelLabels;
 pub use open::open_hand;
 pub use rest::{Pose, RestError, RestHand};
 pub use skin::SkinWeights;
 pub use skinning::{
     JointFrames, PosedHand, joint_frames, pose_hand, regress_joints, shaped_template, skin_vertices, unskin_vertices,
 };
+pub use wrist::close_wrist;
 
 use crate::anatomy::{JOINTS, Side, TIPS};
 use serde::{Deserialize, Serialize};
@@ -64,8 +68,10 @@ pub struct HandModel {
     pub tips: [u32; TIPS],
     /// Lower and upper limit of each of the 45 pose components, radians.
     pub joint_limits: [[f64; 2]; 45],
-    /// Boundary loop at the wrist, in order.
+    /// Boundary loop at the wrist, in order; empty when the wrist is closed.
     pub wrist_loop: Vec<u32>,
+    /// Names of the axes and the nails.
+    pub labels: ModelLabels,
 }
 
 /// Parameters of a fitted hand. `hand_pose` is axis-angle with the mean *not* added (flat-hand convention).

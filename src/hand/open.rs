@@ -3,7 +3,7 @@
 //! An NPZ in MANO's layout with the same field names. The reader checks every shape and every index, so that a damaged
 //! asset is an error here and not a panic later.
 
-use super::{HandError, HandModel};
+use super::{HandError, HandModel, ModelLabels};
 use crate::anatomy::{JOINT_PARENTS, JOINTS, Side, TIPS};
 use sha2::{Digest, Sha256};
 use std::io::Cursor;
@@ -12,6 +12,9 @@ const RIGHT: &[u8] = include_bytes!("../../assets/hands/open_right.npz");
 const LEFT: &[u8] = include_bytes!("../../assets/hands/open_left.npz");
 /// What the assets are, with the SHA-256 of each.
 const FACTS: &str = include_str!("../../assets/hands/open_hand.json");
+
+/// Numbers of the pose feature: `R − I` of joints 1 to 15.
+const FEATURES: usize = 135;
 
 /// The open hand of one side, from the embedded asset.
 ///
@@ -24,14 +27,32 @@ pub fn open_hand(side: Side) -> Result<HandModel, HandError> {
     };
     let path = format!("open_{side}.npz");
     check_sum(&path, bytes)?;
-    read_npz(side, "open", &path, bytes)
+    let mut model = read_npz(side, "open", &path, bytes)?;
+    model.labels.shape_names = names("shape_components", 10)?;
+    model.labels.pose_names = names("pose_components", 45)?;
+    Ok(model)
+}
+
+fn facts() -> Result<serde_json::Value, HandError> {
+    serde_json::from_str(FACTS).map_err(|e| damaged("open_hand.json", format!("it is no JSON ({e})")))
+}
+
+/// The names in a list of `open_hand.json`, whose entries are strings or objects with a `name`.
+fn names(list: &str, count: usize) -> Result<Vec<String>, HandError> {
+    let facts = facts()?;
+    let entries = facts[list].as_array().map_or(&[][..], Vec::as_slice);
+    let found: Vec<String> =
+        entries.iter().filter_map(|e| e.as_str().or_else(|| e["name"].as_str())).map(str::to_owned).collect();
+    if found.len() == count {
+        Ok(found)
+    } else {
+        Err(damaged("open_hand.json", format!("`{list}` has not {count} names")))
+    }
 }
 
 /// Compares the bytes with the recorded SHA-256: a ZIP reader that stops at an array's end never looks at its check sum.
 fn check_sum(path: &str, bytes: &[u8]) -> Result<(), HandError> {
-    let facts: serde_json::Value =
-        serde_json::from_str(FACTS).map_err(|e| damaged("open_hand.json", format!("it is no JSON ({e})")))?;
-    if facts["files"][path]["sha256"].as_str() == Some(&format!("{:x}", Sha256::digest(bytes))) {
+    if facts()?["files"][path]["sha256"].as_str() == Some(&format!("{:x}", Sha256::digest(bytes))) {
         return Ok(());
     }
     Err(damaged(path, "its SHA-256 is not the one in open_hand.json".to_owned()))
@@ -104,6 +125,8 @@ fn read_npz(side: Side, name: &str, path: &str, bytes: &[u8]) -> Result<HandMode
         .iter()
         .map(|v| std::array::from_fn(|axis| std::array::from_fn(|c| v[10 * axis + c])))
         .collect();
+    let pose_directions: Vec<[[f64; FEATURES]; 3]> =
+        archive.floats("posedirs", &[n, 3, FEATURES as u64])?.as_chunks::<FEATURES>().0.as_chunks::<3>().0.to_vec();
     let regressor = archive.floats("J_regressor", &[JOINTS as u64, n])?;
     let joint_regressor = regressor
         .chunks_exact(count.max(1))
@@ -119,6 +142,17 @@ fn read_npz(side: Side, name: &str, path: &str, bytes: &[u8]) -> Result<HandMode
     let uvs = rows::<2, f64>(&archive.floats("vt", &[0, 2])?);
     let uv_faces = rows::<3, u32>(&archive.indices("ft", &[faces.len() as u64, 3], uvs.len())?);
     let tips = rows::<TIPS, u32>(&archive.indices("tips", &[TIPS as u64], count)?)[0];
+    // The kernel of the hand fit knows the tips as skinned points without correctives.
+    if let Some(tip) = tips.iter().find(|&&t| pose_directions[t as usize].iter().flatten().any(|d| *d != 0.0)) {
+        return Err(damaged(path, format!("field `posedirs` moves the tip vertex {tip}")));
+    }
+    let (nails, _) = archive.field::<u8>("nails", &[faces.len() as u64])?;
+    if let Some(nail) = nails.iter().find(|&&nail| usize::from(nail) > TIPS) {
+        return Err(damaged(path, format!("field `nails` has the value {nail}, there are {TIPS} nails")));
+    }
+    let nail_faces = std::array::from_fn(|tip| {
+        (0_u32..).zip(&nails).filter(|(_, nail)| usize::from(**nail) == tip + 1).map(|(face, _)| face).collect()
+    });
     let limits = rows::<2, f64>(&archive.floats("joint_limits", &[45, 2])?);
     let joint_limits = std::array::from_fn(|i| limits[i]);
     let wrist_loop = archive.indices("wrist_loop", &[0], count)?;
@@ -130,7 +164,7 @@ fn read_npz(side: Side, name: &str, path: &str, bytes: &[u8]) -> Result<HandMode
         template,
         faces,
         shape_directions,
-        pose_directions: None,
+        pose_directions: Some(pose_directions),
         joint_regressor,
         skin_weights,
         hands_mean,
@@ -140,8 +174,16 @@ fn read_npz(side: Side, name: &str, path: &str, bytes: &[u8]) -> Result<HandMode
         tips,
         joint_limits,
         wrist_loop,
+        labels: ModelLabels { nail_faces, ..ModelLabels::default() },
     })
 }
+
+#[cfg(test)]
+mod bending;
+#[cfg(test)]
+mod layout;
+#[cfg(test)]
+mod people;
 
 #[cfg(test)]
 mod tests {

@@ -2,10 +2,12 @@
 //!
 //! Positions are metres in `f64` here; the GPU gets `f32`. Faces wind counter-clockwise seen from outside.
 
+mod cap;
 mod stencils;
 mod subdivide;
 mod topology;
 
+pub use cap::{boundary_loop, cap_uvs, fan};
 pub use stencils::Stencils;
 pub use subdivide::{LoopStep, MAX_LEVEL, SubdivisionLevels, midpoint_uvs};
 pub use topology::{Edge, Topology};

@@ -132,6 +132,13 @@ impl Topology {
             })
             .collect()
     }
+
+    /// Corners of each face with the vertices across its edges ([`Self::opposite_vertices`]), each padded to four.
+    #[must_use]
+    pub fn wings(&self) -> Vec<[[u32; 4]; 2]> {
+        let pad = |f: &[u32; 3]| [f[0], f[1], f[2], 0];
+        self.faces.iter().zip(self.opposite_vertices()).map(|(f, o)| [pad(f), pad(&o)]).collect()
+    }
 }
 
 /// Compressed rows of `(row, value)` pairs, values ascending within a row.

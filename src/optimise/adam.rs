@@ -64,13 +64,25 @@ pub mod reference {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     #![expect(clippy::cast_possible_truncation, reason = "small test data; f32 is what the GPU gets")]
 
     use super::*;
-    use crate::gpu::{Buffer, Kernel, shader, testing};
+    use crate::gpu::testing::{self, Edit, KernelTest};
+    use crate::kernel_checks::KernelCheck;
     use crate::shading::testing::{noise, worst_difference};
     use std::mem::offset_of;
+
+    pub(crate) const CHECKS: &[KernelCheck] = &[KernelCheck {
+        kernel: NAME,
+        difference,
+        edits: &[
+            ("s * params.correction2", "s * params.correction1"),
+            ("(1.0 - params.beta2) * g * g", "(1.0 - params.beta2) * g"),
+            ("clamp(parameters[i] - step, params.lower, params.upper)", "parameters[i] - step"),
+        ],
+        gradient: None,
+    }];
 
     #[test]
     fn layout_matches() {
@@ -104,53 +116,27 @@ mod tests {
         assert!(x.iter().zip(&target).all(|(x, t)| (x - t).abs() < 1e-3), "ends at the minimum: {x:?}");
     }
 
-    fn run_gpu(text: Option<&str>) -> Option<f64> {
-        let gpu = testing::gpu()?;
+    fn difference(edit: Option<Edit>) -> Option<f64> {
+        let test = KernelTest::new(edit)?;
         let count = 200;
         let mut x: Vec<f64> = (0..count).map(|i| f64::from(noise(i) as f32)).collect();
         let (mut m, mut s) = (vec![0.0; x.len()], vec![0.0; x.len()]);
         let to_f32 = |v: &[f64]| v.iter().map(|x| *x as f32).collect::<Vec<f32>>();
-        let parameters = Buffer::storage(&gpu, "parameters", &to_f32(&x)).expect("small");
-        let first = Buffer::zeros(&gpu, "m", count * 4).expect("small");
-        let second = Buffer::zeros(&gpu, "s", count * 4).expect("small");
-        let kernel = match text {
-            Some(text) => Kernel::from_text(&gpu, NAME, text).expect("compiles"),
-            None => gpu.kernel(NAME).expect("compiles"),
-        };
+        let parameters = test.storage(&to_f32(&x));
+        let (first, second) = (test.zeros(x.len()), test.zeros(x.len()));
         for t in 1..=5 {
             let g: Vec<f64> = (0..count).map(|i| f64::from(noise(1000 * t + i) as f32)).collect();
             let params = AdamParams::at_step(1e-2, t as i32, -0.9, 0.9);
             reference::adam(&params, &g, &mut x, &mut m, &mut s);
-            let params = Buffer::uniform(&gpu, "params", &params).expect("small");
-            let gradient = Buffer::storage(&gpu, "gradient", &to_f32(&g)).expect("small");
-            let bound = kernel
-                .bind(&[
-                    ("params", &params),
-                    ("gradient", &gradient),
-                    ("parameters", &parameters),
-                    ("first_moment", &first),
-                    ("second_moment", &second),
-                ])
-                .expect("binds");
-            let mut recorder = gpu.recorder("test");
-            recorder.dispatch(&bound, count as u32);
-            recorder.submit().expect("runs");
+            let buffers = [
+                ("params", &test.uniform(&params)),
+                ("gradient", &test.storage(&to_f32(&g))),
+                ("parameters", &parameters),
+                ("first_moment", &first),
+                ("second_moment", &second),
+            ];
+            test.run(NAME, &[&buffers], x.len());
         }
-        Some(worst_difference(&gpu.read::<f32>(&parameters).expect("reads"), &x))
-    }
-
-    #[test]
-    fn gpu_matches_reference() {
-        let Some(worst) = run_gpu(None) else { return };
-        assert!(worst < 1e-5, "parameters differ by {worst}");
-    }
-
-    #[test]
-    fn a_perturbed_kernel_is_caught() {
-        let text = shader::source(NAME).expect("known");
-        let broken = text.replace("s * params.correction2", "s * params.correction1");
-        assert_ne!(text, broken, "the perturbation changes the text");
-        let Some(worst) = run_gpu(Some(&broken)) else { return };
-        assert!(worst > 1e-5, "a wrong correction must be seen, difference {worst}");
+        Some(worst_difference(&test.read(&parameters), &x) / 1e-5)
     }
 }

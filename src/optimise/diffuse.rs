@@ -45,14 +45,23 @@ pub mod reference {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     #![expect(clippy::cast_possible_truncation, reason = "small test data; f32 is what the GPU gets")]
 
     use super::*;
-    use crate::gpu::{Buffer, Kernel, shader, testing};
+    use crate::gpu::Buffer;
+    use crate::gpu::testing::{self, Edit, KernelTest};
+    use crate::kernel_checks::KernelCheck;
     use crate::mesh::Topology;
     use crate::shading::testing::{Scene, pack, worst_difference};
     use std::mem::offset_of;
+
+    pub(crate) const CHECKS: &[KernelCheck] = &[KernelCheck {
+        kernel: NAME,
+        difference,
+        edits: &[("(1.0 + params.lambda)", "(1.1 + params.lambda)"), ("max(f32(end - start), 1.0)", "6.0")],
+        gradient: None,
+    }];
 
     #[test]
     fn layout_matches() {
@@ -86,52 +95,26 @@ mod tests {
         }
     }
 
-    fn run_gpu(text: Option<&str>) -> Option<f64> {
-        let gpu = testing::gpu()?;
+    fn difference(edit: Option<Edit>) -> Option<f64> {
+        let test = KernelTest::new(edit)?;
         let scene = Scene::new();
         let topology = Topology::new(scene.positions.len(), &scene.faces);
         let expected = reference::diffuse(3.0, 2, &scene.albedo, &topology);
-        let b = scene.upload(&gpu);
-        let params = Buffer::uniform(&gpu, "params", &DiffuseParams { lambda: 3.0, pad: [0; 3] }).expect("small");
-        let make = |label| Buffer::zeros(&gpu, label, scene.positions.len() as u64 * 16).expect("small");
-        let (first, second) = (make("first"), make("second"));
-        let kernel = match text {
-            Some(text) => Kernel::from_text(&gpu, NAME, text).expect("compiles"),
-            None => gpu.kernel(NAME).expect("compiles"),
-        };
-        let bind = |from: &Buffer, to: &Buffer| {
-            kernel
-                .bind(&[
-                    ("params", &params),
-                    ("right_side", &b.albedo),
-                    ("current", from),
-                    ("neighbour_starts", &b.neighbour_starts),
-                    ("neighbours", &b.neighbours),
-                    ("improved", to),
-                ])
-                .expect("binds")
-        };
-        let (one, two) = (bind(&b.albedo, &first), bind(&first, &second));
-        let mut recorder = gpu.recorder("test");
-        recorder.dispatch(&one, scene.positions.len() as u32);
-        recorder.dispatch(&two, scene.positions.len() as u32);
-        recorder.submit().expect("runs");
-        let packed: Vec<f64> = pack(&expected).iter().flatten().map(|x| f64::from(*x)).collect();
-        Some(worst_difference(&gpu.read::<f32>(&second).expect("reads"), &packed))
-    }
-
-    #[test]
-    fn gpu_matches_reference() {
-        let Some(worst) = run_gpu(None) else { return };
-        assert!(worst < 1e-5, "values differ by {worst}");
-    }
-
-    #[test]
-    fn a_perturbed_kernel_is_caught() {
-        let text = shader::source(NAME).expect("known");
-        let broken = text.replace("(1.0 + params.lambda)", "(1.1 + params.lambda)");
-        assert_ne!(text, broken, "the perturbation changes the text");
-        let Some(worst) = run_gpu(Some(&broken)) else { return };
-        assert!(worst > 1e-5, "a wrong denominator must be seen, difference {worst}");
+        let b = scene.upload(test.gpu());
+        let params = test.uniform(&DiffuseParams { lambda: 3.0, pad: [0; 3] });
+        let count = scene.positions.len();
+        let (first, second) = (test.zeros(count * 4), test.zeros(count * 4));
+        let fixed = [
+            ("params", &params),
+            ("right_side", &b.albedo),
+            ("neighbour_starts", &b.neighbour_starts),
+            ("neighbours", &b.neighbours),
+        ];
+        let step =
+            |from: &Buffer, to: &Buffer| test.run(NAME, &[&fixed, &[("current", from), ("improved", to)]], count);
+        step(&b.albedo, &first);
+        step(&first, &second);
+        let packed: Vec<f64> = pack(&expected).as_flattened().iter().copied().map(f64::from).collect();
+        Some(worst_difference(&test.read(&second), &packed) / 1e-5)
     }
 }

@@ -19,14 +19,38 @@ pub struct SumParams {
     pub slot: u32,
 }
 
+/// CPU twin.
+pub mod reference {
+    use super::SumParams;
+
+    /// Adds the sums of all records to `totals[slot..]`.
+    pub fn sum(params: &SumParams, partials: &[f64], totals: &mut [f64]) {
+        let [count, stride, offset, slot] =
+            [params.count, params.stride, params.offset, params.slot].map(|x| x as usize);
+        for record in partials[offset..].chunks(stride).take(count) {
+            for (total, x) in totals[slot..].iter_mut().zip(record) {
+                *total += x;
+            }
+        }
+    }
+}
+
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     #![expect(clippy::cast_possible_truncation, reason = "small test data; f32 is what the GPU gets")]
 
     use super::*;
-    use crate::gpu::{Buffer, Kernel, shader, testing};
+    use crate::gpu::testing::{self, Edit, KernelTest};
+    use crate::kernel_checks::KernelCheck;
     use crate::shading::testing::{noise, worst_difference};
     use std::mem::offset_of;
+
+    pub(crate) const CHECKS: &[KernelCheck] = &[KernelCheck {
+        kernel: NAME,
+        difference,
+        edits: &[("i < 256u", "i < 255u"), ("totals[params.slot + k] +=", "totals[params.slot + k] =")],
+        gradient: None,
+    }];
 
     #[test]
     fn layout_matches() {
@@ -43,43 +67,18 @@ mod tests {
         );
     }
 
-    fn run_gpu(text: Option<&str>) -> Option<f64> {
-        let gpu = testing::gpu()?;
+    fn difference(edit: Option<Edit>) -> Option<f64> {
+        let test = KernelTest::new(edit)?;
         let params = SumParams { count: 1000, stride: 3, offset: 5, slot: 2 };
         let data: Vec<f32> = (0..3005).map(|i| noise(i) as f32).collect();
-        // The twin: plain f64 sums, slot by slot.
-        let mut expected = [0.0; 8];
-        for record in 0..1000 {
-            for k in 0..3 {
-                expected[2 + k] += f64::from(data[5 + record * 3 + k]);
-            }
-        }
-        let uniform = Buffer::uniform(&gpu, "params", &params).expect("small");
-        let partials = Buffer::storage(&gpu, "partials", &data).expect("small");
-        let totals = Buffer::zeros(&gpu, "totals", 32).expect("small");
-        let kernel = match text {
-            Some(text) => Kernel::from_text(&gpu, NAME, text).expect("compiles"),
-            None => gpu.kernel(NAME).expect("compiles"),
-        };
-        let bound = kernel.bind(&[("params", &uniform), ("partials", &partials), ("totals", &totals)]).expect("binds");
-        let mut recorder = gpu.recorder("test");
-        recorder.dispatch_workgroups(&bound, 1);
-        recorder.submit().expect("runs");
-        Some(worst_difference(&gpu.read::<f32>(&totals).expect("reads"), &expected))
-    }
-
-    #[test]
-    fn gpu_matches_reference() {
-        let Some(worst) = run_gpu(None) else { return };
-        assert!(worst < 1e-5, "sums differ by {worst}");
-    }
-
-    #[test]
-    fn a_perturbed_kernel_is_caught() {
-        let text = shader::source(NAME).expect("known");
-        let broken = text.replace("i < 256u", "i < 255u");
-        assert_ne!(text, broken, "the perturbation changes the text");
-        let Some(worst) = run_gpu(Some(&broken)) else { return };
-        assert!(worst > 1e-5, "a dropped term must be seen, difference {worst}");
+        let before: Vec<f32> = (0..8).map(|i| noise(5000 + i) as f32).collect();
+        let wide = |v: &[f32]| v.iter().copied().map(f64::from).collect::<Vec<f64>>();
+        let mut expected = wide(&before);
+        reference::sum(&params, &wide(&data), &mut expected);
+        let totals = test.storage(&before);
+        let buffers = [("params", &test.uniform(&params)), ("partials", &test.storage(&data)), ("totals", &totals)];
+        // One workgroup.
+        test.run(NAME, &[&buffers], 1);
+        Some(worst_difference(&test.read(&totals), &expected) / 1e-5)
     }
 }

@@ -2,22 +2,19 @@
 
 use super::Snapshot;
 use super::checkpoint::Checkpoint;
-use super::picture::{PictureMaker, PictureMode, STUDIO_LIGHT, Surface};
+use super::comparison::RunViews;
+use super::picture::{PictureMaker, PictureMode, Surface};
 use super::reconstruction::joined;
 use super::run_folder::RunRecord;
 use super::{PipelineError, PosableHand, results};
 use crate::anatomy::{KEYPOINTS, Side};
 use crate::capture::Capture;
 use crate::export::{ExportHand, joints, ply};
-use crate::fitting::ham::start::mean_light;
 use crate::fitting::ham::{FineMesh, Vertices, to_f32};
 use crate::gpu::Gpu;
 use crate::hand::{HandModel, PosedHand, pose_hand};
 use crate::mesh::{TriMesh, vertex_normals};
-use crate::metrics::{
-    Comparison, Evaluation, Picture, SurfaceIndex, SurfaceSamples, SurfaceScore, WristCut, joint_mean_mm, mask_of,
-    score,
-};
+use crate::metrics::{Evaluation, SurfaceIndex, SurfaceSamples, SurfaceScore, WristCut, joint_mean_mm, score};
 use crate::shading::LIGHT_STRIDE;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -142,15 +139,21 @@ impl FinishedRun {
         self.record.hold_out.contains(&view)
     }
 
-    fn light_of(&self, view: usize) -> [f64; LIGHT_STRIDE] {
-        let used: Vec<usize> = (0..self.lights.len()).filter(|v| self.checkpoint.facts.used[*v]).collect();
-        if self.lights.is_empty() {
-            STUDIO_LIGHT
-        } else if used.contains(&view) {
-            self.lights[view]
-        } else {
-            mean_light(&self.lights, &used)
+    fn run_views(&self) -> RunViews<'_> {
+        let facts = &self.checkpoint.facts;
+        RunViews {
+            cameras: &facts.cameras,
+            lights: &self.lights,
+            used: &facts.used,
+            hold_out: &self.record.hold_out,
+            exclude: &self.record.exclude,
+            trusted: &facts.trusted,
+            reprojection_px: &facts.reprojection_px,
         }
+    }
+
+    fn surface_of(vertices: &Vertices) -> Surface<'_> {
+        Surface { positions: &vertices.positions, normals: &vertices.normals, albedo: &vertices.albedo }
     }
 
     /// Premultiplied RGBA of a view at the photograph's size.
@@ -163,12 +166,8 @@ impl FinishedRun {
         view: usize,
         mode: PictureMode,
     ) -> Result<Vec<[f32; 4]>, PipelineError> {
-        let cameras = &self.checkpoint.facts.cameras;
-        let camera =
-            cameras.get(view).ok_or(PipelineError::NoSuchView { view, last: cameras.len().saturating_sub(1) })?;
-        let v = &self.vertices;
-        let surface = Surface { positions: &v.positions, normals: &v.normals, albedo: &v.albedo };
-        Ok(maker.render(&surface, &self.mesh.topology.faces, camera, &self.light_of(view), mode)?)
+        let faces = &self.mesh.topology.faces;
+        self.run_views().render(maker, &Self::surface_of(&self.vertices), faces, view, mode)
     }
 
     /// Premultiplied RGBA of a snapshot of this run as a view sees it.
@@ -182,12 +181,8 @@ impl FinishedRun {
         view: usize,
         mode: PictureMode,
     ) -> Result<Vec<[f32; 4]>, PipelineError> {
-        let cameras = &self.checkpoint.facts.cameras;
-        let camera =
-            cameras.get(view).ok_or(PipelineError::NoSuchView { view, last: cameras.len().saturating_sub(1) })?;
-        let (v, faces) = joined(&snapshot.hands);
-        let surface = Surface { positions: &v.positions, normals: &v.normals, albedo: &v.albedo };
-        Ok(maker.render(&surface, &faces, camera, &self.light_of(view), mode)?)
+        let (vertices, faces) = joined(&snapshot.hands);
+        self.run_views().render(maker, &Self::surface_of(&vertices), &faces, view, mode)
     }
 
     /// Compares every view that is not excluded with its photograph.
@@ -198,39 +193,9 @@ impl FinishedRun {
     /// A GPU error.
     pub fn evaluate(&self, gpu: &Gpu, capture: &Capture, truth: Option<&Path>) -> Result<Evaluation, PipelineError> {
         let mut maker = PictureMaker::new(gpu)?;
-        let mut rows = Vec::new();
-        for (v, view) in capture.views.iter().enumerate() {
-            if self.record.exclude.contains(&v) {
-                continue;
-            }
-            let held_out = self.is_held_out(v);
-            let pixels = self.render(&mut maker, v, PictureMode::Shaded)?;
-            let render = Picture {
-                width: view.image.width() as usize,
-                height: view.image.height() as usize,
-                rgb: pixels.iter().map(|p| [0, 1, 2].map(|k| f64::from(p[k]).clamp(0.0, 1.0))).collect(),
-            };
-            let rendered: Vec<bool> = pixels.iter().map(|p| p[3] > 0.5).collect();
-            let mask = view.mask.as_ref().map_or_else(|| rendered.clone(), mask_of);
-            // A fitted view has its gain in its light already.
-            let gain = (!held_out && !self.lights.is_empty()).then_some([1.0; 3]);
-            let mut row = Comparison {
-                name: &view.name,
-                held_out,
-                photo: &Picture::from(&view.image),
-                render: &render,
-                mask: &mask,
-                rendered: &rendered,
-                gain,
-                reprojection_px_median: self.checkpoint.facts.reprojection_px.get(v).copied().flatten(),
-            }
-            .score();
-            if gain.is_some() {
-                row.gain.copy_from_slice(&self.lights[v][9..]);
-            }
-            row.mask_trusted = self.checkpoint.facts.trusted.get(v).copied().flatten();
-            rows.push(row);
-        }
+        let faces = &self.mesh.topology.faces;
+        let scores = self.run_views().score(&mut maker, &Self::surface_of(&self.vertices), faces, capture)?;
+        let rows = scores.into_iter().map(|(_, row)| row).collect();
         let surface = truth.map(|dir| self.surface(dir)).transpose()?.flatten();
         Ok(Evaluation::new(rows, surface))
     }

@@ -2,6 +2,7 @@
 //! studio in a named worker thread; pausing is not calling.
 
 mod checkpoint;
+mod comparison;
 mod error;
 mod finished;
 mod picture;

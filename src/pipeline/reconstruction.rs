@@ -1,22 +1,23 @@
 //! The stages behind one `advance()`.
 
+mod stages;
+mod views;
+
+pub(super) use views::joined;
+
 use super::checkpoint::{Checkpoint, CheckpointFacts, CheckpointHand};
-use super::picture::{PictureMaker, PictureMode, STUDIO_LIGHT, Surface, to_rgba8};
+use super::picture::PictureMaker;
 use super::run_folder::{RunFolder, RunRecord};
-use super::{Advance, HandSnapshot, PipelineError, PosableHand, Snapshot, Stage, StepReport, ViewPicture, results};
-use crate::anatomy::{KEYPOINTS, Side};
+use super::{Advance, PipelineError, Stage, StepReport};
+use crate::anatomy::KEYPOINTS;
 use crate::camera::Camera;
 use crate::capture::Capture;
-use crate::export::ExportHand;
-use crate::fitting::ham::start::mean_light;
-use crate::fitting::ham::target::TargetSource;
-use crate::fitting::ham::{FineMesh, Ham, TERMS, Vertices, to_f32};
-use crate::fitting::hand_fit::{FIT_TERMS, FitBackend, FittedHand, HandFit};
-use crate::fitting::pose::{PoseResult, Triangulator, estimate_joints};
+use crate::fitting::ham::Ham;
+use crate::fitting::hand_fit::{FittedHand, HandFit};
+use crate::fitting::pose::PoseResult;
 use crate::gpu::Gpu;
-use crate::hand::{HandModel, PosedHand};
+use crate::hand::HandModel;
 use crate::preset::Preset;
-use crate::shading::LIGHT_STRIDE;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -44,8 +45,6 @@ pub struct RunOptions {
 const CHECKPOINT_SECONDS: f64 = 30.0;
 /// Snapshots of HAM kept in `track/`.
 const TRACK_SNAPSHOTS: u32 = 24;
-/// Colour of hands that have no albedo yet.
-const GREY: [f32; 3] = [0.72, 0.62, 0.56];
 
 enum State {
     Pose,
@@ -67,7 +66,12 @@ pub struct Reconstruction {
     pose: Option<PoseResult>,
     fitted: Vec<FittedHand>,
     step: u32,
+    /// Computing time before the present call of `advance()`.
     seconds: f64,
+    /// When that call began.
+    began: Option<Instant>,
+    /// The stages before a checkpoint are computed again: nothing new to report.
+    replaying: bool,
     last_checkpoint: f64,
     resume_from: Option<Checkpoint>,
     pictures: Option<PictureMaker>,
@@ -118,6 +122,8 @@ impl Reconstruction {
             fitted: Vec::new(),
             step: 0,
             seconds: 0.0,
+            began: None,
+            replaying: false,
             last_checkpoint: 0.0,
             resume_from: None,
             pictures: None,
@@ -167,9 +173,11 @@ impl Reconstruction {
             run.seconds = checkpoint.facts.seconds;
             run.last_checkpoint = run.seconds;
             run.resume_from = Some(checkpoint);
+            run.replaying = true;
             while !matches!(run.state, State::Ham { .. } | State::Done { .. }) {
                 run.advance()?;
             }
+            run.replaying = false;
             run.step = lines;
         }
         Ok(run)
@@ -205,137 +213,21 @@ impl Reconstruction {
     /// # Errors
     /// [`PipelineError`]; the last good state stays readable through [`Reconstruction::snapshot`].
     pub fn advance(&mut self) -> Result<Advance, PipelineError> {
-        let start = Instant::now();
-        let result = match self.stage() {
-            None => return Ok(Advance::Finished),
-            Some(Stage::Pose) => self.advance_pose(),
-            Some(Stage::Fit) => self.advance_fit(),
-            Some(Stage::Ham) => self.advance_ham(),
+        let Some(stage) = self.stage() else { return Ok(Advance::Finished) };
+        self.began = (!self.replaying).then(Instant::now);
+        let result = match stage {
+            Stage::Pose => self.advance_pose(),
+            Stage::Fit => self.advance_fit(),
+            Stage::Ham => self.advance_ham(),
         };
-        if self.resume_from.is_none() {
-            self.seconds += start.elapsed().as_secs_f64();
-        }
+        self.seconds = self.seconds_now();
+        self.began = None;
         result
     }
 
-    fn advance_pose(&mut self) -> Result<Advance, PipelineError> {
-        let cameras: Vec<Camera> = self.capture.views.iter().map(|v| v.camera.clone()).collect();
-        let keypoints: Vec<_> = self.capture.views.iter().map(|v| v.keypoints.clone()).collect();
-        let triangulator = Triangulator::on(&self.gpu)?;
-        let pose = estimate_joints(&cameras, &keypoints, &self.used, &self.options.preset.pose, &triangulator)?;
-        results::write_pose(self.folder.path(), &self.capture, &self.options, &pose)?;
-        let findings = pose.findings.clone();
-        self.pose = Some(pose.clone());
-        if self.options.until == Stage::Pose {
-            self.state = State::Done { ham: None };
-        } else {
-            let [left, right] = &self.models;
-            let wanted = |side: Side, model| pose.joints.hands[side.index()].is_some().then_some(model);
-            let models = [wanted(Side::Left, &**left), wanted(Side::Right, &**right)];
-            let fit = HandFit::new(FitBackend::Gpu(&self.gpu), models, &pose, &self.options.preset.fit)?;
-            self.state = State::Fit { pose: Box::new(pose), fit: Box::new(fit) };
-        }
-        self.stage_done(Stage::Pose, findings)
-    }
-
-    fn advance_fit(&mut self) -> Result<Advance, PipelineError> {
-        let State::Fit { fit, .. } = &mut self.state else { return Ok(Advance::Finished) };
-        if let Some(step) = fit.step()? {
-            let terms = FIT_TERMS.iter().zip(step.terms).map(|(n, x)| ((*n).to_owned(), x)).collect();
-            return self.stepped(Stage::Fit, "lm", [step.iteration, step.iterations], step.total, terms);
-        }
-        let State::Fit { pose, fit } = std::mem::replace(&mut self.state, State::Done { ham: None }) else {
-            return Ok(Advance::Finished);
-        };
-        self.fitted = fit.finish()?;
-        results::write_fit(self.folder.path(), &self.models, &self.fitted, &pose)?;
-        let mut findings: Vec<String> = self
-            .fitted
-            .iter()
-            .map(|h| {
-                let side = h.posed.parameters.side;
-                format!(
-                    "{side} hand: {:.1} mm from the joints, {:.1} px median reprojection",
-                    h.mean_joint_mm, h.median_px
-                )
-            })
-            .collect();
-        if self.options.until == Stage::Fit {
-            self.write_checkpoint(true)?;
-        } else {
-            let mut ham = self.new_ham(&pose)?;
-            if let Some(state) = self.resume_from.take().and_then(|c| c.ham)
-                && !ham.restore(&state)
-            {
-                return Err(PipelineError::Resume(
-                    "the checkpoint does not fit the fitted mesh; start a new run".to_owned(),
-                ));
-            }
-            let untrusted: Vec<&str> = ham
-                .mask_trust()
-                .iter()
-                .zip(&self.capture.views)
-                .filter(|(t, _)| t.is_some_and(|t| !t.trusted))
-                .map(|(_, v)| v.name.as_str())
-                .collect();
-            if !untrusted.is_empty() {
-                findings.push(format!(
-                    "masks that disagree with the model are not used as silhouettes: views {}",
-                    untrusted.join(", ")
-                ));
-            }
-            self.state = State::Ham { ham: Box::new(ham) };
-        }
-        self.stage_done(Stage::Fit, findings)
-    }
-
-    fn new_ham(&self, pose: &PoseResult) -> Result<Ham, PipelineError> {
-        let hands: Vec<(&HandModel, &PosedHand)> =
-            self.fitted.iter().map(|h| (&*self.models[h.posed.parameters.side.index()], &h.posed)).collect();
-        let sources: Vec<Option<TargetSource<'_>>> = self
-            .capture
-            .views
-            .iter()
-            .zip(&pose.cameras)
-            .zip(&self.used)
-            .map(|((view, camera), used)| {
-                used.then_some(TargetSource { camera, image: &view.image, mask: view.mask.as_ref() })
-            })
-            .collect();
-        Ok(Ham::new(&self.gpu, &self.options.preset.ham, &hands, &sources)?)
-    }
-
-    fn advance_ham(&mut self) -> Result<Advance, PipelineError> {
-        let State::Ham { ham } = &mut self.state else { return Ok(Advance::Finished) };
-        if ham.phase() == crate::fitting::ham::Phase::Done {
-            return self.finish_ham();
-        }
-        let Some(report) = ham.step()? else { return Ok(Advance::Working) };
-        let terms: Vec<(String, f64)> = TERMS.iter().zip(report.terms).map(|(n, x)| ((*n).to_owned(), x)).collect();
-        let total = report.terms.iter().sum();
-        let every = (report.epochs * 2 / TRACK_SNAPSHOTS).max(1);
-        let advance = self.stepped(Stage::Ham, report.phase.name(), [report.epoch, report.epochs], total, terms)?;
-        if report.epoch % every == 0 || report.epoch == report.epochs {
-            let snapshot = self.snapshot()?;
-            results::write_track(self.folder.path(), &snapshot)?;
-        }
-        if self.seconds - self.last_checkpoint > CHECKPOINT_SECONDS {
-            self.write_checkpoint(false)?;
-            self.last_checkpoint = self.seconds;
-        }
-        Ok(advance)
-    }
-
-    fn finish_ham(&mut self) -> Result<Advance, PipelineError> {
-        let State::Ham { ham } = std::mem::replace(&mut self.state, State::Done { ham: None }) else {
-            return Ok(Advance::Finished);
-        };
-        let vertices = ham.vertices()?;
-        let hands = results::export_hands(ham.mesh(), &vertices, &self.fitted, &self.models);
-        self.state = State::Done { ham: Some(ham) };
-        results::write_meshes(self.folder.path(), &hands, &self.capture, &self.options)?;
-        self.write_checkpoint(true)?;
-        self.stage_done(Stage::Ham, Vec::new())
+    /// Seconds of computing up to this moment, pauses excluded.
+    fn seconds_now(&self) -> f64 {
+        self.seconds + self.began.map_or(0.0, |began| began.elapsed().as_secs_f64())
     }
 
     /// Writes the checkpoint now, if there is a state worth keeping (between HAM epochs, or after the fit).
@@ -357,22 +249,15 @@ impl Reconstruction {
     }
 
     fn write_checkpoint(&self, finished: bool) -> Result<(), PipelineError> {
-        let ham = match &self.state {
-            State::Ham { ham } | State::Done { ham: Some(ham) } => Some(ham),
-            _ => None,
-        };
-        let trusted = ham.map_or_else(Vec::new, |h| h.mask_trust().iter().map(|t| t.map(|t| t.trusted)).collect());
-        // Reports are of the views that took part, which need not be all.
-        let report_of = |v: usize| self.pose.as_ref().and_then(|p| p.views.iter().find(|r| r.view == v));
-        let reprojection = (0..self.used.len()).map(|v| report_of(v).and_then(results::median_after_px)).collect();
+        let views = self.view_facts()?;
         let facts = CheckpointFacts {
             capture_hash: self.capture.hash.clone(),
             model: self.models[0].name.clone(),
             model_hashes: [self.models[0].hash.clone(), self.models[1].hash.clone()],
             step: self.step,
-            seconds: self.seconds,
+            seconds: self.seconds_now(),
             finished,
-            cameras: self.cameras(),
+            cameras: views.cameras,
             used: self.used.clone(),
             hands: self
                 .fitted
@@ -382,10 +267,13 @@ impl Reconstruction {
                     joints: self.joints()[h.posed.parameters.side.index()].unwrap_or(h.posed.keypoints),
                 })
                 .collect(),
-            trusted,
-            reprojection_px: reprojection,
+            trusted: views.trusted,
+            reprojection_px: views.reprojection_px,
         };
-        let ham = ham.map(|h| h.state()).transpose()?;
+        let ham = match &self.state {
+            State::Ham { ham } | State::Done { ham: Some(ham) } => Some(ham.state()?),
+            _ => None,
+        };
         Checkpoint { facts, ham }.write(&self.folder.path().join("checkpoint"))?;
         Ok(())
     }
@@ -395,7 +283,10 @@ impl Reconstruction {
     }
 
     fn stage_done(&mut self, stage: Stage, findings: Vec<String>) -> Result<Advance, PipelineError> {
-        self.folder.log(&format!("{:9.2} s  stage {} done", self.seconds, stage.name()))?;
+        if self.replaying {
+            return Ok(Advance::StageDone(stage, findings));
+        }
+        self.folder.log(&format!("{:9.2} s  stage {} done", self.seconds_now(), stage.name()))?;
         for finding in &findings {
             self.folder.log(&format!("             {finding}"))?;
         }
@@ -411,127 +302,12 @@ impl Reconstruction {
         total: f64,
         terms: Vec<(String, f64)>,
     ) -> Result<Advance, PipelineError> {
-        let report = StepReport { t: self.seconds, stage, phase: phase.to_owned(), iter, iters, total, terms };
+        let report = StepReport { t: self.seconds_now(), stage, phase: phase.to_owned(), iter, iters, total, terms };
         self.step += 1;
-        if self.resume_from.is_none() {
+        if !self.replaying {
             self.folder.metrics(&report)?;
         }
         Ok(Advance::Stepped(report))
-    }
-
-    /// The meshes as they are now.
-    ///
-    /// # Errors
-    /// A lost device.
-    pub fn snapshot(&mut self) -> Result<Snapshot, PipelineError> {
-        let (stage, phase, iter, hands) = match &self.state {
-            State::Pose => (Stage::Pose, "triangulate", 0, Vec::new()),
-            State::Fit { fit, .. } => (Stage::Fit, "lm", 0, self.posed_snapshots(&fit.hands())),
-            State::Ham { ham } | State::Done { ham: Some(ham) } => {
-                (Stage::Ham, ham.phase().name(), ham.epoch(), ham_snapshots(ham, &ham.vertices()?))
-            }
-            State::Done { ham: None } => {
-                let posed: Vec<PosedHand> = self.fitted.iter().map(|h| h.posed.clone()).collect();
-                (self.options.until, "done", 0, self.posed_snapshots(&posed))
-            }
-        };
-        Ok(Snapshot { stage, phase: phase.to_owned(), iter, step: self.step, joints: self.joints(), hands })
-    }
-
-    fn posed_snapshots(&self, hands: &[PosedHand]) -> Vec<HandSnapshot> {
-        hands
-            .iter()
-            .map(|posed| {
-                let side = posed.parameters.side;
-                let faces = &self.models[side.index()].faces;
-                let normals = crate::mesh::vertex_normals(&posed.vertices, faces);
-                HandSnapshot {
-                    side,
-                    faces: Arc::new(faces.clone()),
-                    positions: posed.vertices.iter().map(|p| p.map(to_f32)).collect(),
-                    normals: normals.iter().map(|p| p.map(to_f32)).collect(),
-                    albedo: vec![GREY; posed.vertices.len()],
-                }
-            })
-            .collect()
-    }
-
-    /// Renders one view of a snapshot at the photograph's size, with the view's own light where there is one and the rig's
-    /// mean light where the view was not used.
-    ///
-    /// # Errors
-    /// A lost device, or a view that does not exist.
-    pub fn render_view(
-        &mut self,
-        snapshot: &Snapshot,
-        view: usize,
-        mode: PictureMode,
-    ) -> Result<ViewPicture, PipelineError> {
-        let cameras = self.cameras();
-        let camera =
-            cameras.get(view).ok_or(PipelineError::NoSuchView { view, last: cameras.len().saturating_sub(1) })?.clone();
-        let light = self.light_of(view)?;
-        if self.pictures.is_none() {
-            self.pictures = Some(PictureMaker::new(&self.gpu)?);
-        }
-        let (surface, faces) = joined(&snapshot.hands);
-        let pixels = match &mut self.pictures {
-            Some(maker) if !faces.is_empty() => {
-                let surface =
-                    Surface { positions: &surface.positions, normals: &surface.normals, albedo: &surface.albedo };
-                maker.render(&surface, &faces, &camera, &light, mode)?
-            }
-            _ => vec![[0.0; 4]; (camera.width_px * camera.height_px) as usize],
-        };
-        Ok(ViewPicture { view, width: camera.width_px, height: camera.height_px, rgba: to_rgba8(&pixels) })
-    }
-
-    fn light_of(&self, view: usize) -> Result<[f64; LIGHT_STRIDE], PipelineError> {
-        let (State::Ham { ham } | State::Done { ham: Some(ham) }) = &self.state else { return Ok(STUDIO_LIGHT) };
-        let lights = ham.lights()?;
-        let used: Vec<usize> = (0..lights.len()).filter(|v| ham.mask_trust()[*v].is_some()).collect();
-        Ok(if used.contains(&view) { lights[view] } else { mean_light(&lights, &used) })
-    }
-
-    /// Writes result files of the present state; see [`super::FinishedRun::export`].
-    ///
-    /// # Errors
-    /// Nothing to export yet, or a full disk.
-    pub fn export(&mut self, formats: &[String], dir: Option<PathBuf>) -> Result<Vec<PathBuf>, PipelineError> {
-        let (mesh, hands) = self.refined()?;
-        let dir = dir.unwrap_or_else(|| self.folder.path().join("exports"));
-        let request = results::ExportPlan {
-            formats: formats.to_vec(),
-            dir,
-            frame: crate::export::Frame::Gltf,
-            texture_px: 1024,
-            rest_pose: false,
-        };
-        let (cameras, preset) = (self.cameras(), &self.options.preset_name);
-        results::export(&request, hands, mesh, &cameras, &self.models, &self.joints(), preset)
-    }
-
-    /// The refined mesh as it is now, with its topology.
-    fn refined(&self) -> Result<(&FineMesh, Vec<ExportHand>), PipelineError> {
-        match &self.state {
-            State::Ham { ham } | State::Done { ham: Some(ham) } => {
-                let hands = results::export_hands(ham.mesh(), &ham.vertices()?, &self.fitted, &self.models);
-                Ok((ham.mesh(), hands))
-            }
-            _ => Err(PipelineError::Unfinished {
-                path: self.folder.path().display().to_string(),
-                problem: "there is no refined mesh before the HAM stage has begun".to_owned(),
-            }),
-        }
-    }
-
-    /// The hands as they are now in the rest pose, ready to be posed.
-    ///
-    /// # Errors
-    /// [`PipelineError::Unfinished`] before the HAM stage, or a lost device.
-    pub fn posable(&self) -> Result<Vec<PosableHand>, PipelineError> {
-        let (mesh, hands) = self.refined()?;
-        PosableHand::all(hands, mesh, &self.models)
     }
 }
 
@@ -548,37 +324,4 @@ fn used_views(capture: &Capture, options: &RunOptions) -> Result<Vec<bool>, Pipe
         return Err(PipelineError::TooFewViews { left });
     }
     Ok(used)
-}
-
-fn ham_snapshots(ham: &Ham, vertices: &Vertices) -> Vec<HandSnapshot> {
-    ham.mesh()
-        .hands
-        .iter()
-        .map(|hand| {
-            // Loop subdivision keeps coarse vertices first: the display level is a prefix.
-            let count = hand.display_faces.iter().flatten().max().map_or(0, |m| *m as usize + 1);
-            let range = hand.vertices.start..hand.vertices.start + count;
-            HandSnapshot {
-                side: hand.side,
-                faces: Arc::clone(&hand.display_faces),
-                positions: vertices.positions[range.clone()].to_vec(),
-                normals: vertices.normals[range.clone()].to_vec(),
-                albedo: vertices.albedo[range].to_vec(),
-            }
-        })
-        .collect()
-}
-
-/// All hands of a snapshot as one mesh.
-pub(super) fn joined(hands: &[HandSnapshot]) -> (Vertices, Vec<[u32; 3]>) {
-    let mut all = Vertices { positions: Vec::new(), normals: Vec::new(), albedo: Vec::new() };
-    let mut faces = Vec::new();
-    for hand in hands {
-        let start = u32::try_from(all.positions.len()).unwrap_or(u32::MAX);
-        faces.extend(hand.faces.iter().map(|f| f.map(|v| v + start)));
-        all.positions.extend(&hand.positions);
-        all.normals.extend(&hand.normals);
-        all.albedo.extend(&hand.albedo);
-    }
-    (all, faces)
 }

@@ -12,6 +12,7 @@ use crate::fitting::ham::{FineMesh, Vertices};
 use crate::fitting::hand_fit::FittedHand;
 use crate::fitting::pose::{PoseResult, PoseViewReport};
 use crate::hand::HandModel;
+use crate::metrics::ViewScore;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -28,7 +29,7 @@ pub(super) fn median_after_px(view: &PoseViewReport) -> Option<f64> {
     }
 }
 
-/// `joints.json` and the pose columns of `views.csv`, one row a view of the capture.
+/// `joints.json` and `views.csv` as far as it is known after the pose stage.
 pub(super) fn write_pose(
     folder: &Path,
     capture: &Capture,
@@ -37,11 +38,25 @@ pub(super) fn write_pose(
 ) -> Result<(), ExportError> {
     let sides = [0, 1].map(|i| pose.joints.hands[i].as_ref().map(|h| h.joints));
     joints::write(&folder.join("joints.json"), &joints::Joints::new(sides))?;
-    let mut csv = String::from("view,name,detections,assigned,before_px,after_px,shift_x_px,shift_y_px,flags\n");
+    write_views(folder, capture, options, pose, &[])
+}
+
+/// `views.csv`, one row a view of the capture; `scores` (view number, scores) are there once HAM has ended.
+pub(super) fn write_views(
+    folder: &Path,
+    capture: &Capture,
+    options: &RunOptions,
+    pose: &PoseResult,
+    scores: &[(usize, ViewScore)],
+) -> Result<(), ExportError> {
+    let mut csv = String::from(
+        "view,name,detections,assigned,before_px,after_px,shift_x_px,shift_y_px,psnr_mask_db,psnr_shared_db,iou,flags\n",
+    );
+    let number = |x: Option<f64>, digits: usize| x.map_or_else(String::new, |x| format!("{x:.digits$}"));
     for (v, view) in capture.views.iter().enumerate() {
-        let number = |x: Option<f64>| x.map_or_else(String::new, |x| format!("{x:.2}"));
         // Reports are of the views that took part, which need not be all.
         let report = pose.views.iter().find(|r| r.view == v);
+        let score = scores.iter().find(|(number, _)| *number == v).map(|(_, score)| score);
         let detections = report.map_or(&[][..], |r| &r.detections);
         let assigned: Vec<&str> = detections.iter().filter_map(|d| d.assigned).map(Side::name).collect();
         let before = detections.iter().filter_map(|d| d.before_px).reduce(f64::max);
@@ -51,6 +66,7 @@ pub(super) fn write_pose(
             (options.exclude.contains(&v), "excluded"),
             (shift.is_some(), "camera-off"),
             (detections.iter().any(|d| d.assigned.is_none()), "detection-rejected"),
+            (score.is_some_and(|s| s.mask_trusted == Some(false)), "mask-not-trusted"),
         ]
         .iter()
         .filter(|(applies, _)| *applies)
@@ -59,18 +75,30 @@ pub(super) fn write_pose(
         // Writing to a String cannot fail.
         let _ = writeln!(
             csv,
-            "{v},{},{},{},{},{},{},{},{}",
-            view.name,
+            "{v},{},{},{},{},{},{},{},{},{},{},{}",
+            csv_text(&view.name),
             report.map_or_else(String::new, |r| r.detections.len().to_string()),
             assigned.join("+"),
-            number(before),
-            number(report.and_then(median_after_px)),
-            number(shift.map(|s| s[0])),
-            number(shift.map(|s| s[1])),
+            number(before, 2),
+            number(report.and_then(median_after_px), 2),
+            number(shift.map(|s| s[0]), 2),
+            number(shift.map(|s| s[1]), 2),
+            number(score.and_then(|s| s.psnr_mask), 2),
+            number(score.and_then(|s| s.psnr_shared), 2),
+            number(score.and_then(|s| s.iou), 4),
             flags.join("+")
         );
     }
     atomic::write(&folder.join("views.csv"), csv.as_bytes())
+}
+
+/// A field of a CSV line: quoted where it must be (RFC 4180), as names of views come from files.
+fn csv_text(text: &str) -> std::borrow::Cow<'_, str> {
+    if text.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", text.replace('"', "\"\"")).into()
+    } else {
+        text.into()
+    }
 }
 
 /// `hand_*.npz` and the fitted model as a first `mesh_*.ply`.
@@ -186,6 +214,8 @@ pub struct ExportPlan {
     pub texture_px: u32,
     /// Bring the hands back to the model's rest pose by inverse skinning; they stay in the model's own frame.
     pub rest_pose: bool,
+    /// Put a cap over the wrist, so that the meshes are watertight.
+    pub close_wrist: bool,
 }
 
 /// Writes the files of a plan; returns their paths.
@@ -217,6 +247,11 @@ pub(super) fn export(
         let target_from_capture = gltf_from_capture(cameras, sum.map(|s| s / f64::max(count, 1.0)));
         for hand in &mut hands {
             hand.transform(&target_from_capture);
+        }
+    }
+    if plan.close_wrist {
+        for hand in &mut hands {
+            hand.close_wrist();
         }
     }
     let provenance = Provenance { frame, notes: vec![("preset".to_owned(), preset.to_owned())] };

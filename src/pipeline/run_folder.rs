@@ -31,6 +31,9 @@ pub struct RunRecord {
     pub exclude: Vec<usize>,
     /// Seed.
     pub seed: u64,
+    /// Operating system and processor architecture.
+    #[serde(default)]
+    pub system: String,
     /// Graphics device.
     pub device: String,
     /// Its driver.
@@ -51,6 +54,7 @@ impl RunRecord {
             hold_out: options.hold_out.clone(),
             exclude: options.exclude.clone(),
             seed: options.seed,
+            system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
             device: device.name.clone(),
             driver: device.driver.clone(),
         }
@@ -76,6 +80,18 @@ pub struct RunFolder {
     path: PathBuf,
     metrics: File,
     log: File,
+    origin: Origin,
+}
+
+/// Who made the folder: decides what [`RunFolder::discard`] may remove.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Origin {
+    /// This run; it did not exist.
+    Made,
+    /// The user; it was empty.
+    Empty,
+    /// An earlier session of this run.
+    Reopened,
 }
 
 impl RunFolder {
@@ -84,19 +100,20 @@ impl RunFolder {
     /// # Errors
     /// [`ExportError::NotEmpty`] when there is something in it already.
     pub fn create(path: &Path, record: &RunRecord) -> Result<Self, ExportError> {
+        let origin = if path.exists() { Origin::Empty } else { Origin::Made };
         atomic::create_empty_folder(path)?;
         let text = ron::ser::to_string_pretty(record, ron::ser::PrettyConfig::default())
             .map_err(|e| ExportError::Encode { what: "run.ron", reason: e.to_string() })?;
         atomic::write(&path.join("run.ron"), text.as_bytes())?;
-        Self::open(path)
+        Self::open(path, origin)
     }
 
-    fn open(path: &Path) -> Result<Self, ExportError> {
+    fn open(path: &Path, origin: Origin) -> Result<Self, ExportError> {
         let append = |name: &str| {
             let file = path.join(name);
             OpenOptions::new().create(true).append(true).open(&file).map_err(ExportError::io(&file))
         };
-        Ok(Self { path: path.to_owned(), metrics: append("metrics.jsonl")?, log: append("log.txt")? })
+        Ok(Self { path: path.to_owned(), metrics: append("metrics.jsonl")?, log: append("log.txt")?, origin })
     }
 
     /// Opens an existing run and cuts `metrics.jsonl` back to `lines` lines, the state of its checkpoint.
@@ -108,7 +125,22 @@ impl RunFolder {
         let text = std::fs::read_to_string(&metrics).map_err(ExportError::io(&metrics))?;
         let kept: String = text.split_inclusive('\n').take(lines as usize).collect();
         atomic::write(&metrics, kept.as_bytes())?;
-        Self::open(path)
+        Self::open(path, Origin::Reopened)
+    }
+
+    /// Takes back what [`RunFolder::create`] and the logs left, because the input turned out to be unusable before anything
+    /// was computed. A folder that the user had made stays, empty; a reopened run stays as it is.
+    pub fn discard(&self) {
+        if self.origin == Origin::Reopened {
+            return;
+        }
+        // Best effort: the error that led here is the one to report.
+        for name in ["run.ron", "metrics.jsonl", "log.txt"] {
+            let _ = std::fs::remove_file(self.path.join(name));
+        }
+        if self.origin == Origin::Made {
+            let _ = std::fs::remove_dir(&self.path);
+        }
     }
 
     /// The folder.

@@ -11,9 +11,11 @@
 //!
 //! # Practice
 //! [`ViewRegion`] is the uniform of one region; ids, colours and gradients are linear buffers of `height × width` records.
+//! Kernels run over [`lists`] of the pixels that matter to them.
 
 pub mod antialias;
 pub mod cpu;
+pub mod lists;
 pub mod reference;
 pub mod visibility;
 

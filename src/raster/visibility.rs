@@ -4,10 +4,12 @@
 pub const NAME: &str = "raster/visibility";
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     #![expect(clippy::cast_possible_truncation, reason = "small test data; f32 is what the GPU gets")]
 
-    use crate::gpu::{Buffer, IdRaster, IdTarget, testing};
+    use crate::gpu::testing::{self, Edit, KernelTest};
+    use crate::gpu::{Buffer, IdRaster, IdTarget};
+    use crate::kernel_checks::KernelCheck;
     use crate::raster::ViewRegion;
     use crate::shading::testing::Scene;
     use std::mem::offset_of;
@@ -32,39 +34,35 @@ mod tests {
         );
     }
 
-    fn gpu_ids(scene: &Scene) -> Option<Vec<u32>> {
-        let gpu = testing::gpu()?;
-        let b = scene.upload(&gpu);
-        let raster = IdRaster::new(&gpu, super::NAME).expect("compiles");
-        let target = IdTarget::new(&gpu, 128, 64).expect("small");
-        let bound = raster.bind(&[("view", &b.view), ("positions", &b.positions), ("faces", &b.faces)]).expect("binds");
-        let ids = Buffer::zeros(&gpu, "ids", u64::from(scene.view.pixels()) * 4).expect("small");
-        let mut recorder = gpu.recorder("test");
-        let size = (scene.view.width, scene.view.height);
-        recorder.raster(&raster, &target, &bound, size, scene.faces.len() as u32, &ids);
-        recorder.submit().expect("runs");
-        Some(gpu.read(&ids).expect("reads"))
-    }
+    pub(crate) const CHECKS: &[KernelCheck] = &[KernelCheck {
+        kernel: super::NAME,
+        difference,
+        edits: &[
+            ("drawn[at + 3u]", "drawn[at + 3u] + 1u"),
+            // A shift of one pixel.
+            ("vec4<f32>(positions[corner].xyz, 1.0)", "vec4<f32>(positions[corner].xyz + vec3<f32>(0.0024), 1.0)"),
+        ],
+        gradient: None,
+    }];
 
-    /// Ring 3: hardware and brute force see the same triangles, but for pixels within rounding of an edge.
-    #[test]
-    fn hardware_sees_what_brute_force_sees() {
+    /// Hardware and brute force see the same triangles, but for a pixel within rounding of an edge.
+    fn difference(edit: Option<Edit>) -> Option<f64> {
+        let test = KernelTest::new(edit)?;
         let scene = Scene::new();
-        let Some(ids) = gpu_ids(&scene) else { return };
-        let differing = ids.iter().zip(&scene.ids).filter(|(a, b)| a != b).count();
-        assert!(differing <= 1, "{differing} of {} pixels differ", ids.len());
-    }
-
-    /// The comparison notices a shift of one pixel.
-    #[test]
-    fn a_shifted_camera_is_caught() {
-        let mut scene = Scene::new();
-        let expected = scene.ids.clone();
-        for column in 0..4 {
-            scene.view.clip_from_world[column][0] += scene.view.clip_from_world[column][3] * 2.0 / 64.0;
-        }
-        let Some(ids) = gpu_ids(&scene) else { return };
-        let differing = ids.iter().zip(&expected).filter(|(a, b)| a != b).count();
-        assert!(differing > 20, "a shift of one pixel must be seen ({differing})");
+        let b = scene.upload(test.gpu());
+        let raster = IdRaster::from_text(test.gpu(), super::NAME, &test.source(super::NAME)).expect("compiles");
+        let target = IdTarget::new(test.gpu(), 128, 64).expect("small");
+        let drawn: Vec<[u32; 4]> = (1..).zip(&scene.faces).map(|(id, f)| [f[0], f[1], f[2], id]).collect();
+        let drawn = test.storage(&drawn);
+        let bound = raster.bind(&[("view", &b.view), ("positions", &b.positions), ("drawn", &drawn)]).expect("binds");
+        let arguments = Buffer::arguments(test.gpu(), "draw", 4).expect("small");
+        arguments.write(test.gpu(), &[3 * scene.faces.len() as u32, 1, 0, 0]);
+        let ids = test.zeros(scene.ids.len());
+        let mut recorder = test.gpu().recorder("test");
+        let size = (scene.view.width, scene.view.height);
+        recorder.raster(&raster, &target, &bound, size, &arguments, &ids);
+        recorder.submit().expect("runs");
+        let differing = test.read::<u32>(&ids).iter().zip(&scene.ids).filter(|(a, b)| a != b).count();
+        Some(differing as f64)
     }
 }

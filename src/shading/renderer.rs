@@ -6,6 +6,7 @@
 use crate::camera::Camera;
 use crate::gpu::{Bound, Buffer, Gpu, GpuError, IdRaster, IdTarget, Kernel, RasterBound, Recorder};
 use crate::mesh::Topology;
+use crate::raster::lists::{self, Bits, PixelList};
 use crate::raster::{ViewRegion, antialias, visibility};
 use crate::shading::{LIGHT_STRIDE, shade, vertex_normals};
 
@@ -19,8 +20,8 @@ pub struct MeshBuffers {
     pub albedo: Buffer,
     /// Triangles, abc0.
     pub faces: Buffer,
-    /// Vertex across each edge, abc0.
-    pub opposite: Buffer,
+    /// Corners and vertices across each edge, abc0 each.
+    pub wings: Buffer,
     /// CSR of incident faces.
     pub incident_starts: Buffer,
     /// CSR of incident faces: the two other corners of each.
@@ -35,6 +36,12 @@ pub struct MeshBuffers {
     pub vertices: u32,
     /// Number of triangles.
     pub triangles: u32,
+    /// Bits of the triangles that may be seen.
+    bits: Bits,
+    /// Those triangles, for the rasteriser.
+    drawn: Buffer,
+    /// How many.
+    draw: Buffer,
 }
 
 /// xyz → xyz0.
@@ -69,7 +76,7 @@ impl MeshBuffers {
             normals: Buffer::zeros(gpu, "normals", count * 16)?,
             albedo: Buffer::storage(gpu, "albedo", &padded(albedo))?,
             faces: Buffer::storage(gpu, "faces", &pad(&topology.faces))?,
-            opposite: Buffer::storage(gpu, "opposite", &pad(&topology.opposite_vertices()))?,
+            wings: Buffer::storage(gpu, "wings", &topology.wings())?,
             incident_starts: Buffer::storage(gpu, "incident_starts", &topology.incident_starts)?,
             incident: Buffer::storage(gpu, "incident", &topology.incident_pairs())?,
             neighbour_starts: Buffer::storage(gpu, "neighbour_starts", &topology.neighbour_starts)?,
@@ -77,6 +84,9 @@ impl MeshBuffers {
             lights: Buffer::zeros(gpu, "lights", (lights * LIGHT_STRIDE * 4) as u64)?,
             vertices: positions.len() as u32,
             triangles: topology.faces.len() as u32,
+            bits: Bits::new(gpu, topology.faces.len() as u32)?,
+            drawn: Buffer::zeros(gpu, "drawn triangles", topology.faces.len() as u64 * 16)?,
+            draw: lists::arguments(gpu)?,
         })
     }
 }
@@ -88,6 +98,8 @@ pub struct PixelBuffers {
     /// Antialiased colours.
     pub smooth: Buffer,
     target: IdTarget,
+    /// Bits of pixels, for one list after the other.
+    bits: Bits,
 }
 
 impl PixelBuffers {
@@ -101,6 +113,7 @@ impl PixelBuffers {
             colours: Buffer::zeros(gpu, "colours", bytes)?,
             smooth: Buffer::zeros(gpu, "antialiased colours", bytes)?,
             target: IdTarget::new(gpu, width, height)?,
+            bits: Bits::new(gpu, width * height)?,
         })
     }
 }
@@ -109,9 +122,15 @@ impl PixelBuffers {
 pub struct Renderer {
     gpu: Gpu,
     raster: IdRaster,
+    cull: Kernel,
+    cover: Kernel,
+    edges: Kernel,
+    scan: Kernel,
+    list_triangles: Kernel,
+    list_pixels: Kernel,
+    mark: Kernel,
     shade: Kernel,
     antialias: Kernel,
-    mark: Kernel,
     normals: Kernel,
 }
 
@@ -123,6 +142,14 @@ pub struct ViewPass {
     pub uniform: Buffer,
     /// Triangle ids (`triangle + 1` or 0) with silhouette marks.
     pub ids: Buffer,
+    /// Pixels that see a triangle.
+    pub covered: PixelList,
+    /// Pixels at a silhouette.
+    pub edges: PixelList,
+    /// Mark, scan, list.
+    list_triangles: [Bound; 3],
+    list_covered: [Bound; 3],
+    list_edges: [Bound; 3],
     raster: RasterBound,
     mark: Bound,
     shade: Bound,
@@ -138,6 +165,12 @@ impl Renderer {
         Ok(Self {
             gpu: gpu.clone(),
             raster: IdRaster::new(gpu, visibility::NAME)?,
+            cull: gpu.kernel(lists::CULL)?,
+            cover: gpu.kernel(lists::COVER)?,
+            edges: gpu.kernel(lists::EDGES)?,
+            scan: gpu.kernel(lists::SCAN)?,
+            list_triangles: gpu.kernel(lists::LIST_TRIANGLES)?,
+            list_pixels: gpu.kernel(lists::LIST_PIXELS)?,
             shade: gpu.kernel(shade::FORWARD)?,
             antialias: gpu.kernel(antialias::FORWARD)?,
             mark: gpu.kernel(antialias::MARK)?,
@@ -158,6 +191,51 @@ impl Renderer {
         ])
     }
 
+    fn bind_scan(&self, bits: &Bits, arguments: &Buffer) -> Result<Bound, GpuError> {
+        self.scan.bind(&[("masks", &bits.masks), ("offsets", &bits.offsets), ("arguments", arguments)])
+    }
+
+    /// Mark, scan and list the triangles that may be seen.
+    fn bind_triangles(&self, mesh: &MeshBuffers, view: &Buffer) -> Result<[Bound; 3], GpuError> {
+        let bits = &mesh.bits;
+        Ok([
+            self.cull.bind(&[
+                ("view", view),
+                ("positions", &mesh.positions),
+                ("faces", &mesh.faces),
+                ("masks", &bits.masks),
+            ])?,
+            self.bind_scan(bits, &mesh.draw)?,
+            self.list_triangles.bind(&[
+                ("masks", &bits.masks),
+                ("offsets", &bits.offsets),
+                ("faces", &mesh.faces),
+                ("drawn", &mesh.drawn),
+            ])?,
+        ])
+    }
+
+    /// Mark, scan and list pixels.
+    fn bind_pixels(
+        &self,
+        marker: &Kernel,
+        bits: &Bits,
+        view: &Buffer,
+        ids: &Buffer,
+        to: &PixelList,
+    ) -> Result<[Bound; 3], GpuError> {
+        Ok([
+            marker.bind(&[("view", view), ("ids", ids), ("masks", &bits.masks)])?,
+            self.bind_scan(bits, &to.arguments)?,
+            self.list_pixels.bind(&[
+                ("masks", &bits.masks),
+                ("offsets", &bits.offsets),
+                ("ids", ids),
+                ("pixels", &to.list),
+            ])?,
+        ])
+    }
+
     /// Binds one region (a camera whose width is a multiple of 64).
     ///
     /// # Errors
@@ -173,10 +251,12 @@ impl Renderer {
         let region = ViewRegion::new(camera, light, false);
         let uniform = Buffer::uniform(gpu, "view", &region)?;
         let ids = Buffer::zeros(gpu, "triangle ids", u64::from(region.pixels()) * 4)?;
-        let raster = self.raster.bind(&[("view", &uniform), ("positions", &mesh.positions), ("faces", &mesh.faces)])?;
+        let covered = PixelList::new(gpu, region.pixels())?;
+        let edges = PixelList::new(gpu, region.pixels())?;
+        let raster = self.raster.bind(&[("view", &uniform), ("positions", &mesh.positions), ("drawn", &mesh.drawn)])?;
         let shade = self.shade.bind(&[
             ("view", &uniform),
-            ("ids", &ids),
+            ("covered", &covered.list),
             ("positions", &mesh.positions),
             ("normals", &mesh.normals),
             ("albedo", &mesh.albedo),
@@ -184,26 +264,30 @@ impl Renderer {
             ("lights", &mesh.lights),
             ("colours", &pixels.colours),
         ])?;
-        let mark = self.mark.bind(&[
-            ("view", &uniform),
-            ("positions", &mesh.positions),
-            ("faces", &mesh.faces),
-            ("opposite", &mesh.opposite),
-            ("ids", &ids),
-        ])?;
-        let antialias = self.antialias.bind(&[
-            ("view", &uniform),
-            ("ids", &ids),
-            ("positions", &mesh.positions),
-            ("faces", &mesh.faces),
-            ("opposite", &mesh.opposite),
-            ("colours", &pixels.colours),
-            ("smooth_colours", &pixels.smooth),
-        ])?;
-        Ok(ViewPass { region, uniform, ids, raster, mark, shade, antialias })
+        let seen = [("view", &uniform), ("ids", &ids), ("positions", &mesh.positions), ("wings", &mesh.wings)];
+        let mark = self.mark.bind(&[&seen[..], &[("covered", &covered.list)]].concat())?;
+        let antialias = [("edges", &edges.list), ("colours", &pixels.colours), ("smooth_colours", &pixels.smooth)];
+        let antialias = self.antialias.bind(&[&seen[..], &antialias].concat())?;
+        let list_triangles = self.bind_triangles(mesh, &uniform)?;
+        let list_covered = self.bind_pixels(&self.cover, &pixels.bits, &uniform, &ids, &covered)?;
+        let list_edges = self.bind_pixels(&self.edges, &pixels.bits, &uniform, &ids, &edges)?;
+        Ok(ViewPass {
+            region,
+            uniform,
+            ids,
+            covered,
+            edges,
+            list_triangles,
+            list_covered,
+            list_edges,
+            raster,
+            mark,
+            shade,
+            antialias,
+        })
     }
 
-    /// Records the visibility pass of a view, silhouette marks included.
+    /// Records the visibility pass of a view: ids with silhouette marks, and the lists of pixels.
     pub fn record_visibility(
         &self,
         recorder: &mut Recorder,
@@ -211,15 +295,47 @@ impl Renderer {
         pixels: &PixelBuffers,
         view: &ViewPass,
     ) {
+        record_list(recorder, &view.list_triangles, &mesh.bits);
+        self.record_raster(recorder, mesh, pixels, view);
+        record_list(recorder, &view.list_covered, &pixels.bits);
+        view.covered.dispatch(recorder, &view.mark);
+        record_list(recorder, &view.list_edges, &pixels.bits);
+    }
+
+    fn record_raster(&self, recorder: &mut Recorder, mesh: &MeshBuffers, pixels: &PixelBuffers, view: &ViewPass) {
         let size = (view.region.width, view.region.height);
-        recorder.raster(&self.raster, &pixels.target, &view.raster, size, mesh.triangles, &view.ids);
-        recorder.dispatch(&view.mark, view.region.pixels());
+        recorder.raster(&self.raster, &pixels.target, &view.raster, size, &mesh.draw, &view.ids);
     }
 
     /// Records shading and antialiasing of a view whose ids are known.
-    pub fn record_colours(&self, recorder: &mut Recorder, view: &ViewPass) {
-        recorder.dispatch(&view.shade, view.region.pixels());
-        recorder.dispatch(&view.antialias, view.region.pixels());
+    pub fn record_colours(&self, recorder: &mut Recorder, pixels: &PixelBuffers, view: &ViewPass) {
+        let bytes = u64::from(view.region.pixels()) * 16;
+        recorder.clear_start(&pixels.colours, bytes);
+        view.covered.dispatch(recorder, &view.shade);
+        recorder.copy_range(&pixels.colours, 0, &pixels.smooth, 0, bytes);
+        view.edges.dispatch(recorder, &view.antialias);
+    }
+
+    /// The parts of [`Self::record_visibility`] and [`Self::record_colours`] by name, for timing.
+    #[must_use]
+    pub fn parts<'a>(
+        &'a self,
+        mesh: &'a MeshBuffers,
+        pixels: &'a PixelBuffers,
+        view: &'a ViewPass,
+    ) -> Vec<(&'static str, Part<'a>)> {
+        let bytes = u64::from(view.region.pixels()) * 16;
+        vec![
+            ("list triangles", Box::new(|r| record_list(r, &view.list_triangles, &mesh.bits))),
+            ("visibility", Box::new(|r| self.record_raster(r, mesh, pixels, view))),
+            ("list covered", Box::new(|r| record_list(r, &view.list_covered, &pixels.bits))),
+            ("mark_silhouettes", Box::new(|r| view.covered.dispatch(r, &view.mark))),
+            ("list edges", Box::new(|r| record_list(r, &view.list_edges, &pixels.bits))),
+            ("clear", Box::new(move |r| r.clear_start(&pixels.colours, bytes))),
+            ("shade", Box::new(|r| view.covered.dispatch(r, &view.shade))),
+            ("copy", Box::new(move |r| r.copy_range(&pixels.colours, 0, &pixels.smooth, 0, bytes))),
+            ("antialias", Box::new(|r| view.edges.dispatch(r, &view.antialias))),
+        ]
     }
 
     /// Renders a view and reads its antialiased colours (premultiplied RGBA, row by row).
@@ -234,8 +350,17 @@ impl Renderer {
     ) -> Result<Vec<[f32; 4]>, GpuError> {
         let mut recorder = self.gpu.recorder("render");
         self.record_visibility(&mut recorder, mesh, pixels, view);
-        self.record_colours(&mut recorder, view);
+        self.record_colours(&mut recorder, pixels, view);
         recorder.submit()?;
         self.gpu.read_range(&pixels.smooth, 0, u64::from(view.region.pixels()) * 16)
     }
+}
+
+/// A part of a view's work that can be recorded alone.
+pub type Part<'a> = Box<dyn Fn(&mut Recorder) + 'a>;
+
+fn record_list(recorder: &mut Recorder, [mark, scan, list]: &[Bound; 3], bits: &Bits) {
+    recorder.dispatch(mark, bits.words);
+    recorder.dispatch_workgroups(scan, 1);
+    recorder.dispatch(list, bits.words);
 }

@@ -1,8 +1,8 @@
 //! Shading of a region and its gradients (kernels `shading/shade`, `shading/shade_grad`, `shading/lighting_grad`).
 //!
 //! `colour = gain ∘ ρ · r(n)`. Gradients: to albedo, to vertex normals, to positions through the perspective-correct
-//! barycentrics (per millimetre), and to the twelve numbers of the light. One invocation a pixel; sums over pixels into
-//! vertices are fixed point, sums into the light go workgroup by workgroup in a fixed order.
+//! barycentrics (per millimetre), and to the twelve numbers of the light. One invocation a covered pixel; sums over pixels
+//! into vertices are fixed point, sums into the light go workgroup by workgroup in a fixed order.
 
 /// Kernel names.
 pub const FORWARD: &str = "shading/shade";
@@ -10,6 +10,9 @@ pub const FORWARD: &str = "shading/shade";
 pub const GRADIENT: &str = "shading/shade_grad";
 /// Kernel names.
 pub const LIGHT_GRADIENT: &str = "shading/lighting_grad";
+
+/// Workgroups of `shading/lighting_grad`, each of which leaves one partial sum.
+pub const LIGHT_GROUPS: u32 = 128;
 
 /// CPU twins in `f64`.
 pub mod reference {
@@ -160,28 +163,66 @@ pub mod reference {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::reference::{Attributes, lighting_grad, shade, shade_grad};
-    use crate::gpu::{Buffer, Kernel, shader, testing};
+pub(crate) mod tests {
+    use super::LIGHT_GROUPS;
+    use super::reference::{lighting_grad, shade, shade_grad};
+    use crate::gpu::testing::{Edit, KernelTest};
+    use crate::kernel_checks::KernelCheck;
     use crate::raster::reference::RefView;
     use crate::shading::testing::{Scene, central_difference, worst_difference};
+
+    pub(crate) const CHECKS: &[KernelCheck] = &[
+        KernelCheck {
+            kernel: super::FORWARD,
+            difference,
+            edits: &[
+                ("c[7] * n.z * n.x", "c[7] * n.z * n.y"),
+                ("s.normal = m / s.m_length", "s.normal = m"),
+                ("light.gain * sh_dot", "light.gain.x * sh_dot"),
+                ("h0.xy - p * h0.z", "h0.xy / h0.z - p"),
+            ],
+            gradient: None,
+        },
+        KernelCheck {
+            kernel: super::GRADIENT,
+            difference,
+            edits: &[
+                ("d_n - n * dot(n, d_n)", "d_n"),
+                ("4.0 * c[6] * n.z", "2.0 * c[6] * n.z"),
+                ("dot(d_lambda, b.lambda)", "0.9 * dot(d_lambda, b.lambda)"),
+                ("-dot(s.centre, d_u1)", "dot(s.centre, d_u1)"),
+                ("d_b.x * vec2<f32>(b.u2.y, -b.u2.x)", "d_b.x * vec2<f32>(b.u2.y, b.u2.x)"),
+            ],
+            gradient: Some(gradient),
+        },
+        KernelCheck {
+            kernel: super::LIGHT_GRADIENT,
+            difference,
+            edits: &[
+                ("2.0 * n.z * n.z - n.x * n.x - n.y * n.y, n.z", "2.0 * n.z * n.z - n.x * n.x, n.z"),
+                ("g * r * rho", "g * rho"),
+                ("i < 64u", "i < 63u"),
+            ],
+            gradient: Some(gradient),
+        },
+    ];
 
     fn value(scene: &Scene, weights: &[[f64; 4]]) -> f64 {
         let out = shade(&RefView::from(&scene.view), &scene.mesh(), &scene.attributes(), &scene.ids);
         out.iter().zip(weights).map(|(c, w)| (0..3).map(|k| c[k] * w[k]).sum::<f64>()).sum()
     }
 
-    /// Ring 2, lane by lane: albedo, normals, positions, light.
-    #[test]
-    fn reference_gradient_matches_differences() {
+    /// Lane by lane: albedo, normals, positions, light.
+    fn gradient(factor: f64) -> f64 {
         let scene = Scene::new();
         let view = RefView::from(&scene.view);
         let weights = scene.random_pixels(3);
         let mut grads = vec![0.0; scene.positions.len() * 9];
         shade_grad(&view, &scene.mesh(), &scene.attributes(), &scene.ids, &weights, &mut grads);
         let light = lighting_grad(&view, &scene.mesh(), &scene.attributes(), &scene.ids, &weights);
-        let check = |name: &str, analytic: f64, numeric: f64| {
-            assert!((analytic - numeric).abs() < 1e-5 * (1.0 + analytic.abs()), "{name}: {analytic} vs {numeric}");
+        let mut worst = 0.0_f64;
+        let mut check = |analytic: f64, numeric: f64| {
+            worst = worst.max((factor * analytic - numeric).abs() / (1e-5 * (1.0 + analytic.abs())));
         };
         for v in 0..scene.positions.len() {
             for axis in 0..3 {
@@ -192,9 +233,9 @@ mod tests {
                         value(&moved, &weights)
                     })
                 };
-                check("albedo", grads[v * 9 + axis], lane(&|s, h| s.albedo[v][axis] += h));
-                check("normal", grads[v * 9 + 3 + axis], lane(&|s, h| s.normals[v][axis] += h));
-                check("position", grads[v * 9 + 6 + axis], 1e-3 * lane(&|s, h| s.positions[v][axis] += h));
+                check(grads[v * 9 + axis], lane(&|s, h| s.albedo[v][axis] += h));
+                check(grads[v * 9 + 3 + axis], lane(&|s, h| s.normals[v][axis] += h));
+                check(grads[v * 9 + 6 + axis], 1e-3 * lane(&|s, h| s.positions[v][axis] += h));
             }
         }
         for (k, &analytic) in light.iter().enumerate() {
@@ -203,84 +244,52 @@ mod tests {
                 moved.lights[12 + k] += h;
                 value(&moved, &weights)
             });
-            check("light", analytic, numeric);
+            check(analytic, numeric);
         }
+        worst
     }
 
-    fn run_gpu(scene: &Scene, forward: Option<&str>) -> Option<[f64; 3]> {
-        let gpu = testing::gpu()?;
+    fn difference(edit: Option<Edit>) -> Option<f64> {
+        let test = KernelTest::new(edit)?;
+        let scene = Scene::new();
         let view = RefView::from(&scene.view);
         let weights = scene.random_pixels(3);
-        let a: Attributes<'_> = scene.attributes();
+        let a = scene.attributes();
         let colours = shade(&view, &scene.mesh(), &a, &scene.ids);
         let mut grads = vec![0.0; scene.positions.len() * 9];
         shade_grad(&view, &scene.mesh(), &a, &scene.ids, &weights, &mut grads);
         let light = lighting_grad(&view, &scene.mesh(), &a, &scene.ids, &weights);
 
-        let b = scene.upload(&gpu);
-        let w = b.pixels(&gpu, &weights);
-        let out = Buffer::zeros(&gpu, "out", scene.ids.len() as u64 * 16).expect("small");
-        let sums = Buffer::zeros(&gpu, "grads", grads.len() as u64 * 4).expect("small");
-        let groups = scene.view.pixels().div_ceil(64);
-        let partials = Buffer::zeros(&gpu, "partials", u64::from(groups) * 48).expect("small");
+        let b = scene.upload(test.gpu());
+        let w = b.pixels(test.gpu(), &weights);
+        let pixels = scene.ids.len();
+        let (out, sums) = (test.zeros(pixels * 4), test.zeros(grads.len()));
+        let partials = test.zeros(LIGHT_GROUPS as usize * 12);
         let common = [
             ("view", &b.view),
-            ("ids", &b.ids),
+            ("covered", &b.covered),
             ("positions", &b.positions),
             ("normals", &b.normals),
             ("albedo", &b.albedo),
             ("faces", &b.faces),
             ("lights", &b.lights),
         ];
-        let kernel = match forward {
-            Some(text) => Kernel::from_text(&gpu, super::FORWARD, text).expect("compiles"),
-            None => gpu.kernel(super::FORWARD).expect("compiles"),
-        };
-        let forward = kernel.bind(&[&common[..], &[("colours", &out)]].concat()).expect("binds");
-        let gradient = gpu.kernel(super::GRADIENT).expect("compiles");
-        let gradient =
-            gradient.bind(&[&common[..], &[("colours_grad", &w), ("grads", &sums)]].concat()).expect("binds");
-        let lighting = gpu.kernel(super::LIGHT_GRADIENT).expect("compiles");
-        let lighting =
-            lighting.bind(&[&common[..], &[("colours_grad", &w), ("partials", &partials)]].concat()).expect("binds");
-        let mut recorder = gpu.recorder("test");
-        recorder.dispatch(&forward, scene.view.pixels());
-        recorder.dispatch(&gradient, scene.view.pixels());
-        recorder.dispatch(&lighting, scene.view.pixels());
-        recorder.submit().expect("runs");
-        let partials = gpu.read::<f32>(&partials).expect("reads");
+        test.run(super::FORWARD, &[&common, &[("colours", &out)]], pixels);
+        test.run(super::GRADIENT, &[&common, &[("colours_grad", &w), ("grads", &sums)]], pixels);
+        let lighting = [("colours_grad", &w), ("partials", &partials)];
+        test.run(super::LIGHT_GRADIENT, &[&common, &lighting], LIGHT_GROUPS as usize * 64);
         let mut summed = [0.0_f32; 12];
-        for record in partials.chunks(12) {
+        for record in test.read::<f32>(&partials).chunks(12) {
             for k in 0..12 {
                 summed[k] += record[k];
             }
         }
-        Some([
-            worst_difference(
-                &gpu.read::<f32>(&out).expect("reads"),
-                &colours.iter().flatten().copied().collect::<Vec<_>>(),
-            ),
-            b.worst_fixed(&gpu, &sums, &grads),
-            worst_difference(&summed, &light),
-        ])
-    }
-
-    /// Ring 3.
-    #[test]
-    fn gpu_matches_reference() {
-        let Some([colours, grads, light]) = run_gpu(&Scene::new(), None) else { return };
-        assert!(colours < 1e-3, "colours differ by {colours}");
-        assert!(grads < 2e-3, "vertex gradients differ by {grads}");
-        assert!(light < 2e-3, "light gradients differ by {light}");
-    }
-
-    /// The harness fails when a coefficient of the light model is off.
-    #[test]
-    fn a_perturbed_kernel_is_caught() {
-        let text = shader::source(super::FORWARD).expect("known");
-        let broken = text.replace("c[7] * n.z * n.x", "c[7] * n.z * n.y");
-        assert_ne!(text, broken, "the perturbation changes the text");
-        let Some([colours, ..]) = run_gpu(&Scene::new(), Some(&broken)) else { return };
-        assert!(colours > 1e-3, "a wrong basis must be seen, difference {colours}");
+        let colours: Vec<f64> = colours.iter().flatten().copied().collect();
+        let worst = [
+            worst_difference(&test.read(&out), &colours) / 1e-3,
+            b.worst_fixed(test.gpu(), &sums, &grads) / 2e-3,
+            worst_difference(&summed, &light) / 2e-3,
+        ];
+        Some(worst.into_iter().fold(0.0, f64::max))
     }
 }

@@ -7,6 +7,8 @@ use crate::camera::Camera;
 use crate::gpu::{Buffer, Gpu};
 use crate::mesh::{Topology, vertex_normals};
 use crate::raster::ViewRegion;
+use crate::raster::antialias::reference::mark_silhouettes;
+use crate::raster::lists::reference as lists;
 use crate::raster::reference::{RefMesh, RefView, cross2};
 use crate::shading::shade::reference::Attributes;
 use nalgebra::{Matrix3, Rotation3, Vector3};
@@ -27,7 +29,10 @@ pub fn central_difference(step: f64, f: impl Fn(f64) -> f64) -> f64 {
 /// Largest difference relative to `1 + |expected|`.
 pub fn worst_difference(actual: &[f32], expected: &[f64]) -> f64 {
     assert!(actual.len() >= expected.len(), "the buffer holds every value");
-    actual.iter().zip(expected).map(|(a, e)| (f64::from(*a) - e).abs() / (1.0 + e.abs())).fold(0.0, f64::max)
+    let difference = |(a, e): (&f32, &f64)| (f64::from(*a) - e).abs() / (1.0 + e.abs());
+    // `max` would pass over NaN.
+    let bad = |d: f64| if d.is_nan() { f64::INFINITY } else { d };
+    actual.iter().zip(expected).map(difference).map(bad).fold(0.0, f64::max)
 }
 
 /// xyz → xyz0 in `f32`.
@@ -66,8 +71,12 @@ pub struct SceneBuffers {
     pub positions: Buffer,
     /// Three vertices and a pad a triangle.
     pub faces: Buffer,
-    /// As `faces`.
-    pub opposite: Buffer,
+    /// Corners and vertices across of each triangle.
+    pub wings: Buffer,
+    /// Pixels that see a triangle.
+    pub covered: Buffer,
+    /// Pixels at a silhouette.
+    pub edges: Buffer,
     /// xyz0 a vertex.
     pub normals: Buffer,
     /// rgb0 a vertex.
@@ -140,7 +149,12 @@ impl Scene {
             .map(|v| [0, 1, 2].map(|k| f64::from((0.5 + 0.3 * noise(900 + 3 * v + k)) as f32)))
             .collect();
         let lights = (0..24)
-            .map(|k| f64::from((if k % 12 == 0 || k % 12 > 8 { 0.9 } else { 0.25 * noise(50 + k) }) as f32))
+            .map(|k| match k % 12 {
+                0 => 0.9,
+                1..=8 => 0.25 * noise(50 + k),
+                gain => 0.05 * gain as f64 + 0.4,
+            })
+            .map(|x| f64::from(x as f32))
             .collect();
         let mut scene = Self {
             view,
@@ -203,6 +217,7 @@ impl Scene {
     /// Puts everything on the device.
     pub fn upload(&self, gpu: &Gpu) -> SceneBuffers {
         let topology = Topology::new(self.positions.len(), &self.faces);
+        let marked = mark_silhouettes(&RefView::from(&self.view), &self.mesh(), &self.ids);
         let pad = |f: &[[u32; 3]]| f.iter().map(|f| [f[0], f[1], f[2], 0]).collect::<Vec<[u32; 4]>>();
         let lights: Vec<f32> = self.lights.iter().map(|l| *l as f32).collect();
         let storage = |label: &str, data: &[[f32; 4]]| Buffer::storage(gpu, label, data).expect("small");
@@ -212,7 +227,9 @@ impl Scene {
             ids: words("ids", &self.ids),
             positions: storage("positions", &pack(&self.positions)),
             faces: Buffer::storage(gpu, "faces", &pad(&self.faces)).expect("small"),
-            opposite: Buffer::storage(gpu, "opposite", &pad(&self.opposite)).expect("small"),
+            wings: Buffer::storage(gpu, "wings", &topology.wings()).expect("small"),
+            covered: pixel_list(gpu, &lists::list_pixels(&lists::cover_masks(&self.ids), &self.ids)),
+            edges: pixel_list(gpu, &lists::list_pixels(&lists::edge_masks(self.view.width as usize, &marked), &marked)),
             normals: storage("normals", &pack(&self.normals)),
             albedo: storage("albedo", &pack(&self.albedo)),
             lights: Buffer::storage(gpu, "lights", &lights).expect("small"),
@@ -222,6 +239,12 @@ impl Scene {
             neighbours: words("neighbours", &topology.neighbours),
         }
     }
+}
+
+/// A list as `raster/list_pixels` leaves it.
+fn pixel_list(gpu: &Gpu, entries: &[[u32; 2]]) -> Buffer {
+    let list = [&[[entries.len() as u32, 0]], entries].concat();
+    Buffer::storage(gpu, "pixel list", &list).expect("small")
 }
 
 impl SceneBuffers {

@@ -3,9 +3,9 @@
 //! The studio knows no pipeline type beyond [`crate::pipeline`]'s reports and snapshots, so its window can be tested with
 //! an engine of the tests. The binary passes the real one.
 
-use crate::capture::{Capture, CaptureError};
-use crate::gpu::GpuError;
-use crate::pipeline::{Advance, PipelineError, PosableHand, Snapshot, StepReport, ViewPicture};
+use crate::capture::Capture;
+use crate::fitting::pose::HandChoice;
+use crate::pipeline::{Advance, PosableHand, Snapshot, StepReport, ViewPicture};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -68,8 +68,14 @@ pub struct RunRequest {
     pub preset: String,
     /// Changed parameters, as for `--set key=value`.
     pub overrides: Vec<(String, f64)>,
-    /// Views that touch no stage.
+    /// Views left out altogether.
     pub excluded: Vec<usize>,
+    /// Views that no stage sees, but which are compared.
+    pub held_out: Vec<usize>,
+    /// Which hands are wanted.
+    pub hands: HandChoice,
+    /// Folder in which the run makes its own; `None` = [`Backend::results_folder`].
+    pub results: Option<PathBuf>,
     /// Seed of every random choice.
     pub seed: u64,
 }
@@ -78,16 +84,36 @@ impl RunRequest {
     /// A request with the preset as it is and every view.
     #[must_use]
     pub fn new(capture: Arc<Capture>, preset: &str) -> Self {
-        Self { capture, preset: preset.to_owned(), overrides: Vec::new(), excluded: Vec::new(), seed: 0 }
+        Self {
+            capture,
+            preset: preset.to_owned(),
+            overrides: Vec::new(),
+            excluded: Vec::new(),
+            held_out: Vec::new(),
+            hands: HandChoice::Auto,
+            results: None,
+            seed: 0,
+        }
     }
 }
 
-/// A reconstruction that has just begun.
+/// An unfinished run to go on with, with the settings it began with.
+#[derive(Clone, Debug)]
+pub struct ResumeRequest {
+    /// The opened capture; the one the run was made from.
+    pub capture: Arc<Capture>,
+    /// The run folder.
+    pub run_dir: PathBuf,
+}
+
+/// A reconstruction that has just begun, or goes on.
 pub struct Started {
     /// The engine.
     pub engine: Box<dyn Engine>,
     /// Where its results go.
     pub run_dir: PathBuf,
+    /// Lines of `metrics.jsonl` so far: none of a new run, those up to its checkpoint of a resumed one.
+    pub steps: Vec<StepReport>,
 }
 
 /// What a run folder holds.
@@ -99,6 +125,14 @@ pub struct RunRecord {
     pub steps: Vec<StepReport>,
     /// Stored snapshots in order.
     pub snapshots: Vec<Arc<Snapshot>>,
+    /// Preset it began with.
+    pub preset: String,
+    /// Views it left out.
+    pub excluded: Vec<usize>,
+    /// Views it held out.
+    pub held_out: Vec<usize>,
+    /// It has not finished and can be gone on with.
+    pub resumable: bool,
 }
 
 /// A folder that was read.
@@ -154,125 +188,18 @@ pub trait Backend: Send + Sync + 'static {
     /// [`CaptureError`] and the like.
     fn open(&self, path: &Path) -> anyhow::Result<Opened>;
 
+    /// Folder in which runs of a capture make theirs unless the user chooses another. Nothing is created.
+    fn results_folder(&self, capture: &Capture) -> PathBuf;
+
     /// Begins a reconstruction. Called on the worker thread, where the engine stays.
     ///
     /// # Errors
     /// No device, unusable capture, unwritable run folder.
     fn start(&self, request: &RunRequest) -> anyhow::Result<Started>;
-}
 
-/// An error for people: what happened, what it means, what to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// What happened.
-    pub what: String,
-    /// What it means for the work.
-    pub meaning: String,
-    /// What to do.
-    pub remedy: String,
-}
-
-impl Problem {
-    fn new(what: String, meaning: &str, remedy: &str) -> Self {
-        Self { what, meaning: meaning.to_owned(), remedy: remedy.to_owned() }
-    }
-
-    /// A folder could not be opened.
-    #[must_use]
-    pub fn opening(path: &Path, error: &anyhow::Error) -> Self {
-        if let Some(CaptureError::Unusable { path, problem, remedy }) = error.downcast_ref::<CaptureError>() {
-            let name = path.display();
-            return Self::new(format!("{name}: {problem}"), "The folder was not opened; nothing was changed.", remedy);
-        }
-        Self::new(
-            format!("{} could not be opened: {error:#}", path.display()),
-            "Nothing was changed; what was open before is still open.",
-            "Choose a capture folder: calibration, images, and keypoints for at least two views.",
-        )
-    }
-
-    /// A run could not begin.
-    #[must_use]
-    pub fn starting(error: &anyhow::Error) -> Self {
-        Self::of_device(error).unwrap_or_else(|| {
-            Self::new(
-                format!("The reconstruction could not begin: {error:#}"),
-                "The capture stays open; nothing was computed.",
-                "Mend the cause and press Reconstruct again.",
-            )
-        })
-    }
-
-    /// A step failed.
-    #[must_use]
-    pub fn computing(error: &anyhow::Error) -> Self {
-        Self::of_device(error).unwrap_or_else(|| {
-            Self::new(
-                format!("The reconstruction stopped: {error:#}"),
-                "The last good state is kept and can be scrubbed and exported.",
-                "Exclude bad views (X), choose another preset or lower the rates, then reconstruct again.",
-            )
-        })
-    }
-
-    /// The checkpoint of a stopped run could not be written.
-    #[must_use]
-    pub fn stopping(error: &anyhow::Error) -> Self {
-        Self::of_device(error).unwrap_or_else(|| {
-            Self::new(
-                format!("The run was stopped, but its checkpoint could not be written: {error:#}"),
-                "It cannot be resumed from here; what is shown can still be exported.",
-                "Make room on the disk and export what you need.",
-            )
-        })
-    }
-
-    /// A picture or snapshot failed.
-    #[must_use]
-    pub fn rendering(error: &anyhow::Error) -> Self {
-        Self::of_device(error).unwrap_or_else(|| {
-            Self::new(
-                format!("The current state could not be shown: {error:#}"),
-                "The reconstruction itself goes on.",
-                "Select another view; if it happens again, look at the log.",
-            )
-        })
-    }
-
-    /// Files could not be written.
-    #[must_use]
-    pub fn exporting(error: &anyhow::Error) -> Self {
-        Self::new(
-            format!("The export failed: {error:#}"),
-            "The reconstruction is unharmed; no half-written file is left.",
-            "Choose another folder with enough space and export again.",
-        )
-    }
-
-    /// The hands could not be brought to rest.
-    #[must_use]
-    pub fn posing(error: &anyhow::Error) -> Self {
-        Self::of_device(error).unwrap_or_else(|| {
-            Self::new(
-                format!("The hands cannot be posed: {error:#}"),
-                "What is shown stays as it is.",
-                "Let the run get to its HAM stage, pause it, and try again.",
-            )
-        })
-    }
-
-    fn of_device(error: &anyhow::Error) -> Option<Self> {
-        let of_pipeline = error.downcast_ref::<PipelineError>().and_then(PipelineError::gpu);
-        let gpu = of_pipeline.or_else(|| error.chain().find_map(|e| e.downcast_ref::<GpuError>()))?;
-        let meaning = if gpu.is_lost_or_full() {
-            "The computing device is gone or full. The window is unharmed and the last good state is kept."
-        } else {
-            "The computing device refused the work. The window is unharmed."
-        };
-        Some(Self::new(
-            gpu.to_string(),
-            meaning,
-            "Try the draft preset or another device (`thenar devices`), then reconstruct again.",
-        ))
-    }
+    /// Goes on with an unfinished run. Called on the worker thread, where the engine stays.
+    ///
+    /// # Errors
+    /// No device, a changed capture, a damaged checkpoint, unwritable run folder.
+    fn resume(&self, request: &ResumeRequest) -> anyhow::Result<Started>;
 }

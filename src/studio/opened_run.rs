@@ -7,7 +7,7 @@ use crate::export::{ExportHand, Frame};
 use crate::gpu::{DeviceChoice, Gpu};
 use crate::mesh::vertex_normals;
 use crate::pipeline::{
-    Advance, ExportPlan, FinishedRun, HandSnapshot, PictureMaker, PictureMode, PosableHand, Snapshot, Stage,
+    self, Advance, ExportPlan, FinishedRun, HandSnapshot, PictureMaker, PictureMode, PosableHand, Snapshot, Stage,
     StepReport, ViewPicture, to_rgba8,
 };
 use anyhow::Context as _;
@@ -17,10 +17,16 @@ use std::sync::Arc;
 
 /// Opens a run folder with the capture it was made from.
 pub(super) fn open(folder: &Path, device: &DeviceChoice) -> anyhow::Result<Opened> {
-    let run = FinishedRun::open(folder, hand_models()?)?;
-    let capture = Capture::open(&run.record.capture)
-        .with_context(|| format!("the capture of this run, {}", run.record.capture.display()))?;
     let steps = read_metrics(&folder.join("metrics.jsonl"))?;
+    if !folder.join("checkpoint").exists() {
+        // Stopped before there was a mesh: nothing to show but the capture, and a run to go on with.
+        let record = pipeline::RunRecord::read(folder)?;
+        let capture = open_capture(&record)?;
+        let run = run_record(folder, &record, steps, Vec::new(), true);
+        return Ok(Opened { capture, run: Some(run), engine: None });
+    }
+    let run = FinishedRun::open(folder, hand_models()?)?;
+    let capture = open_capture(&run.record)?;
     let last = final_snapshot(&run, &steps);
     let mut snapshots = read_track(&folder.join("track"), &run, &steps)?;
     snapshots.retain(|s| s.step < last.step);
@@ -28,12 +34,35 @@ pub(super) fn open(folder: &Path, device: &DeviceChoice) -> anyhow::Result<Opene
     let snapshots = snapshots.into_iter().map(Arc::new).collect();
     let gpu = Gpu::new(device)?;
     let engine = Finished { maker: PictureMaker::new(&gpu)?, run, last };
-    let record = RunRecord { dir: folder.to_owned(), steps, snapshots };
+    let resumable = !engine.run.checkpoint.facts.finished || engine.run.checkpoint.ham.is_none();
+    let record = run_record(folder, &engine.run.record, steps, snapshots, resumable);
     Ok(Opened { capture, run: Some(record), engine: Some(Box::new(engine)) })
 }
 
+fn open_capture(record: &pipeline::RunRecord) -> anyhow::Result<Capture> {
+    Capture::open(&record.capture).with_context(|| format!("the capture of this run, {}", record.capture.display()))
+}
+
+fn run_record(
+    folder: &Path,
+    record: &pipeline::RunRecord,
+    steps: Vec<StepReport>,
+    snapshots: Vec<Arc<Snapshot>>,
+    resumable: bool,
+) -> RunRecord {
+    RunRecord {
+        dir: folder.to_owned(),
+        steps,
+        snapshots,
+        preset: record.preset_name.clone(),
+        excluded: record.exclude.clone(),
+        held_out: record.hold_out.clone(),
+        resumable,
+    }
+}
+
 /// Lines of `metrics.jsonl`; a last line that was cut short is left out.
-fn read_metrics(path: &Path) -> anyhow::Result<Vec<StepReport>> {
+pub(super) fn read_metrics(path: &Path) -> anyhow::Result<Vec<StepReport>> {
     if !path.exists() {
         return Ok(Vec::new());
     }
@@ -173,6 +202,7 @@ impl Engine for Finished {
             frame: Frame::Gltf,
             texture_px: 1024,
             rest_pose: false,
+            close_wrist: false,
         };
         Ok(self.run.export(&plan)?)
     }

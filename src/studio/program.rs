@@ -1,9 +1,12 @@
 //! The real program behind the window: captures, presets and reconstructions as the command line has them.
 
-use super::backend::{Backend, Engine, ExportRequest, Opened, Parameter, PresetInfo, RunRequest, Started};
-use super::opened_run;
+use super::backend::{
+    Backend, Engine, ExportRequest, Opened, Parameter, PresetInfo, ResumeRequest, RunRequest, Started,
+};
+use super::{opened_run, run_place};
 use crate::anatomy::Side;
 use crate::capture::Capture;
+use crate::fitting::pose::HandChoice;
 use crate::gpu::{DeviceChoice, Gpu, list_devices};
 use crate::hand::{HandModel, open_hand};
 use crate::pipeline::{Advance, PictureMode, PosableHand, Reconstruction, RunOptions, Snapshot, Stage, ViewPicture};
@@ -55,24 +58,51 @@ impl Backend for Program {
         Ok(Opened { capture: Capture::open(path)?, run: None, engine: None })
     }
 
+    fn results_folder(&self, capture: &Capture) -> PathBuf {
+        run_place::default_parent(&capture.root)
+    }
+
     fn start(&self, request: &RunRequest) -> anyhow::Result<Started> {
         let mut preset = Preset::load(&request.preset)?;
         for (key, value) in &request.overrides {
             preset.set(key, &value.to_string())?;
         }
-        let run_dir = new_run_dir(&request.capture.root, &request.preset, SystemTime::now());
+        if request.hands != HandChoice::Auto {
+            preset.pose.hands = request.hands;
+        }
+        let parent = request.results.clone().unwrap_or_else(|| self.results_folder(&request.capture));
+        run_place::check(&parent, &request.capture.root)?;
+        let run_dir = parent.join(run_place::name(&request.preset, SystemTime::now()));
         let options = RunOptions {
             run_dir: run_dir.clone(),
             preset_name: request.preset.clone(),
             preset,
             until: Stage::Ham,
-            hold_out: Vec::new(),
+            hold_out: request.held_out.clone(),
             exclude: request.excluded.clone(),
             seed: request.seed,
         };
         let gpu = Gpu::new(&self.device)?;
-        let run = Reconstruction::new(Arc::clone(&request.capture), hand_models()?, options, gpu)?;
-        Ok(Started { engine: Box::new(Live { run }), run_dir })
+        let run = Reconstruction::new(Arc::clone(&request.capture), hand_models()?, options, gpu)
+            .map_err(|error| run_place::explain(&parent, error))?;
+        Ok(Started { engine: Box::new(Live { run }), run_dir, steps: Vec::new() })
+    }
+
+    fn resume(&self, request: &ResumeRequest) -> anyhow::Result<Started> {
+        // What is empty here is taken from the run's own record.
+        let options = RunOptions {
+            run_dir: request.run_dir.clone(),
+            preset_name: String::new(),
+            preset: Preset::default(),
+            until: Stage::Ham,
+            hold_out: Vec::new(),
+            exclude: Vec::new(),
+            seed: 0,
+        };
+        let gpu = Gpu::new(&self.device)?;
+        let run = Reconstruction::resume(Arc::clone(&request.capture), hand_models()?, options, gpu)?;
+        let steps = opened_run::read_metrics(&request.run_dir.join("metrics.jsonl"))?;
+        Ok(Started { engine: Box::new(Live { run }), run_dir: request.run_dir.clone(), steps })
     }
 }
 
@@ -88,28 +118,6 @@ fn parameters(preset: &Preset) -> Vec<Parameter> {
             Some(Parameter { group, key, value: number, integer: !value.is_f64(), help })
         })
         .collect()
-}
-
-/// `<capture>.thenar/runs/<time>_<preset>` beside the capture; the time is UTC.
-fn new_run_dir(capture: &Path, preset: &str, now: SystemTime) -> PathBuf {
-    let root = capture.canonicalize().unwrap_or_else(|_| capture.to_owned());
-    let mut name = root.file_name().unwrap_or_default().to_owned();
-    name.push(".thenar");
-    let seconds = now.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_secs());
-    root.with_file_name(name).join("runs").join(format!("{}_{preset}", stamp(seconds)))
-}
-
-/// Seconds since 1970 as `YYYY-MM-DD_hhmmss`, after Howard Hinnant's `civil_from_days`.
-fn stamp(seconds: u64) -> String {
-    let (days, rest) = (seconds / 86_400 + 719_468, seconds % 86_400);
-    let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    let year = era * 400 + year_of_era + u64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02}_{:02}{:02}{:02}", rest / 3600, rest / 60 % 60, rest % 60)
 }
 
 /// A reconstruction under way.
@@ -146,15 +154,6 @@ impl Engine for Live {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn run_folders_stand_beside_the_capture_and_say_when() {
-        assert_eq!(stamp(0), "1970-01-01_000000", "the epoch");
-        assert_eq!(stamp(951_827_696), "2000-02-29_123456", "a leap day");
-        let now = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(951_827_696);
-        let dir = new_run_dir(Path::new("/nowhere/room_1"), "draft", now);
-        assert_eq!(dir, Path::new("/nowhere/room_1.thenar/runs/2000-02-29_123456_draft"), "beside, by time");
-    }
 
     #[test]
     fn presets_list_numbers_that_can_be_set() {

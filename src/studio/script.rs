@@ -3,8 +3,10 @@
 use super::session::{Action, Chosen, NamedPose, PoseAction, RunState, SYNERGIES, Session};
 use super::ui_state::{CompareMode, Shading, Tab};
 use super::viewport::ViewActions;
-use super::{FrameTimes, viewport::Motion};
+use super::{frame::FrameTimes, viewport::Motion};
 use crate::anatomy::Side;
+use crate::fitting::pose::HandChoice;
+use crate::pipeline::Stage;
 use bevy::prelude::*;
 use bevy::render::view::screenshot::{Screenshot, ScreenshotCaptured};
 use bevy::window::{PrimaryWindow, RequestRedraw};
@@ -23,7 +25,8 @@ const SETTLE_FRAMES: u32 = 4;
 pub(super) enum Step {
     Act(Action),
     Preset(String),
-    ExcludeCurrent(usize),
+    Set(String, f64),
+    Hands(HandChoice),
     Shading(Shading),
     Compare(CompareMode),
     ScrubFraction(f64),
@@ -34,7 +37,9 @@ pub(super) enum Step {
     WaitOpen,
     WaitMesh,
     WaitSteps(usize),
+    WaitStage(Stage),
     WaitFinished,
+    WaitStopped,
     WaitPicture,
     WaitSelected(usize),
     WaitThrough(usize),
@@ -71,14 +76,22 @@ fn parse_step(text: &str) -> anyhow::Result<Step> {
     Ok(match word {
         "open" => Step::Act(Action::Open(rest.into())),
         "preset" => Step::Preset(rest.to_owned()),
+        "set" => {
+            let (key, value) = rest.split_once(' ').ok_or_else(|| anyhow::anyhow!("`{text}`: expected KEY VALUE"))?;
+            Step::Set(key.to_owned(), value.trim().parse()?)
+        }
         "reconstruct" => Step::Act(Action::Start),
+        "resume" => Step::Act(Action::Resume),
         "pause" => Step::Act(Action::TogglePause),
         "stop" => Step::Act(Action::Stop),
         "live" => Step::Act(Action::GoLive),
         "frame" => Step::Act(Action::Frame),
         "select" => Step::Act(Action::Select(number()?)),
         "fly" => Step::Act(Action::FlyTo(number()?)),
-        "exclude" => Step::ExcludeCurrent(number()?),
+        "exclude" => Step::Act(Action::ToggleExclude(number()?)),
+        "hold-out" => Step::Act(Action::ToggleHoldOut(number()?)),
+        "results" => Step::Act(Action::SetResults(Some(rest.into()))),
+        "hands" => Step::Hands(rest.parse().map_err(|e| anyhow::anyhow!("`{text}`: {e}"))?),
         "scrub" => Step::ScrubFraction(rest.parse()?),
         "shading" => Step::Shading(named(text, rest, &Shading::ALL, |s| s.name())?),
         "compare" => Step::Compare(named(text, rest, &CompareMode::ALL, |m| m.name())?),
@@ -101,7 +114,9 @@ fn parse_step(text: &str) -> anyhow::Result<Step> {
         "wait-open" => Step::WaitOpen,
         "wait-mesh" => Step::WaitMesh,
         "wait-steps" => Step::WaitSteps(number()?),
+        "wait-stage" => Step::WaitStage(named(text, rest, &Stage::ALL, Stage::name)?),
         "wait-finished" => Step::WaitFinished,
+        "wait-stopped" => Step::WaitStopped,
         "wait-picture" => Step::WaitPicture,
         "wait-selected" => Step::WaitSelected(number()?),
         "wait-through" => Step::WaitThrough(number()?),
@@ -192,6 +207,7 @@ pub(super) fn run(
     match outcome {
         Outcome::Pending => {}
         Outcome::Done => {
+            debug!("{step:?} is done");
             script.steps.pop_front();
             script.since = None;
             script.frames = 0;
@@ -217,7 +233,9 @@ fn simple_step(step: &Step, session: &mut Session, actions: &mut ViewActions, wa
             | Step::WaitOpen
             | Step::WaitMesh
             | Step::WaitSteps(_)
+            | Step::WaitStage(_)
             | Step::WaitFinished
+            | Step::WaitStopped
             | Step::WaitPicture
     );
     if let (true, Some(problem)) = (waits, &session.banner) {
@@ -225,7 +243,13 @@ fn simple_step(step: &Step, session: &mut Session, actions: &mut ViewActions, wa
     }
     match step {
         Step::Act(action) => actions.0.push(action.clone()),
-        Step::ExcludeCurrent(view) => actions.0.push(Action::ToggleExclude(*view)),
+        Step::Set(key, value) => {
+            if !session.preset().is_some_and(|p| p.parameters.iter().any(|p| p.key == *key)) {
+                return Outcome::Failed(format!("there is no parameter `{key}`"));
+            }
+            session.overrides.insert(key.clone(), *value);
+        }
+        Step::Hands(hands) => session.hands = *hands,
         Step::Preset(name) => match session.presets.iter().position(|p| p.name == *name) {
             Some(index) => session.preset = index,
             None => return Outcome::Failed(format!("there is no preset `{name}`")),
@@ -244,6 +268,8 @@ fn simple_step(step: &Step, session: &mut Session, actions: &mut ViewActions, wa
         Step::WaitMesh => return done_when(session.shown.as_ref().is_some_and(|s| !s.hands.is_empty())),
         Step::WaitSteps(count) => return done_when(session.steps.len() >= *count),
         Step::WaitFinished => return done_when(session.state == RunState::Finished),
+        Step::WaitStage(stage) => return done_when(session.steps.last().is_some_and(|s| s.stage == *stage)),
+        Step::WaitStopped => return done_when(session.state == RunState::Stopped),
         Step::WaitSelected(view) => return done_when(session.selected == *view),
         Step::WaitPicture => return done_when(session.picture().is_some_and(|(_, exact)| exact)),
         Step::Screenshot(_)

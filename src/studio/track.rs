@@ -148,6 +148,12 @@ impl Track {
         true
     }
 
+    /// Forgets what lies behind a step.
+    pub(crate) fn truncate_after(&mut self, step: u32) {
+        self.frames.retain(|f| f.step <= step);
+        self.bytes = self.frames.iter().map(Frame::bytes).sum();
+    }
+
     /// Forgets everything.
     pub(crate) fn clear(&mut self) {
         self.frames.clear();

@@ -15,7 +15,9 @@ use thenar::export::ExportHand;
 use thenar::hand::{FineModel, HandParameters, RestHand, open_hand};
 use thenar::mesh::vertex_normals;
 use thenar::pipeline::{Advance, HandSnapshot, PosableHand, Snapshot, Stage, StepReport, ViewPicture};
-use thenar::studio::{Backend, Engine, ExportRequest, Opened, Parameter, PresetInfo, RunRequest, Started};
+use thenar::studio::{
+    Backend, Engine, ExportRequest, Opened, Parameter, PresetInfo, ResumeRequest, RunRequest, Started,
+};
 
 /// Centres of the two test hands, world metres.
 const CENTRES: [[f64; 3]; 2] = [[-0.09, 0.0, 0.0], [0.09, 0.0, 0.0]];
@@ -139,11 +141,13 @@ pub(crate) struct MorphBackend {
     pub fail_at: Option<u32>,
     /// Step that panics.
     pub panic_at: Option<u32>,
+    /// Steps that the checkpoint of an unfinished run holds; without one, resuming fails.
+    pub resume_at: Option<u32>,
 }
 
 impl Default for MorphBackend {
     fn default() -> Self {
-        Self { steps: 60, step_time: Duration::ZERO, views: 8, fail_at: None, panic_at: None }
+        Self { steps: 60, step_time: Duration::ZERO, views: 8, fail_at: None, panic_at: None, resume_at: None }
     }
 }
 
@@ -186,7 +190,29 @@ impl Backend for MorphBackend {
 
     fn start(&self, request: &RunRequest) -> anyhow::Result<Started> {
         let engine = MorphEngine::new(self.clone(), Arc::clone(&request.capture));
-        Ok(Started { engine: Box::new(engine), run_dir: PathBuf::from("two_lumps.thenar/runs/1") })
+        let run_dir = request.results.clone().unwrap_or_else(|| self.results_folder(&request.capture)).join("1");
+        Ok(Started { engine: Box::new(engine), run_dir, steps: Vec::new() })
+    }
+
+    fn results_folder(&self, capture: &Capture) -> PathBuf {
+        PathBuf::from(format!("{}.thenar/runs", capture.name))
+    }
+
+    /// Goes on at `resume_at`: its earlier lines are those a new engine would tell.
+    fn resume(&self, request: &ResumeRequest) -> anyhow::Result<Started> {
+        let at = self.resume_at.ok_or_else(|| anyhow::anyhow!("the checkpoint is damaged"))?;
+        let quick = Self { step_time: Duration::ZERO, ..self.clone() };
+        let mut engine = MorphEngine::new(quick, Arc::clone(&request.capture));
+        let mut steps = Vec::new();
+        while steps.len() < at as usize {
+            match engine.advance()? {
+                Advance::Stepped(report) => steps.push(report),
+                Advance::Working | Advance::StageDone(..) => {}
+                Advance::Finished => anyhow::bail!("the run has finished"),
+            }
+        }
+        engine.settings.step_time = self.step_time;
+        Ok(Started { engine: Box::new(engine), run_dir: request.run_dir.clone(), steps })
     }
 }
 

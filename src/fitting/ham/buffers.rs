@@ -9,7 +9,7 @@ use crate::optimise::diffuse::{self, DiffuseParams};
 use crate::optimise::sum::{self, SumParams};
 use crate::optimise::unpack::{self, UnpackParams};
 use crate::raster::antialias;
-use crate::shading::renderer::{MeshBuffers, PixelBuffers, Renderer, ViewPass, padded};
+use crate::shading::renderer::{MeshBuffers, Part, PixelBuffers, Renderer, ViewPass, padded};
 use crate::shading::{LIGHT_STRIDE, shade, vertex_normals};
 
 /// Weights that hold for a phase; per metre, divided by the counts they average over.
@@ -237,7 +237,7 @@ impl Training {
             smooth_grad: zeros("image gradient", pixel_bytes)?,
             colours_grad: zeros("colour gradient", pixel_bytes)?,
             image_partials: zeros("image sums", pixel_groups * 8)?,
-            light_partials: zeros("light sums", pixel_groups * 48)?,
+            light_partials: zeros("light sums", u64::from(shade::LIGHT_GROUPS) * 48)?,
             image_kernel: gpu.kernel(image_loss::NAME)?,
             antialias_grad: gpu.kernel(antialias::GRADIENT)?,
             shade_grad: gpu.kernel(shade::GRADIENT)?,
@@ -289,35 +289,32 @@ impl Training {
             ("partials", &self.image_partials),
             ("totals", &self.row),
         ])?;
-        let seen =
-            [("view", &pass.uniform), ("ids", &pass.ids), ("positions", &mesh.positions), ("faces", &mesh.faces)];
-        let antialias_grad = self.antialias_grad.bind(
-            &[
-                &seen[..],
-                &[
-                    ("opposite", &mesh.opposite),
-                    ("colours", &pixels.colours),
-                    ("smooth_grad", &self.smooth_grad),
-                    ("colours_grad", &self.colours_grad),
-                    ("grads", &self.grads),
-                ],
-            ]
-            .concat(),
-        )?;
+        let antialias_grad = self.antialias_grad.bind(&[
+            ("view", &pass.uniform),
+            ("ids", &pass.ids),
+            ("positions", &mesh.positions),
+            ("wings", &mesh.wings),
+            ("edges", &pass.edges.list),
+            ("colours", &pixels.colours),
+            ("smooth_grad", &self.smooth_grad),
+            ("colours_grad", &self.colours_grad),
+            ("grads", &self.grads),
+        ])?;
         let shaded = [
-            &seen[..],
-            &[
-                ("normals", &mesh.normals),
-                ("albedo", &mesh.albedo),
-                ("lights", &mesh.lights),
-                ("colours_grad", &self.colours_grad),
-            ],
-        ]
-        .concat();
+            ("view", &pass.uniform),
+            ("covered", &pass.covered.list),
+            ("positions", &mesh.positions),
+            ("normals", &mesh.normals),
+            ("albedo", &mesh.albedo),
+            ("faces", &mesh.faces),
+            ("lights", &mesh.lights),
+            ("colours_grad", &self.colours_grad),
+        ];
         let shade_grad = self.shade_grad.bind(&[&shaded[..], &[("grads", &self.grads)]].concat())?;
         let lighting_grad = self.lighting_grad.bind(&[&shaded[..], &[("partials", &self.light_partials)]].concat())?;
         let stride = u32::try_from(LIGHT_STRIDE).unwrap_or(0);
-        let lighting_sum = SumParams { count, stride, offset: 0, slot: pass.region.light * stride };
+        let lighting_sum =
+            SumParams { count: shade::LIGHT_GROUPS, stride, offset: 0, slot: pass.region.light * stride };
         let lighting_sum = self.sum.bind(&[
             ("params", &Buffer::uniform(gpu, "light sum", &lighting_sum)?),
             ("partials", &self.light_partials),
@@ -463,29 +460,30 @@ impl ViewTraining {
         self.image_params.write(gpu, &[params]);
     }
 
-    /// The view's kernels by name, for timing.
-    pub(super) fn kernels(&self) -> [(&'static str, &Bound, u32); 6] {
+    /// Loss and gradients of the view whose colours were just rendered, part by part.
+    pub(super) fn parts<'a>(&'a self, training: &'a Training, with_light: bool) -> Vec<(&'static str, Part<'a>)> {
         let pixels = self.pass.region.pixels();
-        [
-            ("image_loss", &self.image_loss, pixels),
-            ("image_sum", &self.image_sum, 1),
-            ("antialias_grad", &self.antialias_grad, pixels),
-            ("shade_grad", &self.shade_grad, pixels),
-            ("lighting_grad", &self.lighting_grad, pixels),
-            ("lighting_sum", &self.lighting_sum, 1),
-        ]
+        let bytes = u64::from(pixels) * 16;
+        let (smooth, plain) = (&training.smooth_grad, &training.colours_grad);
+        let mut parts: Vec<(&'static str, Part<'a>)> = vec![
+            ("image_loss", Box::new(move |r| r.dispatch(&self.image_loss, pixels))),
+            ("image_sum", Box::new(|r| r.dispatch_workgroups(&self.image_sum, 1))),
+            ("copy", Box::new(move |r| r.copy_range(smooth, 0, plain, 0, bytes))),
+            ("antialias_grad", Box::new(|r| self.pass.edges.dispatch(r, &self.antialias_grad))),
+            ("shade_grad", Box::new(|r| self.pass.covered.dispatch(r, &self.shade_grad))),
+        ];
+        if with_light {
+            parts
+                .push(("lighting_grad", Box::new(|r| r.dispatch_workgroups(&self.lighting_grad, shade::LIGHT_GROUPS))));
+            parts.push(("lighting_sum", Box::new(|r| r.dispatch_workgroups(&self.lighting_sum, 1))));
+        }
+        parts
     }
 
     /// Loss and gradients of the view whose colours were just rendered.
-    pub(super) fn record_gradients(&self, recorder: &mut Recorder, with_light: bool) {
-        let pixels = self.pass.region.pixels();
-        recorder.dispatch(&self.image_loss, pixels);
-        recorder.dispatch_workgroups(&self.image_sum, 1);
-        recorder.dispatch(&self.antialias_grad, pixels);
-        recorder.dispatch(&self.shade_grad, pixels);
-        if with_light {
-            recorder.dispatch(&self.lighting_grad, pixels);
-            recorder.dispatch_workgroups(&self.lighting_sum, 1);
+    pub(super) fn record_gradients(&self, recorder: &mut Recorder, training: &Training, with_light: bool) {
+        for (_, part) in self.parts(training, with_light) {
+            part(recorder);
         }
     }
 }

@@ -357,3 +357,5 @@ fn median_px(problem: &HandProblem, origin: &Vector3<f64>, posed: &PosedHand) ->
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) use tests::CHECKS;

@@ -284,3 +284,5 @@ pub fn estimate_joints(
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) use triangulate::tests::CHECKS;

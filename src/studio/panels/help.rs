@@ -5,14 +5,16 @@ use crate::studio::session::Session;
 use egui::{Align2, Context, Grid, RichText, Window};
 
 /// Keys and what they do, as shown.
-const KEYS: [(&str, &str); 18] = [
+const KEYS: [(&str, &str); 20] = [
     ("Ctrl+O", "open a folder"),
-    ("Ctrl+R", "reconstruct"),
+    ("Ctrl+R", "reconstruct, or resume an unfinished run"),
+    ("Ctrl+Shift+R", "reconstruct anew"),
     ("T", "pause, go on"),
     ("Ctrl+E", "export"),
     ("[  ]", "previous, next view"),
     ("Enter", "look through the selected camera"),
     ("X", "exclude or include the view"),
+    ("H", "hold the view out: not fitted, but compared"),
     ("G (hold)", "photograph alone"),
     ("F", "see everything"),
     ("1 2 3", "albedo, clay, normals"),

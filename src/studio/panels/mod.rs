@@ -10,6 +10,7 @@ mod log;
 mod loss;
 mod overlay;
 mod pose;
+mod run_options;
 mod textures;
 mod theme;
 mod timeline;
@@ -85,7 +86,10 @@ pub(super) fn layout(ctx: &Context, session: &mut Session, textures: &mut Textur
                 .show(ui, |ui| {
                     tabs(ui, session, actions);
                     match session.ui.tab {
-                        Tab::Parameters => inspector::show(ui, session, actions),
+                        Tab::Parameters => {
+                            run_options::show(ui, session, actions);
+                            inspector::show(ui, session, actions);
+                        }
                         Tab::Pose => pose::show(ui, session, actions),
                     }
                 });
@@ -124,6 +128,7 @@ fn keys(ctx: &Context, session: &mut Session, actions: &mut Vec<Action>) {
         return;
     }
     let has_capture = session.capture.is_some();
+    let can_resume = session.why_not_resume().is_none();
     let ui = &mut session.ui;
     let mut stop_export = false;
     ctx.input_mut(|i| {
@@ -132,8 +137,11 @@ fn keys(ctx: &Context, session: &mut Session, actions: &mut Vec<Action>) {
         if pressed(Modifiers::COMMAND, Key::O) {
             actions.push(Action::OpenDialog);
         }
-        if pressed(Modifiers::COMMAND, Key::R) {
+        if pressed(Modifiers::COMMAND | Modifiers::SHIFT, Key::R) {
             actions.push(Action::Start);
+        }
+        if pressed(Modifiers::COMMAND, Key::R) {
+            actions.push(if can_resume { Action::Resume } else { Action::Start });
         }
         if pressed(Modifiers::COMMAND, Key::E) {
             ui.show_export = !ui.show_export;
@@ -155,6 +163,7 @@ fn keys(ctx: &Context, session: &mut Session, actions: &mut Vec<Action>) {
             (Key::F, Action::Frame),
             (Key::Enter, Action::FlyTo(selected)),
             (Key::X, Action::ToggleExclude(selected)),
+            (Key::H, Action::ToggleHoldOut(selected)),
             (Key::Home, Action::Scrub(0)),
             (Key::End, Action::GoLive),
             (Key::Comma, Action::ScrubBy(-1)),
@@ -179,7 +188,5 @@ fn keys(ctx: &Context, session: &mut Session, actions: &mut Vec<Action>) {
     }
 }
 
-#[cfg(test)]
-mod pose_tests;
 #[cfg(test)]
 mod tests;

@@ -20,6 +20,8 @@ pub(crate) const WEAK: Color32 = Color32::from_rgb(142, 148, 158);
 pub(crate) const TEXT: Color32 = Color32::from_rgb(214, 218, 224);
 /// Something to look at.
 pub(crate) const AMBER: Color32 = Color32::from_rgb(231, 173, 82);
+/// A view that is compared but not fitted.
+pub(crate) const HELD_OUT: Color32 = Color32::from_rgb(150, 166, 240);
 /// Something failed.
 pub(crate) const RED: Color32 = Color32::from_rgb(228, 101, 94);
 

@@ -31,7 +31,7 @@ pub(super) fn show(ui: &mut Ui, session: &Session, actions: &mut Vec<Action>) {
             .shown
             .as_ref()
             .map_or_else(String::new, |s| format!("{} {} {} · step {}", s.stage.name(), s.phase, s.iter, s.step));
-        let words_width = 205.0;
+        let words_width = 215.0;
         let track = ui.available_size() - vec2(words_width, 0.0);
         let (rect, response) = ui.allocate_exact_size(vec2(track.x.max(60.0), 26.0), Sense::click_and_drag());
         paint(ui, rect, session);
@@ -46,6 +46,7 @@ pub(super) fn show(ui: &mut Ui, session: &Session, actions: &mut Vec<Action>) {
         }
         response.on_hover_text(format!("{} snapshots, {} MB", frames.len(), session.track.bytes() >> 20));
         let colour = if live { WEAK } else { AMBER };
+        ui.add_space(6.0);
         ui.label(RichText::new(words).color(colour).monospace().size(11.5));
     });
 }

@@ -55,11 +55,20 @@ fn preset(ui: &mut Ui, session: &mut Session) {
 
 fn run_buttons(ui: &mut Ui, session: &Session, actions: &mut Vec<Action>) {
     let why_not = session.why_not_start();
-    if primary_button(ui, "▶ Reconstruct", why_not.as_deref(), "Reconstruct the hands (Ctrl+R)") {
+    if session.resumable && !session.is_active() {
+        let help = "Go on where the run stopped, with the settings it began with (Ctrl+R)";
+        if primary_button(ui, "▶ Resume", session.why_not_resume(), help) {
+            actions.push(Action::Resume);
+        }
+        let help = "Reconstruct anew in a folder of its own; the unfinished run stays as it is (Ctrl+Shift+R)";
+        if button(ui, "Start new", why_not.as_deref(), help) {
+            actions.push(Action::Start);
+        }
+    } else if primary_button(ui, "▶ Reconstruct", why_not.as_deref(), "Reconstruct the hands (Ctrl+R)") {
         actions.push(Action::Start);
     }
     let (text, help) = if session.state == RunState::Paused {
-        ("▶ Resume", "Go on (T)")
+        ("▶ Go on", "Go on (T)")
     } else {
         ("⏸ Pause", "Hold before the next step (T)")
     };
@@ -105,6 +114,7 @@ fn progress(ui: &mut Ui, session: &Session) {
                 RunState::Finished => ("finished", ACCENT),
                 RunState::Stopped => ("stopped", AMBER),
                 RunState::Failed => ("failed", RED),
+                RunState::Idle if session.resumable => ("unfinished", AMBER),
                 _ => ("", WEAK),
             };
             if state == RunState::Running
@@ -138,7 +148,8 @@ fn right(ui: &mut Ui, session: &mut Session) {
     }
     match &session.device {
         Some(Ok(name)) => {
-            let short: String = name.chars().take(22).collect();
+            // `llvmpipe (LLVM 15.0.6, 256 bits) (software)`: the first words say which it is, the rest is in the tip.
+            let short: String = name.split(" (").next().unwrap_or(name).chars().take(26).collect();
             ui.label(RichText::new(short).color(WEAK).small()).on_hover_text(format!("Computing on {name}"));
         }
         Some(Err(why)) => {

@@ -1,7 +1,8 @@
-//! The list of views: thumbnail, name, score, signs. Click selects, double-click looks through the camera, X excludes.
+//! The list of views: thumbnail, name, score, signs. Click selects, double-click looks through the camera, X excludes,
+//! H holds out.
 
 use super::textures::Textures;
-use super::theme::{self, ACCENT, AMBER, RED, TEXT, WEAK};
+use super::theme::{self, ACCENT, AMBER, HELD_OUT, RED, TEXT, WEAK};
 use crate::studio::session::{Action, Session};
 use egui::{Align2, FontId, Pos2, Rect, RichText, Sense, Stroke, StrokeKind, Ui, vec2};
 
@@ -12,9 +13,9 @@ pub(super) fn show(ui: &mut Ui, session: &mut Session, textures: &Textures, acti
     let Some(capture) = session.capture.clone() else { return };
     ui.horizontal(|ui| {
         theme::title(ui, "VIEWS");
-        let left = capture.views.len() - session.excluded.len();
-        let text =
-            if session.excluded.is_empty() { format!("{left}") } else { format!("{left} of {}", capture.views.len()) };
+        let all = capture.views.len();
+        let left = all - session.excluded.len() - session.held_out.len();
+        let text = if left == all { format!("{left}") } else { format!("{left} of {all} are fitted") };
         ui.label(RichText::new(text).small().color(WEAK));
     });
     egui::ScrollArea::vertical().auto_shrink([false, false]).show_rows(ui, ROW, capture.views.len(), |ui, rows| {
@@ -29,6 +30,7 @@ fn row(ui: &mut Ui, session: &Session, textures: &Textures, view: usize, actions
     let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), ROW), Sense::click());
     let painter = ui.painter_at(rect);
     let excluded = session.excluded.contains(&view);
+    let held_out = session.held_out.contains(&view);
     let selected = session.selected == view;
     if selected {
         painter.rect_filled(rect, 4.0, ACCENT.gamma_multiply(0.22));
@@ -47,6 +49,9 @@ fn row(ui: &mut Ui, session: &Session, textures: &Textures, view: usize, actions
     painter.text(at, Align2::LEFT_TOP, &found.name, FontId::proportional(13.5), colour);
     let (line, colour) = if excluded {
         ("✖ excluded".to_owned(), RED)
+    } else if held_out {
+        let score = session.psnr_db(view).map_or_else(String::new, |psnr| format!(" · {psnr:.1} dB"));
+        (format!("⚑ held out{score}"), HELD_OUT)
     } else if let Some(psnr) = session.psnr_db(view) {
         (format!("{psnr:.1} dB"), WEAK)
     } else {
@@ -61,7 +66,7 @@ fn row(ui: &mut Ui, session: &Session, textures: &Textures, view: usize, actions
     painter.text(at + vec2(0.0, 19.0), Align2::LEFT_TOP, line, FontId::proportional(11.5), colour);
     let size = format!("{}×{}", found.camera.width_px, found.camera.height_px);
     let response = response.on_hover_text(format!(
-        "View {} · {size} · focal length {:.0} px\nclick: select · double-click or Enter: look through it · X: exclude",
+        "View {} · {size} · focal length {:.0} px\nclick: select · double-click or Enter: look through it · X: exclude · H: hold out",
         found.name,
         found.camera.focal_px()
     ));
@@ -77,6 +82,10 @@ fn row(ui: &mut Ui, session: &Session, textures: &Textures, view: usize, actions
         let text = if excluded { "Include in the next run" } else { "Exclude from the next run" };
         if ui.button(text).clicked() {
             actions.push(Action::ToggleExclude(view));
+        }
+        let text = if held_out { "Fit it in the next run" } else { "Hold out of the next run (compare only)" };
+        if ui.button(text).clicked() {
+            actions.push(Action::ToggleHoldOut(view));
         }
     });
 }

@@ -54,8 +54,10 @@ pub(crate) enum Action {
     OpenDialog,
     /// Open a folder.
     Open(PathBuf),
-    /// Reconstruct.
+    /// Reconstruct anew.
     Start,
+    /// Go on with the unfinished run.
+    Resume,
     /// Pause or go on.
     TogglePause,
     /// End the run.
@@ -70,6 +72,12 @@ pub(crate) enum Action {
     Frame,
     /// Take a view out of the next run, or back in.
     ToggleExclude(usize),
+    /// Keep a view from every stage of the next run but compare it, or let it take part again.
+    ToggleHoldOut(usize),
+    /// Choose the folder that runs are written to.
+    ResultsDialog,
+    /// Write runs into this folder; `None` = beside the capture.
+    SetResults(Option<PathBuf>),
     /// Show the snapshot with this index.
     Scrub(usize),
     /// Show the next or previous snapshot.
@@ -99,6 +107,8 @@ pub(crate) enum Effect {
     OpenDialog,
     /// Show the dialog for an export folder.
     ExportDialog,
+    /// Show the dialog for the folder of runs.
+    ResultsDialog,
     /// Move the 3D camera into a view.
     FlyTo(usize),
     /// Move the 3D camera to see everything.

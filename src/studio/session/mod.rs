@@ -4,16 +4,19 @@
 mod action;
 mod news;
 mod posing;
+mod run;
 
 pub(crate) use action::{Action, Effect, Level, LogLine, RunState};
 pub(crate) use posing::{Chosen, NamedPose, PoseAction, Posing, SYNERGIES};
 
-use super::backend::{Parameter, PresetInfo, Problem, RunRequest};
+use super::backend::{Parameter, PresetInfo};
 use super::picture::Picture;
+use super::problem::Problem;
 use super::track::Track;
 use super::ui_state::UiState;
 use super::worker::Command;
 use crate::capture::Capture;
+use crate::fitting::pose::HandChoice;
 use crate::pipeline::{Snapshot, Stage, StepReport};
 use image::RgbImage;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -44,6 +47,14 @@ pub(crate) struct Session {
     pub thumbnails: Vec<RgbImage>,
     /// Views that the next run leaves out.
     pub excluded: BTreeSet<usize>,
+    /// Views that no stage of the next run sees, but which are compared.
+    pub held_out: BTreeSet<usize>,
+    /// Hands that the next run looks for.
+    pub hands: HandChoice,
+    /// Folder in which the next run makes its own, if the user chose one.
+    pub results: Option<PathBuf>,
+    /// Folder in which it does otherwise.
+    pub default_results: PathBuf,
     /// The selected view.
     pub selected: usize,
     /// Where the run stands.
@@ -52,6 +63,8 @@ pub(crate) struct Session {
     pub has_engine: bool,
     /// Where its results go.
     pub run_dir: Option<PathBuf>,
+    /// The run in `run_dir` has not finished and can be gone on with.
+    pub resumable: bool,
     /// All metrics lines so far.
     pub steps: Vec<StepReport>,
     /// Stages that have ended.
@@ -106,10 +119,15 @@ impl Session {
             capture_revision: 0,
             thumbnails: Vec::new(),
             excluded: BTreeSet::new(),
+            held_out: BTreeSet::new(),
+            hands: HandChoice::Auto,
+            results: None,
+            default_results: PathBuf::new(),
             selected: 0,
             state: RunState::Idle,
             has_engine: false,
             run_dir: None,
+            resumable: false,
             steps: Vec::new(),
             stages_done: BTreeSet::new(),
             track: Track::with_cap(TRACK_BYTES),
@@ -144,56 +162,6 @@ impl Session {
         self.log.push_back(LogLine { at: self.started.elapsed().as_secs_f64(), level, text: text.into() });
     }
 
-    /// True while the worker steps or is about to.
-    #[must_use]
-    pub(crate) const fn is_active(&self) -> bool {
-        matches!(self.state, RunState::Starting | RunState::Running | RunState::Paused)
-    }
-
-    /// Why Reconstruct cannot be pressed, if so.
-    #[must_use]
-    pub(crate) fn why_not_start(&self) -> Option<String> {
-        if self.opening.is_some() {
-            return Some("A folder is being read".to_owned());
-        }
-        let Some(capture) = &self.capture else {
-            return Some("Open a capture folder first (Ctrl+O)".to_owned());
-        };
-        if self.is_active() {
-            return Some("A reconstruction is under way; stop it first".to_owned());
-        }
-        if let Some(Err(reason)) = &self.device {
-            return Some(format!("No computing device: {reason}"));
-        }
-        let left = capture.views.len() - self.excluded.len();
-        if left < 2 {
-            return Some(format!("At least two views are needed, {left} left; include one again (X)"));
-        }
-        None
-    }
-
-    /// Why pausing is not possible, if so.
-    #[must_use]
-    pub(crate) fn why_not_pause(&self) -> Option<&'static str> {
-        match self.state {
-            RunState::Running | RunState::Paused => None,
-            RunState::Starting => Some("The run is still being prepared"),
-            _ => Some("Nothing is running"),
-        }
-    }
-
-    /// Why exporting is not possible, if so.
-    #[must_use]
-    pub(crate) fn why_not_export(&self) -> Option<&'static str> {
-        if self.shown.as_ref().is_none_or(|s| s.hands.is_empty()) {
-            Some("There is no mesh yet: reconstruct first")
-        } else if !self.has_engine {
-            Some("Only the snapshots of this run could be opened; use `thenar export RUN`")
-        } else {
-            None
-        }
-    }
-
     /// The chosen preset.
     #[must_use]
     pub(crate) fn preset(&self) -> Option<&PresetInfo> {
@@ -213,20 +181,8 @@ impl Session {
             Action::OpenDialog => Some(Effect::OpenDialog),
             Action::Open(path) => self.open(path),
             Action::Start => self.start(),
-            Action::TogglePause => match self.state {
-                RunState::Running => {
-                    self.state = RunState::Paused;
-                    self.note(Level::Info, "Paused");
-                    Some(Effect::Pause(true))
-                }
-                RunState::Paused => {
-                    self.leave_posing();
-                    self.state = RunState::Running;
-                    self.note(Level::Info, "Going on");
-                    Some(Effect::Pause(false))
-                }
-                _ => None,
-            },
+            Action::Resume => self.resume(),
+            Action::TogglePause => self.toggle_pause(),
             Action::Stop => self.is_active().then_some(Effect::Cancel),
             Action::Select(view) => {
                 self.select(view);
@@ -246,9 +202,16 @@ impl Session {
             }
             Action::Frame => Some(Effect::Frame),
             Action::ToggleExclude(view) => {
-                if view < self.view_count() && !self.excluded.remove(&view) {
-                    self.excluded.insert(view);
-                }
+                self.toggle_excluded(view);
+                None
+            }
+            Action::ToggleHoldOut(view) => {
+                self.toggle_held_out(view);
+                None
+            }
+            Action::ResultsDialog => Some(Effect::ResultsDialog),
+            Action::SetResults(folder) => {
+                self.results = folder;
                 None
             }
             Action::Scrub(index) => {
@@ -300,39 +263,6 @@ impl Session {
         self.opening = Some(path.clone());
         self.banner = None;
         Some(Effect::Send(Command::Open(path)))
-    }
-
-    fn start(&mut self) -> Option<Effect> {
-        if self.why_not_start().is_some() {
-            return None;
-        }
-        let capture = self.capture.clone()?;
-        let preset = self.preset().map_or_else(String::new, |p| p.name.clone());
-        self.state = RunState::Starting;
-        self.banner = None;
-        self.forget_run();
-        self.note(Level::Info, format!("Reconstructing {} with preset {preset}", capture.name));
-        Some(Effect::Send(Command::Start(Box::new(RunRequest {
-            overrides: self.overrides.clone().into_iter().collect(),
-            excluded: self.excluded.iter().copied().collect(),
-            ..RunRequest::new(capture, &preset)
-        }))))
-    }
-
-    fn forget_run(&mut self) {
-        self.leave_posing();
-        self.steps.clear();
-        self.stages_done.clear();
-        self.track.clear();
-        self.pictures.clear();
-        self.cursor = None;
-        self.shown = None;
-        self.newest = None;
-        self.shown_revision += 1;
-        self.picture_pending = None;
-        self.snapshot_pending = false;
-        self.has_engine = false;
-        self.run_dir = None;
     }
 
     fn scrub(&mut self, index: usize) {

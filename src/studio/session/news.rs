@@ -5,6 +5,7 @@ use crate::capture::Capture;
 use crate::pipeline::{Stage, StepReport};
 use crate::studio::backend::RunRecord;
 use crate::studio::picture::Picture;
+use crate::studio::problem::Problem;
 use crate::studio::worker::{Event, TakenSnapshot, ViewRequest};
 use image::RgbImage;
 use std::sync::Arc;
@@ -25,16 +26,13 @@ impl Session {
                 self.note(Level::Info, format!("Reading {}", path.display()));
                 self.opening = Some(path);
             }
-            Event::Opened { capture, thumbnails, run, has_engine } => {
+            Event::Opened { capture, thumbnails, run, has_engine, results } => {
                 self.on_opened(capture, thumbnails, run);
                 self.has_engine = has_engine;
+                self.results = None;
+                self.default_results = results;
             }
-            Event::Started(dir) => {
-                self.note(Level::Info, format!("Results go to {}", dir.display()));
-                self.run_dir = Some(dir);
-                self.has_engine = true;
-                self.state = RunState::Running;
-            }
+            Event::Started { run_dir, steps } => self.on_started(run_dir, steps),
             Event::Step(report) => self.steps.push(report),
             Event::StageDone(stage, findings) => {
                 self.note(Level::Info, format!("Stage {} done", stage.name()));
@@ -52,8 +50,9 @@ impl Session {
                     Instant::now(),
                 ));
             }
-            Event::Stopped => {
+            Event::Stopped { resumable } => {
                 self.state = RunState::Stopped;
+                self.resumable = resumable;
                 self.note(Level::Info, "Stopped; the last state is kept");
             }
             Event::Posable(hands) => self.on_posable(hands),
@@ -64,16 +63,23 @@ impl Session {
                 let place = files.first().and_then(|f| f.parent()).map(|p| p.display().to_string()).unwrap_or_default();
                 self.notice = Some((format!("Exported {} files to {place}", files.len()), Instant::now()));
             }
+            Event::RunFailed { problem, resumable } => {
+                self.opening = None;
+                self.state = RunState::Failed;
+                self.resumable = resumable;
+                self.show_problem(problem);
+            }
             Event::Failed(problem) => {
                 self.opening = None;
                 self.posing_pending = false;
-                if self.is_active() {
-                    self.state = RunState::Failed;
-                }
-                self.note(Level::Error, format!("{}. {} {}", problem.what, problem.meaning, problem.remedy));
-                self.banner = Some(problem);
+                self.show_problem(problem);
             }
         }
+    }
+
+    fn show_problem(&mut self, problem: Problem) {
+        self.note(Level::Error, format!("{}. {} {}", problem.what, problem.meaning, problem.remedy));
+        self.banner = Some(problem);
     }
 
     fn on_opened(&mut self, capture: Arc<Capture>, thumbnails: Vec<RgbImage>, run: Option<Box<RunRecord>>) {
@@ -82,6 +88,7 @@ impl Session {
         self.banner = None;
         self.state = RunState::Idle;
         self.excluded.clear();
+        self.held_out.clear();
         self.selected = 0;
         self.note(Level::Info, format!("Opened {}: {} views", capture.name, capture.views.len()));
         for warning in &capture.warnings {
@@ -97,6 +104,16 @@ impl Session {
                 let ended = last.iter >= last.iters;
                 self.stages_done
                     .extend(Stage::ALL.into_iter().filter(|s| *s < last.stage || (*s == last.stage && ended)));
+            }
+            self.excluded = run.excluded.into_iter().collect();
+            self.held_out = run.held_out.into_iter().collect();
+            if let Some(preset) = self.presets.iter().position(|p| p.name == run.preset) {
+                self.preset = preset;
+                self.overrides.clear();
+            }
+            self.resumable = run.resumable;
+            if run.resumable {
+                self.note(Level::Warning, "This run has not finished: Resume goes on where it stopped");
             }
             self.run_dir = Some(run.dir);
             for snapshot in run.snapshots {

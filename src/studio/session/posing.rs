@@ -134,7 +134,7 @@ impl Posing {
         (0..45).map(|i| model.hands_components[index][i] * (pose[i] - model.hands_mean[i])).sum()
     }
 
-    /// Number, fingers it moves, and range of a synergy's slider.
+    /// Name (of a model without names: its number and the fingers that it moves) and range of a synergy's slider.
     #[must_use]
     pub(crate) fn synergy_facts(&self, index: usize) -> (String, RangeInclusive<f64>) {
         let row = &self.hands[self.lead()].rest.model().hands_components[index];
@@ -146,8 +146,12 @@ impl Posing {
             .filter(|(_, part)| part.iter().map(|v| v * v).sum::<f64>() > NAMED_SHARE * energy)
             .map(|(name, _)| *name)
             .collect();
-        let what = if named.len() >= 4 { "all fingers".to_owned() } else { named.join(", ") };
+        let name = self.hands[self.lead()].rest.model().labels.pose_names.get(index).map(|n| n.replace('_', " "));
         let reach = SYNERGY_REACH / most;
+        if let Some(name) = name {
+            return (name, -reach..=reach);
+        }
+        let what = if named.len() >= 4 { "all fingers".to_owned() } else { named.join(", ") };
         (format!("{} {what}", index + 1), -reach..=reach)
     }
 

@@ -216,6 +216,8 @@ fn draw_lines(session: Res<Session>, scene: Res<Scene>, motion: Res<Motion>, mut
                 Color::srgb(0.28, 0.95, 0.86)
             } else if session.excluded.contains(&view) {
                 Color::srgb(0.55, 0.24, 0.22)
+            } else if session.held_out.contains(&view) {
+                Color::srgb(0.45, 0.50, 0.86)
             } else {
                 FRUSTUM
             };

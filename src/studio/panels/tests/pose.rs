@@ -1,7 +1,7 @@
 //! The pose panel without a window.
 
-use super::tests::Bench;
-use super::*;
+use super::super::*;
+use super::bench::Bench;
 use crate::anatomy::Side;
 use crate::pipeline::Snapshot;
 use crate::studio::session::{Chosen, Effect, NamedPose, RunState};
@@ -74,7 +74,7 @@ fn sliders_and_buttons_are_there_and_ask() {
     assert!(bench.session.posed.is_none(), "the run's mesh is on show until something moves");
     // A drag on the first slider: it lies left of its name.
     let name = bench.session.posing.as_ref().expect("posing").synergy_facts(0).0;
-    let label = bench.texts().iter().find(|(t, _)| *t == name).map(|(_, r)| *r).expect("the first synergy");
+    let label = bench.texts.iter().find(|(t, _)| *t == name).map(|(_, r)| *r).expect("the first synergy");
     let actions = bench.click_at(egui::pos2(label.left() - 130.0, label.center().y));
     assert!(
         matches!(actions[..], [Action::Pose(PoseAction::Synergy(0, v))] if v.is_finite()),

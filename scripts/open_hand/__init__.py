@@ -1,0 +1,1 @@
+"""Parts of `scripts/build_open_hand.py` that stand alone: soft tissue, correctives, shape axes, nails, pictures."""

@@ -1,0 +1,111 @@
+//! A run's hands through its cameras, and held against the photographs: the rows of `views.csv` and of `evaluate`.
+
+use super::PipelineError;
+use super::picture::{PictureMaker, PictureMode, STUDIO_LIGHT, Surface};
+use crate::camera::Camera;
+use crate::capture::Capture;
+use crate::fitting::ham::start::mean_light;
+use crate::metrics::{Comparison, Picture, ViewScore, mask_of};
+use crate::shading::LIGHT_STRIDE;
+
+/// What a run knows about its views; every list has one entry a view of the capture.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RunViews<'a> {
+    /// Cameras after refinement.
+    pub cameras: &'a [Camera],
+    /// SH coefficients and gains; empty before HAM.
+    pub lights: &'a [[f64; LIGHT_STRIDE]],
+    /// Views that took part in the stages.
+    pub used: &'a [bool],
+    /// Numbers of the views that no stage saw, but which are compared.
+    pub hold_out: &'a [usize],
+    /// Numbers of the views left out altogether.
+    pub exclude: &'a [usize],
+    /// Which masks agreed with the model; may be short before HAM.
+    pub trusted: &'a [Option<bool>],
+    /// Median reprojection, pixels.
+    pub reprojection_px: &'a [Option<f64>],
+}
+
+impl RunViews<'_> {
+    /// The view's own light where it took part, else the rig's mean light; a plain light before HAM.
+    fn light(&self, view: usize) -> [f64; LIGHT_STRIDE] {
+        let used: Vec<usize> = (0..self.lights.len()).filter(|v| self.used[*v]).collect();
+        if self.lights.is_empty() {
+            STUDIO_LIGHT
+        } else if used.contains(&view) {
+            self.lights[view]
+        } else {
+            mean_light(self.lights, &used)
+        }
+    }
+
+    /// Premultiplied RGBA of a view at the photograph's size.
+    ///
+    /// # Errors
+    /// [`PipelineError::NoSuchView`] or a GPU error.
+    pub(super) fn render(
+        &self,
+        maker: &mut PictureMaker,
+        surface: &Surface<'_>,
+        faces: &[[u32; 3]],
+        view: usize,
+        mode: PictureMode,
+    ) -> Result<Vec<[f32; 4]>, PipelineError> {
+        let last = self.cameras.len().saturating_sub(1);
+        let camera = self.cameras.get(view).ok_or(PipelineError::NoSuchView { view, last })?;
+        if faces.is_empty() {
+            return Ok(vec![[0.0; 4]; (camera.width_px * camera.height_px) as usize]);
+        }
+        Ok(maker.render(surface, faces, camera, &self.light(view), mode)?)
+    }
+
+    /// Compares every view that is not excluded with its photograph; view numbers with their scores.
+    ///
+    /// A held-out view gets the rig's mean light and three fitted gains, nothing else.
+    ///
+    /// # Errors
+    /// A GPU error.
+    pub(super) fn score(
+        &self,
+        maker: &mut PictureMaker,
+        surface: &Surface<'_>,
+        faces: &[[u32; 3]],
+        capture: &Capture,
+    ) -> Result<Vec<(usize, ViewScore)>, PipelineError> {
+        let mut rows = Vec::new();
+        for (v, view) in capture.views.iter().enumerate() {
+            if self.exclude.contains(&v) {
+                continue;
+            }
+            let held_out = self.hold_out.contains(&v);
+            let pixels = self.render(maker, surface, faces, v, PictureMode::Shaded)?;
+            let render = Picture {
+                width: view.image.width() as usize,
+                height: view.image.height() as usize,
+                rgb: pixels.iter().map(|p| [0, 1, 2].map(|k| f64::from(p[k]).clamp(0.0, 1.0))).collect(),
+            };
+            let rendered: Vec<bool> = pixels.iter().map(|p| p[3] > 0.5).collect();
+            let mask = view.mask.as_ref().map_or_else(|| rendered.clone(), mask_of);
+            // A fitted view has its gain in its light already.
+            let gain = (!held_out && !self.lights.is_empty()).then_some([1.0; 3]);
+            let mut row = Comparison {
+                name: &view.name,
+                held_out,
+                photo: &Picture::from(&view.image),
+                render: &render,
+                mask: &mask,
+                rendered: &rendered,
+                gain,
+                reprojection_px_median: self.reprojection_px.get(v).copied().flatten(),
+            }
+            .score();
+            if gain.is_some() {
+                row.gain.copy_from_slice(&self.lights[v][9..]);
+            }
+            row.mask_trusted = self.trusted.get(v).copied().flatten();
+            rows.push((v, row));
+        }
+        Ok(rows)
+    }
+}

@@ -1,0 +1,156 @@
+//! The stages one after the other: what each needs, what it leaves in the run folder, what it found.
+
+use super::{CHECKPOINT_SECONDS, Reconstruction, State, TRACK_SNAPSHOTS};
+use crate::anatomy::Side;
+use crate::camera::Camera;
+use crate::fitting::ham::target::TargetSource;
+use crate::fitting::ham::{Ham, TERMS};
+use crate::fitting::hand_fit::{FIT_TERMS, FitBackend, HandFit};
+use crate::fitting::pose::{PoseResult, Triangulator, estimate_joints};
+use crate::hand::{HandModel, PosedHand};
+use crate::metrics::{ViewMeans, ViewScore};
+use crate::pipeline::{Advance, PipelineError, Stage, results};
+
+impl Reconstruction {
+    pub(super) fn advance_pose(&mut self) -> Result<Advance, PipelineError> {
+        let cameras: Vec<Camera> = self.capture.views.iter().map(|v| v.camera.clone()).collect();
+        let keypoints: Vec<_> = self.capture.views.iter().map(|v| v.keypoints.clone()).collect();
+        let triangulator = Triangulator::on(&self.gpu)?;
+        let pose = estimate_joints(&cameras, &keypoints, &self.used, &self.options.preset.pose, &triangulator)
+            .inspect_err(|_| self.folder.discard())?;
+        results::write_pose(self.folder.path(), &self.capture, &self.options, &pose)?;
+        let findings = pose.findings.clone();
+        self.pose = Some(pose.clone());
+        if self.options.until == Stage::Pose {
+            self.state = State::Done { ham: None };
+        } else {
+            let [left, right] = &self.models;
+            let wanted = |side: Side, model| pose.joints.hands[side.index()].is_some().then_some(model);
+            let models = [wanted(Side::Left, &**left), wanted(Side::Right, &**right)];
+            let fit = HandFit::new(FitBackend::Gpu(&self.gpu), models, &pose, &self.options.preset.fit)?;
+            self.state = State::Fit { pose: Box::new(pose), fit: Box::new(fit) };
+        }
+        self.stage_done(Stage::Pose, findings)
+    }
+
+    pub(super) fn advance_fit(&mut self) -> Result<Advance, PipelineError> {
+        let State::Fit { fit, .. } = &mut self.state else { return Ok(Advance::Finished) };
+        if let Some(step) = fit.step()? {
+            let terms = FIT_TERMS.iter().zip(step.terms).map(|(n, x)| ((*n).to_owned(), x)).collect();
+            return self.stepped(Stage::Fit, "lm", [step.iteration, step.iterations], step.total, terms);
+        }
+        let State::Fit { pose, fit } = std::mem::replace(&mut self.state, State::Done { ham: None }) else {
+            return Ok(Advance::Finished);
+        };
+        self.fitted = fit.finish()?;
+        results::write_fit(self.folder.path(), &self.models, &self.fitted, &pose)?;
+        let mut findings: Vec<String> = self
+            .fitted
+            .iter()
+            .map(|h| {
+                let side = h.posed.parameters.side;
+                format!(
+                    "{side} hand: {:.1} mm from the joints, {:.1} px median reprojection",
+                    h.mean_joint_mm, h.median_px
+                )
+            })
+            .collect();
+        if self.options.until == Stage::Fit {
+            self.write_checkpoint(true)?;
+        } else {
+            let mut ham = self.new_ham(&pose)?;
+            if let Some(state) = self.resume_from.take().and_then(|c| c.ham)
+                && !ham.restore(&state)
+            {
+                return Err(PipelineError::Resume(
+                    "the checkpoint does not fit the fitted mesh; start a new run".to_owned(),
+                ));
+            }
+            let untrusted: Vec<&str> = ham
+                .mask_trust()
+                .iter()
+                .zip(&self.capture.views)
+                .filter(|(t, _)| t.is_some_and(|t| !t.trusted))
+                .map(|(_, v)| v.name.as_str())
+                .collect();
+            if !untrusted.is_empty() {
+                findings.push(format!(
+                    "masks that disagree with the model are not used as silhouettes: views {}",
+                    untrusted.join(", ")
+                ));
+            }
+            self.state = State::Ham { ham: Box::new(ham) };
+        }
+        self.stage_done(Stage::Fit, findings)
+    }
+
+    fn new_ham(&self, pose: &PoseResult) -> Result<Ham, PipelineError> {
+        let hands: Vec<(&HandModel, &PosedHand)> =
+            self.fitted.iter().map(|h| (&*self.models[h.posed.parameters.side.index()], &h.posed)).collect();
+        let sources: Vec<Option<TargetSource<'_>>> = self
+            .capture
+            .views
+            .iter()
+            .zip(&pose.cameras)
+            .zip(&self.used)
+            .map(|((view, camera), used)| {
+                used.then_some(TargetSource { camera, image: &view.image, mask: view.mask.as_ref() })
+            })
+            .collect();
+        Ok(Ham::new(&self.gpu, &self.options.preset.ham, &hands, &sources)?)
+    }
+
+    pub(super) fn advance_ham(&mut self) -> Result<Advance, PipelineError> {
+        let State::Ham { ham } = &mut self.state else { return Ok(Advance::Finished) };
+        if ham.phase() == crate::fitting::ham::Phase::Done {
+            return self.finish_ham();
+        }
+        let Some(report) = ham.step()? else { return Ok(Advance::Working) };
+        let terms: Vec<(String, f64)> = TERMS.iter().zip(report.terms).map(|(n, x)| ((*n).to_owned(), x)).collect();
+        let total = report.terms.iter().sum();
+        let every = (report.epochs * 2 / TRACK_SNAPSHOTS).max(1);
+        let advance = self.stepped(Stage::Ham, report.phase.name(), [report.epoch, report.epochs], total, terms)?;
+        if report.epoch % every == 0 || report.epoch == report.epochs {
+            let snapshot = self.snapshot()?;
+            results::write_track(self.folder.path(), &snapshot)?;
+        }
+        if self.seconds - self.last_checkpoint > CHECKPOINT_SECONDS {
+            self.write_checkpoint(false)?;
+            self.last_checkpoint = self.seconds;
+        }
+        Ok(advance)
+    }
+
+    fn finish_ham(&mut self) -> Result<Advance, PipelineError> {
+        let State::Ham { ham } = std::mem::replace(&mut self.state, State::Done { ham: None }) else {
+            return Ok(Advance::Finished);
+        };
+        let vertices = ham.vertices()?;
+        let hands = results::export_hands(ham.mesh(), &vertices, &self.fitted, &self.models);
+        self.state = State::Done { ham: Some(ham) };
+        results::write_meshes(self.folder.path(), &hands, &self.capture, &self.options)?;
+        let scores = self.score(&vertices)?;
+        if let Some(pose) = &self.pose {
+            results::write_views(self.folder.path(), &self.capture, &self.options, pose, &scores)?;
+        }
+        self.write_checkpoint(true)?;
+        self.stage_done(Stage::Ham, vec![fitted_views_finding(&scores)])
+    }
+}
+
+/// The result in one line, for the log and the progress.
+fn fitted_views_finding(scores: &[(usize, ViewScore)]) -> String {
+    let fitted = || scores.iter().map(|(_, s)| s).filter(|s| !s.held_out);
+    let trusted = || fitted().filter(|s| s.mask_trusted == Some(true));
+    let all = ViewMeans::over(fitted());
+    // Masks that disagree with the model say nothing about silhouettes.
+    let sound = ViewMeans::over(trusted());
+    let number = |x: Option<f64>, digits: usize| x.map_or_else(|| "-".to_owned(), |x| format!("{x:.digits$}"));
+    format!(
+        "rendered against photographs: {} dB over the hands in {} fitted views; silhouette IoU {} in {} with a trusted mask",
+        number(all.psnr_shared, 1),
+        fitted().count(),
+        number(sound.iou, 3),
+        trusted().count()
+    )
+}

@@ -1,0 +1,213 @@
+//! What can be seen of a reconstruction at any moment: snapshots, pictures of views, exported files.
+
+use super::{Reconstruction, State};
+use crate::camera::Camera;
+use crate::export::ExportHand;
+use crate::fitting::ham::{FineMesh, Ham, Vertices, to_f32};
+use crate::hand::PosedHand;
+use crate::metrics::ViewScore;
+use crate::pipeline::comparison::RunViews;
+use crate::pipeline::picture::{PictureMaker, PictureMode, Surface, to_rgba8};
+use crate::pipeline::{HandSnapshot, PipelineError, PosableHand, Snapshot, Stage, ViewPicture, results};
+use crate::shading::LIGHT_STRIDE;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Colour of hands that have no albedo yet.
+const GREY: [f32; 3] = [0.72, 0.62, 0.56];
+
+/// Lists with one entry a view of the capture.
+pub(super) struct ViewFacts {
+    /// Cameras as refined by the pose stage.
+    pub cameras: Vec<Camera>,
+    /// Lights of HAM; empty before.
+    pub lights: Vec<[f64; LIGHT_STRIDE]>,
+    /// Which masks agreed with the model; empty before HAM.
+    pub trusted: Vec<Option<bool>>,
+    /// Median reprojection, pixels.
+    pub reprojection_px: Vec<Option<f64>>,
+}
+
+fn surface_of(vertices: &Vertices) -> Surface<'_> {
+    Surface { positions: &vertices.positions, normals: &vertices.normals, albedo: &vertices.albedo }
+}
+
+impl Reconstruction {
+    /// The meshes as they are now.
+    ///
+    /// # Errors
+    /// A lost device.
+    pub fn snapshot(&mut self) -> Result<Snapshot, PipelineError> {
+        let (stage, phase, iter, hands) = match &self.state {
+            State::Pose => (Stage::Pose, "triangulate", 0, Vec::new()),
+            State::Fit { fit, .. } => (Stage::Fit, "lm", 0, self.posed_snapshots(&fit.hands())),
+            State::Ham { ham } | State::Done { ham: Some(ham) } => {
+                (Stage::Ham, ham.phase().name(), ham.epoch(), ham_snapshots(ham, &ham.vertices()?))
+            }
+            State::Done { ham: None } => {
+                let posed: Vec<PosedHand> = self.fitted.iter().map(|h| h.posed.clone()).collect();
+                (self.options.until, "done", 0, self.posed_snapshots(&posed))
+            }
+        };
+        Ok(Snapshot { stage, phase: phase.to_owned(), iter, step: self.step, joints: self.joints(), hands })
+    }
+
+    fn posed_snapshots(&self, hands: &[PosedHand]) -> Vec<HandSnapshot> {
+        hands
+            .iter()
+            .map(|posed| {
+                let side = posed.parameters.side;
+                let faces = &self.models[side.index()].faces;
+                let normals = crate::mesh::vertex_normals(&posed.vertices, faces);
+                HandSnapshot {
+                    side,
+                    faces: Arc::new(faces.clone()),
+                    positions: posed.vertices.iter().map(|p| p.map(to_f32)).collect(),
+                    normals: normals.iter().map(|p| p.map(to_f32)).collect(),
+                    albedo: vec![GREY; posed.vertices.len()],
+                }
+            })
+            .collect()
+    }
+
+    /// Renders one view of a snapshot at the photograph's size, with the view's own light where there is one and the rig's
+    /// mean light where the view was not used.
+    ///
+    /// # Errors
+    /// A lost device, or a view that does not exist.
+    pub fn render_view(
+        &mut self,
+        snapshot: &Snapshot,
+        view: usize,
+        mode: PictureMode,
+    ) -> Result<ViewPicture, PipelineError> {
+        let facts = self.view_facts()?;
+        let mut maker = self.take_maker()?;
+        let (vertices, faces) = joined(&snapshot.hands);
+        let pixels = self.run_views(&facts).render(&mut maker, &surface_of(&vertices), &faces, view, mode);
+        self.pictures = Some(maker);
+        let camera = &facts.cameras[view.min(facts.cameras.len().saturating_sub(1))];
+        Ok(ViewPicture { view, width: camera.width_px, height: camera.height_px, rgba: to_rgba8(&pixels?) })
+    }
+
+    /// The final meshes against the photographs, by view number.
+    pub(super) fn score(&mut self, vertices: &Vertices) -> Result<Vec<(usize, ViewScore)>, PipelineError> {
+        let State::Done { ham: Some(ham) } = &self.state else { return Ok(Vec::new()) };
+        let faces = ham.mesh().topology.faces.clone();
+        let facts = self.view_facts()?;
+        let mut maker = self.take_maker()?;
+        let scores = self.run_views(&facts).score(&mut maker, &surface_of(vertices), &faces, &self.capture);
+        self.pictures = Some(maker);
+        scores
+    }
+
+    fn take_maker(&mut self) -> Result<PictureMaker, PipelineError> {
+        Ok(match self.pictures.take() {
+            Some(maker) => maker,
+            None => PictureMaker::new(&self.gpu)?,
+        })
+    }
+
+    /// What is known about the views at this moment.
+    pub(super) fn view_facts(&self) -> Result<ViewFacts, PipelineError> {
+        let ham = match &self.state {
+            State::Ham { ham } | State::Done { ham: Some(ham) } => Some(ham),
+            _ => None,
+        };
+        // Reports are of the views that took part, which need not be all.
+        let report_of = |v: usize| self.pose.as_ref().and_then(|p| p.views.iter().find(|r| r.view == v));
+        Ok(ViewFacts {
+            cameras: self.cameras(),
+            lights: ham.map(|h| h.lights()).transpose()?.unwrap_or_default(),
+            trusted: ham.map_or_else(Vec::new, |h| h.mask_trust().iter().map(|t| t.map(|t| t.trusted)).collect()),
+            reprojection_px: (0..self.used.len()).map(|v| report_of(v).and_then(results::median_after_px)).collect(),
+        })
+    }
+
+    fn run_views<'a>(&'a self, facts: &'a ViewFacts) -> RunViews<'a> {
+        RunViews {
+            cameras: &facts.cameras,
+            lights: &facts.lights,
+            used: &self.used,
+            hold_out: &self.options.hold_out,
+            exclude: &self.options.exclude,
+            trusted: &facts.trusted,
+            reprojection_px: &facts.reprojection_px,
+        }
+    }
+
+    /// Writes result files of the present state; see [`super::FinishedRun::export`].
+    ///
+    /// # Errors
+    /// Nothing to export yet, or a full disk.
+    pub fn export(&mut self, formats: &[String], dir: Option<PathBuf>) -> Result<Vec<PathBuf>, PipelineError> {
+        let (mesh, hands) = self.refined()?;
+        let dir = dir.unwrap_or_else(|| self.folder.path().join("exports"));
+        let request = results::ExportPlan {
+            formats: formats.to_vec(),
+            dir,
+            frame: crate::export::Frame::Gltf,
+            texture_px: 1024,
+            rest_pose: false,
+            close_wrist: false,
+        };
+        let (cameras, preset) = (self.cameras(), &self.options.preset_name);
+        results::export(&request, hands, mesh, &cameras, &self.models, &self.joints(), preset)
+    }
+
+    /// The refined mesh as it is now, with its topology.
+    fn refined(&self) -> Result<(&FineMesh, Vec<ExportHand>), PipelineError> {
+        match &self.state {
+            State::Ham { ham } | State::Done { ham: Some(ham) } => {
+                let hands = results::export_hands(ham.mesh(), &ham.vertices()?, &self.fitted, &self.models);
+                Ok((ham.mesh(), hands))
+            }
+            _ => Err(PipelineError::Unfinished {
+                path: self.folder.path().display().to_string(),
+                problem: "there is no refined mesh before the HAM stage has begun".to_owned(),
+            }),
+        }
+    }
+
+    /// The hands as they are now in the rest pose, ready to be posed.
+    ///
+    /// # Errors
+    /// [`PipelineError::Unfinished`] before the HAM stage, or a lost device.
+    pub fn posable(&self) -> Result<Vec<PosableHand>, PipelineError> {
+        let (mesh, hands) = self.refined()?;
+        PosableHand::all(hands, mesh, &self.models)
+    }
+}
+
+fn ham_snapshots(ham: &Ham, vertices: &Vertices) -> Vec<HandSnapshot> {
+    ham.mesh()
+        .hands
+        .iter()
+        .map(|hand| {
+            // Loop subdivision keeps coarse vertices first: the display level is a prefix.
+            let count = hand.display_faces.iter().flatten().max().map_or(0, |m| *m as usize + 1);
+            let range = hand.vertices.start..hand.vertices.start + count;
+            HandSnapshot {
+                side: hand.side,
+                faces: Arc::clone(&hand.display_faces),
+                positions: vertices.positions[range.clone()].to_vec(),
+                normals: vertices.normals[range.clone()].to_vec(),
+                albedo: vertices.albedo[range].to_vec(),
+            }
+        })
+        .collect()
+}
+
+/// All hands of a snapshot as one mesh.
+pub(in crate::pipeline) fn joined(hands: &[HandSnapshot]) -> (Vertices, Vec<[u32; 3]>) {
+    let mut all = Vertices { positions: Vec::new(), normals: Vec::new(), albedo: Vec::new() };
+    let mut faces = Vec::new();
+    for hand in hands {
+        let start = u32::try_from(all.positions.len()).unwrap_or(u32::MAX);
+        faces.extend(hand.faces.iter().map(|f| f.map(|v| v + start)));
+        all.positions.extend(&hand.positions);
+        all.normals.extend(&hand.normals);
+        all.albedo.extend(&hand.albedo);
+    }
+    (all, faces)
+}

@@ -1,0 +1,172 @@
+//! What happens every frame: news in, the mouse, the panels, the actions that came of them.
+
+use super::link::LinkCell;
+use super::session::{Action, Session};
+use super::{panels, viewport};
+use bevy::camera::Viewport;
+use bevy::ecs::system::NonSendMarker;
+use bevy::prelude::*;
+use bevy::window::{PrimaryWindow, RequestRedraw};
+use bevy_egui::EguiContexts;
+use std::time::Instant;
+
+/// The mouse as the 3D view sees it.
+#[derive(Resource, Clone, Copy, Debug, Default)]
+pub(super) struct Pointer {
+    /// Position in the window, points.
+    pub(super) at: Option<Vec2>,
+    /// Over the 3D view and over nothing that lies upon it.
+    pub(super) in_view: bool,
+    /// The part of the window that belongs to the mouse of the 3D view, points; empty without one.
+    pub(super) open: Rect,
+    /// Something of egui has the mouse.
+    pub(super) taken: bool,
+    /// Size of the 3D view, points.
+    pub(super) view_size: Vec2,
+}
+
+/// Times between frames, for the `measure` command.
+#[derive(Resource, Debug, Default)]
+pub(super) struct FrameTimes {
+    pub(super) last: Option<Instant>,
+    pub(super) seconds: Vec<f64>,
+}
+
+#[derive(Resource, Default)]
+pub(super) struct PanelTextures(panels::Textures);
+
+pub(super) fn time_frames(mut times: ResMut<FrameTimes>) {
+    let now = Instant::now();
+    if let Some(last) = times.last.replace(now) {
+        let seconds = now.duration_since(last).as_secs_f64();
+        if times.seconds.len() >= 600 {
+            times.seconds.remove(0);
+        }
+        times.seconds.push(seconds);
+    }
+}
+
+/// Folders dropped on the window.
+pub(super) fn drops(
+    mut dropped: MessageReader<FileDragAndDrop>,
+    mut session: ResMut<Session>,
+    mut actions: ResMut<viewport::ViewActions>,
+) {
+    for event in dropped.read() {
+        match event {
+            FileDragAndDrop::DroppedFile { path_buf, .. } => {
+                session.ui.drop_hover = false;
+                // A file of the folder stands for the folder.
+                let folder = if path_buf.is_dir() { Some(path_buf.as_path()) } else { path_buf.parent() };
+                actions.0.extend(folder.map(|f| Action::Open(f.to_owned())));
+            }
+            FileDragAndDrop::HoveredFile { .. } => session.ui.drop_hover = true,
+            FileDragAndDrop::HoveredFileCanceled { .. } => session.ui.drop_hover = false,
+        }
+    }
+}
+
+/// Takes in what the worker and the dialogs have to say, asks for what is to be shown next.
+pub(super) fn news(
+    mut cell: ResMut<LinkCell>,
+    mut session: ResMut<Session>,
+    mut redraw: MessageWriter<RequestRedraw>,
+    mut actions: ResMut<viewport::ViewActions>,
+) {
+    let link = cell.get();
+    let changed = link.take_news(&mut session, &mut actions.0);
+    link.ask(&mut session);
+    if changed {
+        redraw.write(RequestRedraw);
+    }
+}
+
+/// Where the mouse is now: egui would tell a frame later, when a click may be over.
+pub(super) fn point(window: Single<&Window, With<PrimaryWindow>>, mut pointer: ResMut<Pointer>) {
+    pointer.at = window.cursor_position();
+    pointer.in_view = !pointer.taken && pointer.at.is_some_and(|at| pointer.open.contains(at));
+}
+
+/// One more frame while the camera moves, so that motion ends where it should.
+pub(super) fn keep_moving(
+    motion: Res<viewport::Motion>,
+    moved: Query<(), (With<viewport::ViewCamera>, Changed<Transform>)>,
+    mut redraw: MessageWriter<RequestRedraw>,
+) {
+    if motion.is_flying() || !moved.is_empty() {
+        redraw.write(RequestRedraw);
+    }
+}
+
+/// The panels, then whatever was asked for in them, in the 3D view, or by keys.
+#[expect(clippy::too_many_arguments, reason = "a Bevy system names all it touches")]
+pub(super) fn draw(
+    mut contexts: EguiContexts,
+    mut session: ResMut<Session>,
+    mut textures: ResMut<PanelTextures>,
+    mut view_actions: ResMut<viewport::ViewActions>,
+    mut cell: ResMut<LinkCell>,
+    mut view: ResMut<Pointer>,
+    mut motion: ResMut<viewport::Motion>,
+    scene: Res<viewport::Scene>,
+    mut camera: Single<&mut Camera, With<viewport::ViewCamera>>,
+    mut window: Single<&mut Window, With<PrimaryWindow>>,
+    mut redraw: MessageWriter<RequestRedraw>,
+    mut themed: Local<bool>,
+    // File dialogs must be opened from the main thread on macOS.
+    _main_thread: NonSendMarker,
+) -> Result {
+    let ctx = contexts.ctx_mut()?.clone();
+    if !*themed {
+        panels::apply_theme(&ctx);
+        *themed = true;
+    }
+    let mut actions = std::mem::take(&mut view_actions.0);
+    let centre = panels::layout(&ctx, &mut session, &mut textures.0, &mut actions);
+    place_view(&ctx, centre, &mut view, &mut camera, &window);
+    if !actions.is_empty() {
+        redraw.write(RequestRedraw);
+    }
+    let link = cell.get();
+    if let Some(font) = link.found_font() {
+        ctx.add_font(font);
+        redraw.write(RequestRedraw);
+    }
+    for action in actions {
+        if let Some(effect) = session.apply(action) {
+            link.carry_out(effect, &mut session, &mut motion, &scene);
+        }
+    }
+    let title = session.capture.as_ref().map_or_else(|| "thenar".to_owned(), |c| format!("{} · thenar", c.name));
+    if window.title != title {
+        window.title = title;
+    }
+    Ok(())
+}
+
+/// Gives the 3D camera the free rectangle and finds out whether the mouse is over it.
+fn place_view(ctx: &egui::Context, centre: egui::Rect, view: &mut Pointer, camera: &mut Camera, window: &Window) {
+    let scale = ctx.pixels_per_point();
+    let limit = Vec2::new(window.physical_width() as f32, window.physical_height() as f32);
+    let min = (Vec2::new(centre.min.x, centre.min.y) * scale).round().clamp(Vec2::ZERO, limit);
+    let max = (Vec2::new(centre.max.x, centre.max.y) * scale).round().clamp(Vec2::ZERO, limit);
+    let size = (max - min).max(Vec2::ZERO).as_uvec2();
+    let active = size.x >= 16 && size.y >= 16;
+    if camera.is_active != active {
+        camera.is_active = active;
+    }
+    if active {
+        let wanted = (min.as_uvec2(), size);
+        if camera.viewport.as_ref().is_none_or(|v| (v.physical_position, v.physical_size) != wanted) {
+            camera.viewport = Some(Viewport { physical_position: wanted.0, physical_size: wanted.1, ..default() });
+            ctx.request_repaint();
+        }
+    }
+    // The buttons at the top of the view belong to egui.
+    let open = centre.with_min_y(centre.min.y + 36.0);
+    let covered = |p| ctx.layer_id_at(p).is_some_and(|l: egui::LayerId| l.order != egui::Order::Background);
+    let taken = ctx.egui_is_using_pointer() || ctx.pointer_latest_pos().is_some_and(covered);
+    view.taken = taken;
+    view.open = if active { Rect::new(open.min.x, open.min.y, open.max.x, open.max.y) } else { Rect::EMPTY };
+    view.view_size = Vec2::new(centre.width(), centre.height());
+}

@@ -1,0 +1,72 @@
+//! What the next run is given besides its preset: which hands, and where its folder goes.
+
+use super::theme::{self, WEAK};
+use crate::fitting::pose::HandChoice;
+use crate::studio::session::{Action, Session};
+use egui::{ComboBox, Label, RichText, Ui};
+
+/// The choices with what they mean.
+const HANDS: [(HandChoice, &str, &str); 4] = [
+    (HandChoice::Auto, "auto", "whatever is found"),
+    (HandChoice::Left, "left", "the left hand only; a single hand that is found is taken for it"),
+    (HandChoice::Right, "right", "the right hand only; a single hand that is found is taken for it"),
+    (HandChoice::Both, "both", "both hands; an error when only one is found"),
+];
+
+pub(super) fn show(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>) {
+    ui.horizontal(|ui| {
+        theme::title(ui, "NEXT RUN");
+        ui.label(RichText::new("hands").color(WEAK));
+        hands(ui, session);
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            if session.results.is_some() && ui.small_button("↺").on_hover_text("Back to beside the capture").clicked()
+            {
+                actions.push(Action::SetResults(None));
+            }
+            if ui.button("Results folder…").on_hover_text("Choose the folder that runs are written to").clicked() {
+                actions.push(Action::ResultsDialog);
+            }
+        });
+    });
+    let place = session.results.as_ref().unwrap_or(&session.default_results).display().to_string();
+    let text = format!("results go to {}", tail(&place, ui.available_width()));
+    let help =
+        format!("{place}\nEach run makes a folder <time>_<preset> there when it begins; before that nothing is made.");
+    ui.add(Label::new(RichText::new(text).small().color(WEAK)).truncate()).on_hover_text(help);
+    ui.add_space(2.0);
+}
+
+fn hands(ui: &mut Ui, session: &mut Session) {
+    let name = HANDS.iter().find(|(choice, ..)| *choice == session.hands).map_or("auto", |(_, name, _)| name);
+    ComboBox::from_id_salt("hands").selected_text(name).width(64.0).show_ui(ui, |ui| {
+        for (choice, name, meaning) in HANDS {
+            ui.selectable_value(&mut session.hands, choice, name).on_hover_text(meaning);
+        }
+    });
+}
+
+/// The end of a path, as much as fits about so many points: its beginning says less.
+fn tail(path: &str, points: f32) -> String {
+    /// Width of a small letter, and of the words before the path.
+    const LETTER: f32 = 5.8;
+    const WORDS: f32 = 90.0;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few dozen letters")]
+    let letters = ((points - WORDS) / LETTER).max(12.0) as usize;
+    let count = path.chars().count();
+    if count <= letters {
+        path.to_owned()
+    } else {
+        format!("…{}", path.chars().skip(count - letters).collect::<String>())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn long_paths_show_their_end_and_letters_of_any_script_stay_whole() {
+        assert_eq!(super::tail("/a/b", 300.0), "/a/b", "short ones are whole");
+        let long = format!("/{}/拍摄.thenar/runs", "x".repeat(80));
+        let shown = super::tail(&long, 200.0);
+        assert!(shown.starts_with('…') && shown.ends_with("拍摄.thenar/runs"), "{shown}");
+    }
+}

@@ -1,0 +1,156 @@
+//! The bench that the tests of the panels work at.
+
+use super::super::*;
+use crate::studio::backend::Backend;
+use crate::studio::session::Effect;
+use crate::studio::testing::{MorphBackend, test_capture};
+use crate::studio::worker::{Command, Event, TakenSnapshot};
+use egui::{Event as Input, PointerButton, Pos2, RawInput, vec2};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A window without a screen.
+pub(super) struct Bench {
+    pub(super) ctx: Context,
+    pub(super) session: Session,
+    pub(super) textures: Textures,
+    pub(super) centre: Rect,
+    pub(super) size: egui::Vec2,
+    pub(super) texts: Vec<(String, Rect)>,
+}
+
+impl Bench {
+    pub(super) fn new() -> Self {
+        let ctx = Context::default();
+        apply_theme(&ctx);
+        let session = Session::new(MorphBackend::default().presets());
+        Self {
+            ctx,
+            session,
+            textures: Textures::default(),
+            centre: Rect::NOTHING,
+            size: vec2(1280.0, 800.0),
+            texts: Vec::new(),
+        }
+    }
+
+    /// With a capture of four views.
+    pub(super) fn opened() -> Self {
+        let mut bench = Self::new();
+        let capture = Arc::new(test_capture(4));
+        let thumbnails = capture.views.iter().map(|v| crate::studio::picture::thumbnail(&v.image, 64)).collect();
+        bench.session.on_event(Event::Device(Ok("test".to_owned())));
+        let results = "two_lumps.thenar/runs".into();
+        bench.session.on_event(Event::Opened { capture, thumbnails, run: None, has_engine: false, results });
+        bench
+    }
+
+    /// With a finished run of the test engine.
+    pub(super) fn finished() -> Self {
+        let mut bench = Self::opened();
+        let effect = bench.session.apply(Action::Start);
+        let Some(Effect::Send(Command::Start(request))) = effect else {
+            panic!("starting asks the worker: {effect:?}")
+        };
+        let backend = MorphBackend { steps: 120, ..MorphBackend::default() };
+        let mut started = backend.start(&request).expect("the test engine starts");
+        bench.session.on_event(Event::Started { run_dir: started.run_dir, steps: started.steps });
+        loop {
+            match started.engine.advance().expect("a step") {
+                crate::pipeline::Advance::Stepped(report) => {
+                    let every = report.iter % 8 == 0;
+                    bench.session.on_event(Event::Step(report));
+                    if every {
+                        let snapshot = Arc::new(started.engine.snapshot().expect("a snapshot"));
+                        bench.session.on_snapshot(TakenSnapshot { snapshot, cost: Duration::ZERO });
+                    }
+                }
+                crate::pipeline::Advance::StageDone(stage, findings) => {
+                    bench.session.on_event(Event::StageDone(stage, findings));
+                }
+                crate::pipeline::Advance::Finished => break,
+                crate::pipeline::Advance::Working => {}
+            }
+        }
+        bench.session.on_event(Event::Finished);
+        let request = bench.session.wants_picture().expect("a picture of the selected view is wanted");
+        let rendered = started.engine.render_view(&request.snapshot, request.view).expect("a picture");
+        let capture = bench.session.capture.clone().expect("opened");
+        let picture = crate::studio::picture::Picture::new(
+            rendered,
+            capture.views.get(request.view),
+            request.snapshot.step,
+            Duration::from_millis(1),
+        );
+        bench.session.on_picture(picture);
+        bench
+    }
+
+    pub(super) fn frame(&mut self, events: Vec<Input>) -> Vec<Action> {
+        let input =
+            RawInput { screen_rect: Some(Rect::from_min_size(Pos2::ZERO, self.size)), events, ..RawInput::default() };
+        let mut actions = Vec::new();
+        self.ctx.begin_pass(input);
+        self.centre = layout(&self.ctx, &mut self.session, &mut self.textures, &mut actions);
+        let output = self.ctx.end_pass();
+        self.texts.clear();
+        for clipped in output.shapes {
+            collect(&clipped.shape, clipped.clip_rect, &mut self.texts);
+        }
+        actions
+    }
+
+    pub(super) fn settle(&mut self) {
+        for _ in 0..3 {
+            assert!(self.frame(Vec::new()).is_empty(), "nothing happens by itself");
+        }
+    }
+
+    /// A click on a text that is these words and no others.
+    pub(super) fn click_exactly(&mut self, words: &str) -> Vec<Action> {
+        let found = self.texts.iter().find(|(t, _)| t == words).unwrap_or_else(|| panic!("`{words}` is on screen"));
+        self.click_at(found.1.center())
+    }
+
+    pub(super) fn says(&self, words: &str) -> bool {
+        self.texts.iter().any(|(t, _)| t.contains(words))
+    }
+
+    pub(super) fn click_at(&mut self, at: Pos2) -> Vec<Action> {
+        let button = |pressed| Input::PointerButton {
+            pos: at,
+            button: PointerButton::Primary,
+            pressed,
+            modifiers: Modifiers::NONE,
+        };
+        self.frame(vec![Input::PointerMoved(at)]);
+        let mut actions = self.frame(vec![button(true)]);
+        actions.extend(self.frame(vec![button(false)]));
+        actions
+    }
+
+    pub(super) fn click(&mut self, words: &str) -> Vec<Action> {
+        let found =
+            self.texts.iter().find(|(t, _)| t.contains(words)).unwrap_or_else(|| panic!("`{words}` is on screen"));
+        self.click_at(found.1.center())
+    }
+
+    pub(super) fn key(&mut self, key: Key, modifiers: Modifiers) -> Vec<Action> {
+        let press = |pressed| Input::Key { key, physical_key: None, pressed, repeat: false, modifiers };
+        self.ctx.input_mut(|i| i.modifiers = modifiers);
+        self.frame(vec![press(true), press(false)])
+    }
+}
+
+fn collect(shape: &egui::Shape, clip: Rect, out: &mut Vec<(String, Rect)>) {
+    match shape {
+        egui::Shape::Vec(shapes) => shapes.iter().for_each(|s| collect(s, clip, out)),
+        egui::Shape::Text(t) => {
+            let rect = t.galley.rect.translate(t.pos.to_vec2());
+            if clip.intersects(rect) {
+                out.push((t.galley.text().to_owned(), rect));
+            }
+        }
+        _ => {}
+    }
+}

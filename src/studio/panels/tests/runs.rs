@@ -1,0 +1,145 @@
+//! Stopping and going on, holding views out, choosing hands and the results folder.
+
+use super::*;
+use crate::fitting::pose::HandChoice;
+use crate::studio::backend::{Backend, ResumeRequest, RunRecord};
+use crate::studio::testing::{MorphBackend, test_capture};
+
+/// A finished bench whose run was stopped instead.
+fn stopped() -> Bench {
+    let mut bench = Bench::finished();
+    bench.session.state = RunState::Running;
+    bench.session.on_event(Event::Stopped { resumable: true });
+    bench
+}
+
+fn resume_request(bench: &mut Bench) -> ResumeRequest {
+    let effect = bench.session.apply(Action::Resume);
+    let Some(Effect::Send(Command::Resume(request))) = effect else { panic!("a request to resume: {effect:?}") };
+    *request
+}
+
+#[test]
+fn a_stopped_run_offers_resume_and_a_new_start() {
+    let mut bench = Bench::finished();
+    bench.settle();
+    assert!(!bench.says("▶ Resume") && bench.says("▶ Reconstruct"), "a finished run is not resumed");
+    assert_eq!(bench.session.apply(Action::Resume).map(|_| ()), None, "nor by any other way");
+    let mut bench = stopped();
+    bench.settle();
+    assert!(bench.says("stopped") && !bench.says("▶ Reconstruct"), "resuming comes first");
+    assert_eq!(bench.click("Start new"), [Action::Start], "a new run is one click away");
+    assert_eq!(bench.click("▶ Resume"), [Action::Resume], "the button resumes");
+    assert_eq!(bench.key(Key::R, Modifiers::COMMAND), [Action::Resume], "and so does its key");
+    assert_eq!(bench.key(Key::R, Modifiers::COMMAND | Modifiers::SHIFT), [Action::Start], "shift starts anew");
+}
+
+#[test]
+fn resuming_keeps_curves_and_snapshots_up_to_the_checkpoint() {
+    let mut bench = stopped();
+    let all = bench.session.steps.clone();
+    let frames = bench.session.track.frames().len();
+    let request = resume_request(&mut bench);
+    assert_eq!(bench.session.state, RunState::Starting, "it is being prepared");
+    assert_eq!(bench.session.steps.len(), all.len(), "nothing is forgotten meanwhile");
+    assert!(bench.session.why_not_start().is_some(), "no second run beside it");
+    let backend = MorphBackend { steps: 120, resume_at: Some(70), ..MorphBackend::default() };
+    let started = backend.resume(&request).expect("it goes on");
+    bench.session.on_event(Event::Started { run_dir: started.run_dir, steps: started.steps });
+    assert_eq!(bench.session.state, RunState::Running, "it runs");
+    assert_eq!(bench.session.steps, all[..70], "the curves end at the checkpoint");
+    let track = bench.session.track.frames();
+    assert!(track.len() < frames && track.iter().all(|f| f.step <= 70), "so do the snapshots");
+    let last = track.last().map(|f| f.step);
+    assert_eq!(bench.session.shown.as_ref().map(|s| s.step), last, "the last one is shown");
+    assert!(!bench.session.stages_done.contains(&crate::pipeline::Stage::Ham), "its stage has not ended");
+}
+
+#[test]
+fn an_unfinished_run_that_is_opened_can_be_gone_on_with() {
+    let mut bench = Bench::new();
+    let record = RunRecord {
+        dir: "two_lumps.thenar/runs/1".into(),
+        steps: Vec::new(),
+        snapshots: Vec::new(),
+        preset: "draft".to_owned(),
+        excluded: vec![1],
+        held_out: vec![3],
+        resumable: true,
+    };
+    bench.session.on_event(Event::Opened {
+        capture: Arc::new(test_capture(6)),
+        thumbnails: Vec::new(),
+        run: Some(Box::new(record)),
+        has_engine: false,
+        results: "two_lumps.thenar/runs".into(),
+    });
+    bench.settle();
+    assert!(bench.says("unfinished") || bench.says("has not finished"), "it says so");
+    assert_eq!(bench.session.preset().map(|p| p.name.as_str()), Some("draft"), "with the run's preset");
+    assert!(bench.says("excluded") && bench.says("held out"), "and its views");
+    let request = resume_request(&mut bench);
+    assert_eq!(request.run_dir, std::path::Path::new("two_lumps.thenar/runs/1"), "the opened folder goes on");
+    let error = MorphBackend::default().resume(&request).err().expect("no checkpoint");
+    let problem = crate::studio::Problem::resuming(&error);
+    bench.session.on_event(Event::RunFailed { problem, resumable: true });
+    bench.settle();
+    assert!(bench.says("could not be resumed"), "the reason is shown");
+    assert_eq!(bench.click("▶ Resume"), [Action::Resume], "and it can be tried again");
+}
+
+#[test]
+fn failures_beside_a_run_do_not_end_it() {
+    let mut bench = Bench::finished();
+    bench.session.state = RunState::Running;
+    let problem = crate::studio::Problem::exporting(&anyhow::anyhow!("disk full"));
+    bench.session.on_event(Event::Failed(problem.clone()));
+    assert_eq!(bench.session.state, RunState::Running, "the worker steps on, and so it says");
+    bench.session.on_event(Event::RunFailed { problem, resumable: false });
+    assert_eq!(bench.session.state, RunState::Failed, "an error of the run ends it");
+    assert!(bench.session.why_not_resume().is_some(), "and this one cannot be resumed");
+}
+
+#[test]
+fn h_holds_a_view_out_and_leaves_no_view_both_held_out_and_excluded() {
+    let mut bench = Bench::opened();
+    bench.settle();
+    assert_eq!(bench.key(Key::H, Modifiers::NONE), [Action::ToggleHoldOut(0)], "H is for the selected view");
+    let _ = bench.session.apply(Action::ToggleHoldOut(0));
+    bench.settle();
+    assert!(bench.says("⚑ held out"), "it is marked");
+    let _ = bench.session.apply(Action::ToggleExclude(0));
+    assert!(bench.session.excluded.contains(&0) && bench.session.held_out.is_empty(), "excluding takes it over");
+    let _ = bench.session.apply(Action::ToggleHoldOut(0));
+    assert!(bench.session.held_out.contains(&0) && bench.session.excluded.is_empty(), "and holding out takes it back");
+    for view in 1..3 {
+        let _ = bench.session.apply(Action::ToggleHoldOut(view));
+    }
+    assert!(bench.session.why_not_start().is_some_and(|w| w.contains("two views")), "one view left is not enough");
+    let _ = bench.session.apply(Action::ToggleHoldOut(1));
+    let Some(Effect::Send(Command::Start(request))) = bench.session.apply(Action::Start) else { panic!("a start") };
+    assert_eq!((request.held_out.as_slice(), request.excluded.as_slice()), ([0, 2].as_slice(), [].as_slice()), "told");
+}
+
+#[test]
+fn hands_and_results_folder_are_chosen_beside_the_parameters() {
+    let mut bench = Bench::opened();
+    bench.settle();
+    assert!(bench.says("two_lumps.thenar/runs"), "where results go is shown before anything is computed");
+    assert_eq!(bench.click("Results folder…"), [Action::ResultsDialog], "and can be chosen");
+    let effect = bench.session.apply(Action::ResultsDialog);
+    assert!(matches!(effect, Some(Effect::ResultsDialog)), "in a dialog: {effect:?}");
+    let _ = bench.session.apply(Action::SetResults(Some("elsewhere/runs".into())));
+    bench.settle();
+    assert!(bench.says("elsewhere/runs"), "the choice is shown");
+    bench.click("auto");
+    bench.settle();
+    bench.click("right");
+    assert_eq!(bench.session.hands, HandChoice::Right, "the menu chooses");
+    let Some(Effect::Send(Command::Start(request))) = bench.session.apply(Action::Start) else { panic!("a start") };
+    assert_eq!(request.hands, HandChoice::Right, "hands are told");
+    assert_eq!(request.results.as_deref(), Some(std::path::Path::new("elsewhere/runs")), "and the folder");
+    bench.settle();
+    let back = bench.texts.iter().find(|(t, _)| t == "↺").map(|(_, r)| r.center()).expect("a way back");
+    assert_eq!(bench.click_at(back), [Action::SetResults(None)], "back to beside the capture");
+}

@@ -1,0 +1,147 @@
+//! Errors as people read them: what happened, what it means for the work, what to do.
+
+use super::run_place::RunPlaceError;
+use crate::capture::CaptureError;
+use crate::gpu::GpuError;
+use crate::pipeline::PipelineError;
+use std::path::Path;
+
+/// An error for people: what happened, what it means, what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// What happened.
+    pub what: String,
+    /// What it means for the work.
+    pub meaning: String,
+    /// What to do.
+    pub remedy: String,
+}
+
+impl Problem {
+    fn new(what: String, meaning: &str, remedy: &str) -> Self {
+        Self { what, meaning: meaning.to_owned(), remedy: remedy.to_owned() }
+    }
+
+    /// A folder could not be opened.
+    #[must_use]
+    pub fn opening(path: &Path, error: &anyhow::Error) -> Self {
+        if let Some(CaptureError::Unusable { path, problem, remedy }) = error.downcast_ref::<CaptureError>() {
+            let name = path.display();
+            return Self::new(format!("{name}: {problem}"), "The folder was not opened; nothing was changed.", remedy);
+        }
+        Self::new(
+            format!("{} could not be opened: {error:#}", path.display()),
+            "Nothing was changed; what was open before is still open.",
+            "Choose a capture folder: calibration, images, and keypoints for at least two views.",
+        )
+    }
+
+    /// A run could not begin.
+    #[must_use]
+    pub fn starting(error: &anyhow::Error) -> Self {
+        if let Some(place) = error.downcast_ref::<RunPlaceError>() {
+            return Self::new(
+                place.to_string(),
+                "Nothing was computed and nothing was written.",
+                "Choose another place with \"Results folder…\" and press Reconstruct again.",
+            );
+        }
+        Self::of_device(error).unwrap_or_else(|| {
+            Self::new(
+                format!("The reconstruction could not begin: {error:#}"),
+                "The capture stays open; nothing was computed.",
+                "Mend the cause and press Reconstruct again.",
+            )
+        })
+    }
+
+    /// A run could not be gone on with.
+    #[must_use]
+    pub fn resuming(error: &anyhow::Error) -> Self {
+        Self::of_device(error).unwrap_or_else(|| {
+            Self::new(
+                format!("The run could not be resumed: {error:#}"),
+                "Its folder is as it was; what is shown stays.",
+                "Mend the cause and press Resume again, or start a new run.",
+            )
+        })
+    }
+
+    /// A step failed.
+    #[must_use]
+    pub fn computing(error: &anyhow::Error) -> Self {
+        Self::of_device(error).unwrap_or_else(|| {
+            Self::new(
+                format!("The reconstruction stopped: {error:#}"),
+                "The last good state is kept and can be scrubbed and exported.",
+                "Exclude bad views (X), choose another preset or lower the rates, then reconstruct again.",
+            )
+        })
+    }
+
+    /// The checkpoint of a stopped run could not be written.
+    #[must_use]
+    pub fn stopping(error: &anyhow::Error) -> Self {
+        Self::of_device(error).unwrap_or_else(|| {
+            Self::new(
+                format!("The run was stopped, but its checkpoint could not be written: {error:#}"),
+                "It cannot be resumed from here; what is shown can still be exported.",
+                "Make room on the disk and export what you need.",
+            )
+        })
+    }
+
+    /// A picture or snapshot failed.
+    #[must_use]
+    pub fn rendering(error: &anyhow::Error) -> Self {
+        Self::of_device(error).unwrap_or_else(|| {
+            Self::new(
+                format!("The current state could not be shown: {error:#}"),
+                "The reconstruction itself goes on.",
+                "Select another view; if it happens again, look at the log.",
+            )
+        })
+    }
+
+    /// Files could not be written.
+    #[must_use]
+    pub fn exporting(error: &anyhow::Error) -> Self {
+        Self::new(
+            format!("The export failed: {error:#}"),
+            "The reconstruction is unharmed; no half-written file is left.",
+            "Choose another folder with enough space and export again.",
+        )
+    }
+
+    /// The hands could not be brought to rest.
+    #[must_use]
+    pub fn posing(error: &anyhow::Error) -> Self {
+        Self::of_device(error).unwrap_or_else(|| {
+            Self::new(
+                format!("The hands cannot be posed: {error:#}"),
+                "What is shown stays as it is.",
+                "Let the run get to its HAM stage, pause it, and try again.",
+            )
+        })
+    }
+
+    /// True when the device is to blame, not the data.
+    pub(super) fn is_of_device(error: &anyhow::Error) -> bool {
+        Self::of_device(error).is_some()
+    }
+
+    fn of_device(error: &anyhow::Error) -> Option<Self> {
+        let of_pipeline = error.downcast_ref::<PipelineError>().and_then(PipelineError::gpu);
+        let gpu = of_pipeline.or_else(|| error.chain().find_map(|e| e.downcast_ref::<GpuError>()))?;
+        let meaning = if gpu.is_lost_or_full() {
+            "The computing device is gone or full. The window is unharmed and the last good state is kept."
+        } else {
+            "The computing device refused the work. The window is unharmed."
+        };
+        Some(Self::new(
+            gpu.to_string(),
+            meaning,
+            "Resume where it stopped, or try the draft preset or another device (`thenar devices`).",
+        ))
+    }
+}

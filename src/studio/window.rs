@@ -1,0 +1,143 @@
+//! The window itself: plugins, cameras, when it redraws.
+
+use super::backend::Backend;
+use super::link::Link;
+use super::session::{Action, Effect, Session};
+use super::{BACKGROUND, Machine, viewport};
+use bevy::camera::CameraOutputMode;
+use bevy::camera::visibility::RenderLayers;
+use bevy::core_pipeline::tonemapping::Tonemapping;
+use bevy::log::LogPlugin;
+use bevy::prelude::*;
+use bevy::render::RenderPlugin;
+use bevy::render::render_resource::BlendState;
+use bevy::window::{PresentMode, PrimaryWindow, WindowResolution};
+use bevy::winit::{EventLoopProxyWrapper, UpdateMode, WinitPlugin, WinitSettings, WinitUserEvent};
+use bevy_egui::{EguiGlobalSettings, PrimaryEguiContext};
+use bevy_panorbit_camera::PanOrbitCamera;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What the window was opened with.
+#[derive(Resource)]
+pub(super) struct Start {
+    pub(super) backend: Arc<dyn Backend>,
+    pub(super) path: Option<PathBuf>,
+}
+
+/// Without a display winit panics; we say what to do.
+pub(super) fn check_display() -> anyhow::Result<()> {
+    let set = |name: &str| std::env::var_os(name).is_some_and(|v| !v.is_empty());
+    if cfg!(target_os = "linux") && !set("DISPLAY") && !set("WAYLAND_DISPLAY") && !set("WAYLAND_SOCKET") {
+        anyhow::bail!(
+            "there is no display to open a window on (DISPLAY and WAYLAND_DISPLAY are unset); \
+             `thenar reconstruct CAPTURE -o RUN` needs none"
+        );
+    }
+    Ok(())
+}
+
+pub(super) fn default_plugins(scripted: bool) -> bevy::app::PluginGroupBuilder {
+    let window = Window {
+        title: "thenar".to_owned(),
+        name: Some("thenar".to_owned()),
+        resolution: WindowResolution::new(1600, 1000),
+        present_mode: PresentMode::AutoVsync,
+        ..default()
+    };
+    let render = RenderPlugin { synchronous_pipeline_compilation: scripted, ..default() };
+    let plugins = DefaultPlugins
+        .set(WindowPlugin { primary_window: Some(window), ..default() })
+        .set(render)
+        .set(WinitPlugin { run_on_any_thread: true });
+    if tracing::dispatcher::has_been_set() {
+        plugins.disable::<LogPlugin>()
+    } else {
+        let filter =
+            "warn,thenar=info,wgpu=error,naga=error,bevy_egui=error,bevy_render=error,bevy_winit=error".to_owned();
+        plugins.set(LogPlugin { filter, ..default() })
+    }
+}
+
+/// Redraw on input and on news only; the wait is a safety net.
+pub(super) fn redraw_settings(scripted: bool) -> WinitSettings {
+    let wait = Duration::from_millis(if scripted { 100 } else { 5000 });
+    WinitSettings {
+        focused_mode: UpdateMode::reactive_low_power(wait),
+        unfocused_mode: UpdateMode::reactive_low_power(wait),
+    }
+}
+
+pub(super) fn set_up(
+    mut commands: Commands,
+    start: Res<Start>,
+    machine: Res<Machine>,
+    proxy: Res<EventLoopProxyWrapper>,
+    mut session: ResMut<Session>,
+    mut egui_settings: ResMut<EguiGlobalSettings>,
+) -> Result {
+    egui_settings.auto_create_primary_context = false;
+    let msaa = if machine.software { Msaa::Off } else { Msaa::Sample4 };
+    let smooth = if machine.software { 0.0 } else { 0.1 };
+    commands.spawn((
+        viewport::ViewCamera,
+        Camera3d::default(),
+        Camera { is_active: false, clear_color: ClearColorConfig::Custom(BACKGROUND), ..default() },
+        msaa,
+        Tonemapping::None,
+        PanOrbitCamera {
+            orbit_smoothness: smooth,
+            zoom_smoothness: smooth,
+            pan_smoothness: 0.0,
+            zoom_lower_limit: 0.02,
+            radius: Some(2.0),
+            ..default()
+        },
+    ));
+    commands.spawn((
+        PrimaryEguiContext,
+        Camera2d,
+        RenderLayers::none(),
+        msaa,
+        Camera {
+            order: 1,
+            output_mode: CameraOutputMode::Write {
+                blend_state: Some(BlendState::ALPHA_BLENDING),
+                clear_color: ClearColorConfig::None,
+            },
+            clear_color: ClearColorConfig::Custom(Color::NONE),
+            ..default()
+        },
+    ));
+    let proxy = (**proxy).clone();
+    // The loop is gone when the window is closing; then nobody needs waking.
+    let wake = Arc::new(move || {
+        let _ = proxy.send_event(WinitUserEvent::WakeUp);
+    });
+    let interval = Duration::from_millis(if machine.software { 450 } else { 33 });
+    let mut cell = Link::start(Arc::clone(&start.backend), wake, interval)?;
+    if let Some(Effect::Send(order)) = start.path.clone().and_then(|path| session.apply(Action::Open(path))) {
+        cell.get().worker.send(order);
+    }
+    commands.insert_resource(cell);
+    Ok(())
+}
+
+/// Shrinks a window that is larger than the screen, once the screen is known.
+pub(super) fn fit_monitor(
+    monitors: Query<&bevy::window::Monitor>,
+    mut window: Single<&mut Window, With<PrimaryWindow>>,
+    mut done: Local<bool>,
+) {
+    if *done {
+        return;
+    }
+    let Some(monitor) = monitors.iter().max_by_key(|m| m.physical_width) else { return };
+    *done = true;
+    let limit = (monitor.physical_width, monitor.physical_height);
+    let (w, h) = (window.resolution.physical_width(), window.resolution.physical_height());
+    if w > limit.0 || h > limit.1 {
+        window.resolution.set_physical_resolution(w.min(limit.0), h.min(limit.1));
+    }
+}

@@ -1,0 +1,139 @@
+//! What travels between the window and the worker.
+
+use crate::capture::Capture;
+use crate::pipeline::{PosableHand, Snapshot, Stage, StepReport};
+use crate::studio::backend::{ExportRequest, ResumeRequest, RunRecord, RunRequest};
+use crate::studio::problem::Problem;
+use image::RgbImage;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// What the worker tells the window, in order.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// Name and kind of the device the work would run on, or why there is none.
+    Device(Result<String, String>),
+    /// A folder is being read.
+    Opening(PathBuf),
+    /// A capture was read, perhaps with a finished run beside it.
+    Opened {
+        /// The capture.
+        capture: Arc<Capture>,
+        /// One small picture a view.
+        thumbnails: Vec<RgbImage>,
+        /// What an opened run folder holds besides.
+        run: Option<Box<RunRecord>>,
+        /// Views of the run can be rendered and its meshes exported.
+        has_engine: bool,
+        /// Folder in which a new run would make its own, unless the user chooses another.
+        results: PathBuf,
+    },
+    /// A reconstruction began or goes on.
+    Started {
+        /// Where its results go.
+        run_dir: PathBuf,
+        /// Its metrics lines so far: none of a new run, those up to its checkpoint of a resumed one.
+        steps: Vec<StepReport>,
+    },
+    /// One line of the loss curves.
+    Step(StepReport),
+    /// A stage ended; its findings in words.
+    StageDone(Stage, Vec<String>),
+    /// The last stage ended.
+    Finished,
+    /// Stopped on request.
+    Stopped {
+        /// Its state is in the run folder and can be gone on from.
+        resumable: bool,
+    },
+    /// Files written.
+    Exported(Vec<PathBuf>),
+    /// The hands at rest, at the display level.
+    Posable(Arc<Vec<PosableHand>>),
+    /// The run ended by an error, or could not begin; the engine's last good state is kept.
+    RunFailed {
+        /// The error.
+        problem: Problem,
+        /// The run folder holds a state to go on from, and going on may help.
+        resumable: bool,
+    },
+    /// Something beside the run failed; a run under way goes on.
+    Failed(Problem),
+}
+
+/// What the window asks of the worker.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// Read a capture or run folder.
+    Open(PathBuf),
+    /// Begin a reconstruction of the opened capture.
+    Start(Box<RunRequest>),
+    /// Go on with an unfinished run.
+    Resume(Box<ResumeRequest>),
+    /// Write result files.
+    Export(ExportRequest),
+    /// Bring the hands to rest.
+    Posable,
+    /// Look at [`Control`] and the requests again.
+    Poke,
+}
+
+/// A value of which only the newest counts.
+#[derive(Debug)]
+pub(crate) struct Latest<T>(Arc<Mutex<Option<T>>>);
+
+impl<T> Default for Latest<T> {
+    fn default() -> Self {
+        Self(Arc::default())
+    }
+}
+
+impl<T> Clone for Latest<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> Latest<T> {
+    /// Overwrites whatever is there.
+    pub(crate) fn put(&self, value: T) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
+    }
+
+    /// Takes the value, if there is a new one.
+    #[must_use]
+    pub(crate) fn take(&self) -> Option<T> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// A snapshot and what it cost the worker to make.
+#[derive(Debug)]
+pub(crate) struct TakenSnapshot {
+    /// The meshes.
+    pub snapshot: Arc<Snapshot>,
+    /// Time the worker spent on it: the window asks less often when this is long.
+    pub cost: Duration,
+}
+
+/// Which view of which snapshot the compare panel wants to see.
+#[derive(Clone, Debug)]
+pub(crate) struct ViewRequest {
+    /// View index.
+    pub view: usize,
+    /// The snapshot to render.
+    pub snapshot: Arc<Snapshot>,
+}
+
+/// Flags both sides look at.
+#[derive(Debug, Default)]
+pub(crate) struct Control {
+    pub(super) paused: AtomicBool,
+    pub(super) cancel: AtomicBool,
+    pub(super) quit: AtomicBool,
+    pub(super) snapshot_wanted: AtomicBool,
+    /// Least milliseconds between two wake-ups of the window for mere progress.
+    pub(super) wake_interval_ms: AtomicU64,
+}

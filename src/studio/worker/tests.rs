@@ -1,0 +1,131 @@
+//! The worker with the test engine.
+
+use super::super::testing::{MorphBackend, test_capture};
+use super::*;
+use crate::capture::Capture;
+use crate::studio::backend::{ResumeRequest, RunRequest};
+use std::time::Instant;
+
+fn until(worker: &mut Worker, mut done: impl FnMut(&Event) -> bool) -> Vec<Event> {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let mut seen = Vec::new();
+    while Instant::now() < deadline {
+        match worker.try_event() {
+            Some(event) => {
+                let stop = done(&event);
+                seen.push(event);
+                if stop {
+                    return seen;
+                }
+            }
+            None => std::thread::sleep(Duration::from_millis(2)),
+        }
+    }
+    panic!("the expected event never came; saw {seen:?}");
+}
+
+fn request(capture: Capture) -> Box<RunRequest> {
+    Box::new(RunRequest::new(Arc::new(capture), "draft"))
+}
+
+fn worker(backend: MorphBackend) -> Worker {
+    Worker::start(Arc::new(backend), Arc::new(|| {}), Duration::from_millis(10)).expect("a thread")
+}
+
+#[test]
+fn every_step_arrives_in_order_even_when_nobody_drains_the_channel() {
+    let mut worker = worker(MorphBackend { steps: 3000, ..MorphBackend::default() });
+    assert!(worker.send(Command::Start(request(test_capture(3)))), "the worker takes commands");
+    // Longer than the channel: the worker must finish without us.
+    std::thread::sleep(Duration::from_millis(300));
+    let events = until(&mut worker, |e| matches!(e, Event::Finished));
+    let steps: Vec<f64> = events.iter().filter_map(|e| if let Event::Step(s) = e { Some(s.t) } else { None }).collect();
+    assert!(steps.len() > EVENT_CAPACITY, "more steps than fit: {}", steps.len());
+    assert!(steps.windows(2).all(|w| w[0] < w[1]), "in order, none lost or doubled");
+    assert_eq!(steps.len(), 3000, "each step once");
+}
+
+#[test]
+fn pausing_stops_stepping_and_cancelling_says_so() {
+    let mut worker =
+        worker(MorphBackend { steps: 1_000_000, step_time: Duration::from_millis(1), ..MorphBackend::default() });
+    worker.send(Command::Start(request(test_capture(2))));
+    until(&mut worker, |e| matches!(e, Event::Step(_)));
+    worker.set_paused(true);
+    std::thread::sleep(Duration::from_millis(50));
+    while worker.try_event().is_some() {}
+    std::thread::sleep(Duration::from_millis(50));
+    assert!(worker.try_event().is_none(), "nothing happens while paused");
+    worker.want_snapshot();
+    worker.set_paused(true);
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while worker.snapshots.take().is_none() {
+        assert!(Instant::now() < deadline, "snapshots are served while paused");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    worker.set_paused(false);
+    until(&mut worker, |e| matches!(e, Event::Step(_)));
+    worker.cancel();
+    until(&mut worker, |e| matches!(e, Event::Stopped { resumable: true }));
+    std::thread::sleep(Duration::from_millis(20));
+    assert!(worker.try_event().is_none(), "no step after the stop");
+}
+
+#[test]
+fn a_failing_step_keeps_the_worker_alive_and_a_dead_worker_is_reported_once() {
+    let mut worker = worker(MorphBackend { steps: 50, fail_at: Some(10), ..MorphBackend::default() });
+    worker.send(Command::Start(request(test_capture(2))));
+    let events = until(&mut worker, |e| matches!(e, Event::RunFailed { .. }));
+    assert_eq!(events.iter().filter(|e| matches!(e, Event::Step(_))).count(), 9, "steps before the failure arrive");
+    worker.send(Command::Open("nowhere".into()));
+    until(&mut worker, |e| matches!(e, Event::Failed(p) if p.what.contains("nowhere")));
+
+    let mut worker = self::worker(MorphBackend { steps: 50, panic_at: Some(3), ..MorphBackend::default() });
+    worker.send(Command::Start(request(test_capture(2))));
+    until(&mut worker, |e| matches!(e, Event::RunFailed { problem: p, .. } if p.what.contains("worker thread")));
+    assert!(worker.try_event().is_none(), "the death is told once");
+}
+
+#[test]
+fn a_requested_picture_carries_its_step_and_its_score() {
+    let mut worker = worker(MorphBackend { steps: 20, ..MorphBackend::default() });
+    let capture = test_capture(2);
+    worker.send(Command::Start(request(capture)));
+    until(&mut worker, |e| matches!(e, Event::Finished));
+    let taken = worker.snapshots.take().expect("the end leaves a snapshot");
+    worker.want_picture(ViewRequest { view: 1, snapshot: Arc::clone(&taken.snapshot) });
+    let deadline = Instant::now() + Duration::from_secs(10);
+    let picture = loop {
+        if let Some(picture) = worker.pictures.take() {
+            break picture;
+        }
+        assert!(Instant::now() < deadline, "the picture comes");
+        std::thread::sleep(Duration::from_millis(2));
+    };
+    assert_eq!((picture.view, picture.step), (1, taken.snapshot.step), "it says what it shows");
+    assert!(picture.psnr_db.is_some_and(|p| p > 5.0 && p < 99.0), "and how well: {:?}", picture.psnr_db);
+}
+
+#[test]
+fn a_stopped_run_goes_on_from_its_checkpoint_to_its_end() {
+    let settings = MorphBackend { steps: 60, resume_at: Some(25), ..MorphBackend::default() };
+    let mut worker = worker(settings.clone());
+    let resume =
+        Box::new(ResumeRequest { capture: Arc::new(test_capture(2)), run_dir: "two_lumps.thenar/runs/1".into() });
+    worker.send(Command::Resume(resume.clone()));
+    let events = until(&mut worker, |e| matches!(e, Event::Finished));
+    let kept = events.iter().find_map(|e| if let Event::Started { steps, .. } = e { Some(steps.len()) } else { None });
+    assert_eq!(kept, Some(25), "the lines so far come with it");
+    assert_eq!(
+        events.iter().filter(|e| matches!(e, Event::Step(_))).count(),
+        35,
+        "the rest is computed, nothing twice"
+    );
+    let mut worker = self::worker(MorphBackend { resume_at: None, ..settings });
+    worker.send(Command::Resume(resume));
+    let events = until(&mut worker, |e| matches!(e, Event::RunFailed { .. }));
+    assert!(
+        matches!(events.last(), Some(Event::RunFailed { resumable: true, problem }) if problem.what.contains("damaged")),
+        "a failed attempt says why and may be repeated: {events:?}"
+    );
+}

@@ -1,0 +1,261 @@
+//! The worker's own side: commands in, one step after another, news out.
+
+use super::Wake;
+use super::channel::{Command, Control, Event, Latest, TakenSnapshot, ViewRequest};
+use crate::capture::Capture;
+use crate::pipeline::{Advance, DISPLAY_LEVEL};
+use crate::studio::backend::{Backend, Engine, ExportRequest, Started};
+use crate::studio::picture::{Picture, thumbnail};
+use crate::studio::problem::Problem;
+use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError};
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+/// Longest side of a thumbnail in pixels.
+const THUMBNAIL_PX: u32 = 256;
+
+/// The thread's side.
+pub(super) struct Inner {
+    pub(super) backend: Arc<dyn Backend>,
+    pub(super) commands: Receiver<Command>,
+    pub(super) events: Sender<Event>,
+    pub(super) backlog: VecDeque<Event>,
+    pub(super) snapshots: Latest<TakenSnapshot>,
+    pub(super) pictures: Latest<Picture>,
+    pub(super) view_request: Latest<ViewRequest>,
+    pub(super) control: Arc<Control>,
+    pub(super) wake: Wake,
+    pub(super) last_wake: Option<Instant>,
+    pub(super) capture: Option<Arc<Capture>>,
+    pub(super) engine: Option<Box<dyn Engine>>,
+    pub(super) running: bool,
+    /// The run that `engine` steps or has stepped.
+    pub(super) run_dir: Option<PathBuf>,
+}
+
+impl Inner {
+    pub(super) fn run(mut self) {
+        let device = self.backend.device();
+        self.tell(Event::Device(device));
+        while !self.control.quit.load(Ordering::Acquire) {
+            let active = self.running && !self.control.paused.load(Ordering::Acquire);
+            let command = if active {
+                match self.commands.try_recv() {
+                    Ok(command) => Some(command),
+                    Err(TryRecvError::Empty) => None,
+                    Err(TryRecvError::Disconnected) => return,
+                }
+            } else if self.backlog.is_empty() {
+                match self.commands.recv() {
+                    Ok(command) => Some(command),
+                    Err(_) => return,
+                }
+            } else {
+                self.commands.recv_timeout(Duration::from_millis(50)).ok()
+            };
+            self.flush();
+            if let Some(command) = command {
+                self.handle(command);
+            }
+            if self.running && self.control.cancel.swap(false, Ordering::AcqRel) {
+                self.running = false;
+                self.take_snapshot();
+                let saved = self.engine.as_mut().map_or(Ok(()), |e| e.stop());
+                self.tell(Event::Stopped { resumable: saved.is_ok() });
+                if let Err(error) = saved {
+                    self.tell(Event::Failed(Problem::stopping(&error)));
+                }
+            }
+            if self.running && !self.control.paused.load(Ordering::Acquire) {
+                self.step();
+            }
+            self.serve_requests();
+        }
+    }
+
+    fn handle(&mut self, command: Command) {
+        match command {
+            Command::Poke => {}
+            Command::Open(path) => self.open(path),
+            Command::Start(request) => {
+                let started = self.made_room().start(&request);
+                self.begin(&request.capture, started, false);
+            }
+            Command::Resume(request) => {
+                let started = self.made_room().resume(&request);
+                self.begin(&request.capture, started, true);
+            }
+            Command::Export(request) => self.export(&request),
+            Command::Posable => self.posable(),
+        }
+    }
+
+    fn open(&mut self, path: PathBuf) {
+        self.running = false;
+        self.tell(Event::Opening(path.clone()));
+        match self.backend.open(&path) {
+            Ok(opened) => {
+                let capture = Arc::new(opened.capture);
+                let thumbnails = capture.views.iter().map(|v| thumbnail(&v.image, THUMBNAIL_PX)).collect();
+                self.engine = opened.engine;
+                let has_engine = self.engine.is_some();
+                self.run_dir = opened.run.as_ref().map(|r| r.dir.clone());
+                self.capture = Some(Arc::clone(&capture));
+                let results = self.backend.results_folder(&capture);
+                let run = opened.run.map(Box::new);
+                self.tell(Event::Opened { capture, thumbnails, run, has_engine, results });
+            }
+            Err(error) => self.tell(Event::Failed(Problem::opening(&path, &error))),
+        }
+    }
+
+    /// The backend, after the old engine's device memory was freed: the new one asks for its own.
+    fn made_room(&mut self) -> Arc<dyn Backend> {
+        self.running = false;
+        self.engine = None;
+        self.control.cancel.store(false, Ordering::Release);
+        self.control.paused.store(false, Ordering::Release);
+        Arc::clone(&self.backend)
+    }
+
+    fn begin(&mut self, capture: &Arc<Capture>, started: anyhow::Result<Started>, resumed: bool) {
+        match started {
+            Ok(Started { engine, run_dir, steps }) => {
+                self.engine = Some(engine);
+                self.run_dir = Some(run_dir.clone());
+                self.capture = Some(Arc::clone(capture));
+                self.running = true;
+                self.tell(Event::Started { run_dir, steps });
+            }
+            // What could be resumed before still can be, once the cause is mended.
+            Err(error) => {
+                let problem = if resumed { Problem::resuming(&error) } else { Problem::starting(&error) };
+                self.tell(Event::RunFailed { problem, resumable: resumed });
+            }
+        }
+    }
+
+    fn export(&mut self, request: &ExportRequest) {
+        let Some(engine) = &mut self.engine else {
+            self.tell(Event::Failed(Problem {
+                what: "There is nothing to export".to_owned(),
+                meaning: "No reconstruction has been started in this window.".to_owned(),
+                remedy: "Reconstruct first, or use `thenar export RUN` on a finished run.".to_owned(),
+            }));
+            return;
+        };
+        match engine.export(request) {
+            Ok(files) => self.tell(Event::Exported(files)),
+            Err(error) => self.tell(Event::Failed(Problem::exporting(&error))),
+        }
+    }
+
+    fn posable(&mut self) {
+        let Some(engine) = &mut self.engine else {
+            self.tell(Event::Failed(Problem::posing(&anyhow::anyhow!("there is no mesh yet"))));
+            return;
+        };
+        match engine.posable() {
+            Ok(hands) => {
+                let hands = hands.iter().map(|h| h.at_level(DISPLAY_LEVEL)).collect();
+                self.tell(Event::Posable(Arc::new(hands)));
+            }
+            Err(error) => self.tell(Event::Failed(Problem::posing(&error))),
+        }
+    }
+
+    fn step(&mut self) {
+        let Some(engine) = &mut self.engine else {
+            self.running = false;
+            return;
+        };
+        match engine.advance() {
+            Ok(Advance::Working) => {}
+            Ok(Advance::Stepped(report)) => {
+                self.push(Event::Step(report));
+                self.wake_for_progress();
+            }
+            Ok(Advance::StageDone(stage, findings)) => {
+                self.take_snapshot();
+                self.tell(Event::StageDone(stage, findings));
+            }
+            Ok(Advance::Finished) => {
+                self.running = false;
+                self.take_snapshot();
+                self.tell(Event::Finished);
+            }
+            Err(error) => {
+                self.running = false;
+                // A run that diverged would diverge again; a device that was lost may come back.
+                let saved = self.run_dir.as_ref().is_some_and(|dir| dir.join("checkpoint").exists());
+                let resumable = saved && Problem::is_of_device(&error);
+                self.tell(Event::RunFailed { problem: Problem::computing(&error), resumable });
+            }
+        }
+    }
+
+    fn serve_requests(&mut self) {
+        if self.control.snapshot_wanted.swap(false, Ordering::AcqRel) {
+            self.take_snapshot();
+        }
+        let Some(request) = self.view_request.take() else { return };
+        let (Some(engine), Some(capture)) = (&mut self.engine, &self.capture) else { return };
+        let started = Instant::now();
+        match engine.render_view(&request.snapshot, request.view) {
+            Ok(rendered) => {
+                let view = capture.views.get(request.view);
+                self.pictures.put(Picture::new(rendered, view, request.snapshot.step, started.elapsed()));
+                (self.wake)();
+            }
+            Err(error) => self.tell(Event::Failed(Problem::rendering(&error))),
+        }
+    }
+
+    fn take_snapshot(&mut self) {
+        let Some(engine) = &mut self.engine else { return };
+        let started = Instant::now();
+        match engine.snapshot() {
+            Ok(snapshot) => {
+                self.snapshots.put(TakenSnapshot { snapshot: Arc::new(snapshot), cost: started.elapsed() });
+                self.wake_for_progress();
+            }
+            Err(error) => self.tell(Event::Failed(Problem::rendering(&error))),
+        }
+    }
+
+    /// Queues an event and wakes the window at once.
+    fn tell(&mut self, event: Event) {
+        self.push(event);
+        self.last_wake = Some(Instant::now());
+        (self.wake)();
+    }
+
+    fn push(&mut self, event: Event) {
+        self.backlog.push_back(event);
+        self.flush();
+    }
+
+    fn flush(&mut self) {
+        while let Some(event) = self.backlog.pop_front() {
+            match self.events.try_send(event) {
+                Ok(()) => {}
+                Err(TrySendError::Full(event)) => {
+                    self.backlog.push_front(event);
+                    return;
+                }
+                Err(TrySendError::Disconnected(_)) => return,
+            }
+        }
+    }
+
+    fn wake_for_progress(&mut self) {
+        let interval = Duration::from_millis(self.control.wake_interval_ms.load(Ordering::Relaxed));
+        if self.last_wake.is_none_or(|at| at.elapsed() >= interval) {
+            self.last_wake = Some(Instant::now());
+            (self.wake)();
+        }
+    }
+}
