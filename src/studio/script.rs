@@ -100,7 +100,7 @@ fn parse_step(text: &str) -> anyhow::Result<Step> {
             "pose" => Step::Tab(Tab::Pose),
             _ => anyhow::bail!("`{text}`: what is `{rest}`?"),
         },
-        "pose" | "synergy" | "angle" | "hands" => Step::Act(Action::Pose(pose(text, word, rest)?)),
+        "pose" | "synergy" | "angle" | "pose-hands" => Step::Act(Action::Pose(pose(text, word, rest)?)),
         "show" => {
             let (what, on) = rest.split_once(' ').unwrap_or((rest, "on"));
             anyhow::ensure!(
@@ -132,7 +132,7 @@ fn parse_step(text: &str) -> anyhow::Result<Step> {
     })
 }
 
-/// `pose begin|captured|relaxed|rest|reset`, `synergy N VALUE`, `angle N DEGREES`, `hands left|right|both`.
+/// `pose begin|captured|relaxed|rest|reset`, `synergy N VALUE`, `angle N DEGREES`, `pose-hands left|right|both`.
 fn pose(text: &str, word: &str, rest: &str) -> anyhow::Result<PoseAction> {
     let indexed = |limit: usize| -> anyhow::Result<(usize, f64)> {
         let (index, value) = rest.split_once(' ').ok_or_else(|| anyhow::anyhow!("`{text}`: expected two numbers"))?;
@@ -373,8 +373,9 @@ mod tests {
                 .expect("valid");
         assert_eq!(script.steps.len(), 7, "each command once");
         assert_eq!(script.steps[0], Step::Act(Action::Open("/tmp/a b".into())), "paths may hold spaces");
-        let script = parse("tab pose; pose begin; wait-posable; synergy 0 1.5; angle 5 -30; hands left; pose rest")
-            .expect("valid");
+        let script =
+            parse("tab pose; pose begin; wait-posable; synergy 0 1.5; angle 5 -30; pose-hands left; pose rest")
+                .expect("valid");
         assert_eq!(script.steps[3], Step::Act(Action::Pose(PoseAction::Synergy(0, 1.5))), "a synergy");
         for bad in [
             "tab x",
@@ -382,7 +383,7 @@ mod tests {
             "synergy 6 1",
             "synergy 1",
             "angle 45 1",
-            "hands three",
+            "pose-hands three",
             "jump",
             "select x",
             "shading plastic",

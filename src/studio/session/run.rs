@@ -101,6 +101,7 @@ impl Session {
         let (capture, run_dir) = (self.capture.clone()?, self.run_dir.clone()?);
         self.state = RunState::Starting;
         self.banner = None;
+        self.leave_posing();
         self.go_live();
         // The engine at rest makes room for the one that goes on; until that is there, nothing can be rendered.
         self.has_engine = false;
