@@ -30,8 +30,6 @@ pub struct HamSettings {
     /// Sobolev preconditioning of the positions' gradients and steps: width of the smoothing over the surface,
     /// millimetres, the same at every mesh level; 0 = none, as published.
     pub smoothing_mm: f64,
-    /// Iterations of the preconditioner: how many edges far a gradient reaches at most.
-    pub smoothing_steps: u32,
     /// Metres of one published unit (0.639 for the authors' capture room).
     pub unit_m: f64,
     /// Photometric L1, mean over all pixels and channels (`sfs`).
@@ -73,8 +71,7 @@ impl Default for HamSettings {
             albedo_rate_shape: 5e-3,
             light_rate: 5e-3,
             shape_rate: 1e-4,
-            smoothing_mm: 4.0,
-            smoothing_steps: 16,
+            smoothing_mm: 3.0,
             unit_m: 0.639,
             photometric: 50.0,
             laplacian: 2000.0,
