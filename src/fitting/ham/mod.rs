@@ -27,7 +27,7 @@ pub mod target;
 #[cfg(test)]
 mod whole_image;
 
-pub use fine_mesh::{FineHand, FineMesh};
+pub use fine_mesh::{DISPLAY_LEVEL, FineHand, FineMesh};
 pub use settings::HamSettings;
 
 use crate::gpu::{Gpu, GpuError, Recorder};

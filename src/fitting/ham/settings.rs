@@ -1,6 +1,7 @@
 //! Settings of HAM: counts, rates and weights. Lengths in the weights are in the *published frame* (1 unit = `unit_m`
 //! metres) and converted here, once.
 
+use crate::mesh::MAX_LEVEL;
 use serde::{Deserialize, Serialize};
 
 /// See the module.
@@ -8,6 +9,7 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields, default)]
 pub struct HamSettings {
     /// Loop subdivisions of the fitted model (0-4). Each multiplies triangles by four.
+    #[serde(deserialize_with = "subdivisions")]
     pub level: usize,
     /// Images are used at `1 / image_divisor` of their size.
     pub image_divisor: u32,
@@ -48,6 +50,15 @@ pub struct HamSettings {
     pub displacement: f64,
     /// Masks below this recall or precision against the fitted model are not trusted; 0 trusts all.
     pub mask_trust: f64,
+}
+
+/// A level that there is: each multiplies memory and time by four, so a slip of the finger must not be tried.
+fn subdivisions<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    let level = usize::deserialize(deserializer)?;
+    if level > MAX_LEVEL {
+        return Err(serde::de::Error::custom(format!("the level is 0 to {MAX_LEVEL}, not {level}")));
+    }
+    Ok(level)
 }
 
 impl Default for HamSettings {
