@@ -5,8 +5,8 @@
 //! the wrist joint, translation comes last (Romero, Tzionas, Black 2017).
 
 mod keypoints;
-mod layer;
 mod labels;
+mod layer;
 pub mod mano;
 mod open;
 mod origin;
@@ -22,8 +22,10 @@ pub use keypoints::{
     KeypointJacobian, KeypointModel, PARAMETERS, POSE, SCALE, SHAPE, TRANSL, is_ancestor_or_self, parameter_vector,
     parameters_from_vector,
 };
-pub use layer::{HandLayer, LayerGradient, LayerPass, PoseBasis};
 pub use labels::ModelLabels;
+#[cfg(test)]
+pub(crate) use layer::checked_gradient as layer_gradient;
+pub use layer::{HandLayer, LayerGradient, LayerPass, PoseBasis};
 pub use open::open_hand;
 pub use origin::{HandModelRecord, ModelOrigin};
 pub use skinning::{
