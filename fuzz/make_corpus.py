@@ -75,5 +75,7 @@ HOSTILE = {
     "deep": b"]" * 300 + b"a" * 299 + b".",
     "ring_of_tuples": b"]q\x00h\x00\x85ah\x00a.",
 }
+# Found by the fuzzer: a key beyond ASCII as Python 2 writes it.
+(OUT / "latin1_key.pkl").write_bytes(b"\x80\x02}U\x01\xe9K\x07s.")
 for name, data in HOSTILE.items():
     (OUT / f"hostile_{name}.pkl").write_bytes(data)

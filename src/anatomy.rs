@@ -80,6 +80,12 @@ pub const KEYPOINT_NAMES: [&str; KEYPOINTS] = [
 /// Parent of each of the 16 joints; the wrist has none (-1). MANO's kinematic tree.
 pub const JOINT_PARENTS: [i32; JOINTS] = [-1, 0, 1, 2, 0, 4, 5, 0, 7, 8, 0, 10, 11, 0, 13, 14];
 
+/// Names of the 16 joints, MANO order.
+pub const JOINT_NAMES: [&str; JOINTS] = [
+    "wrist", "index1", "index2", "index3", "middle1", "middle2", "middle3", "pinky1", "pinky2", "pinky3", "ring1",
+    "ring2", "ring3", "thumb1", "thumb2", "thumb3",
+];
+
 /// Index into `joints (16) ++ tips (5: thumb, index, middle, ring, pinky)` for each MediaPipe keypoint.
 pub const KEYPOINT_FROM_JOINT_OR_TIP: [usize; KEYPOINTS] =
     [0, 13, 14, 15, 16, 1, 2, 3, 17, 4, 5, 6, 18, 10, 11, 12, 19, 7, 8, 9, 20];
@@ -117,6 +123,9 @@ mod tests {
         let mut seen = KEYPOINT_FROM_JOINT_OR_TIP;
         seen.sort_unstable();
         assert!(seen.iter().enumerate().all(|(i, &k)| i == k), "every joint and tip is used once");
+        for (name, &source) in KEYPOINT_NAMES.iter().zip(&KEYPOINT_FROM_JOINT_OR_TIP) {
+            assert_eq!(JOINT_NAMES.get(source).unwrap_or(name), name, "a joint has one name");
+        }
     }
 
     #[test]

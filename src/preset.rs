@@ -192,6 +192,7 @@ mod tests {
         assert!(matches!(preset.set("ham.level", "many"), Err(PresetError::BadValue { .. })), "a word is no level");
         assert!(matches!(preset.set("pose.hands", "three"), Err(PresetError::BadValue { .. })), "no such choice");
         assert!(matches!(Preset::load("nice"), Err(PresetError::Unknown { .. })), "no such preset");
+        assert!(preset.set("ham.level", "5").is_err_and(|e| e.to_string().contains("0 to 4")), "no such level");
         assert!(Preset::parse("x", "(ham: (levels: 2))").is_err(), "unknown fields are errors");
     }
 }

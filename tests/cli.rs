@@ -31,7 +31,7 @@ fn absent(name: &str) -> PathBuf {
 fn help_and_version_are_results_and_mistakes_are_not() {
     assert!(call("--help", &[]).expect(0).contains("Exit codes: 0 done"), "help says the exit codes");
     assert_eq!(call("--version", &[]).expect(0), format!("thenar {}\n", env!("CARGO_PKG_VERSION")), "version");
-    for command in ["inspect", "reconstruct", "export", "render", "evaluate", "synth", "devices", "presets"] {
+    for command in ["inspect", "reconstruct", "export", "repose", "render", "evaluate", "synth", "devices", "presets"] {
         assert!(call(&format!("{command} --help"), &[]).expect(0).contains("Usage: thenar"), "{command}");
     }
     call("--nonsense", &[]).refused(2, &["--nonsense"]);
@@ -202,6 +202,71 @@ fn a_run_that_cannot_be_used_is_unusable_input() {
         call(line, &[&run]).refused(3, &["checkpoint", "damaged"]);
     }
     call("reconstruct {} -o {} --resume", &[&scene, &run]).refused(3, &["checkpoint", "damaged"]);
+}
+
+/// A pose file with these arrays of (shape, values).
+fn pose_file(path: &Path, arrays: &[(&str, &[usize], Vec<f64>)], side: Option<&str>) -> PathBuf {
+    let mut npz = thenar::export::npz::Npz::default();
+    for (name, shape, values) in arrays {
+        npz.f64s(name, shape, values);
+    }
+    if let Some(side) = side {
+        npz.text("side", side);
+    }
+    std::fs::write(path, npz.to_bytes().expect("an archive")).expect("written");
+    path.to_owned()
+}
+
+#[test]
+fn a_fitted_hand_takes_poses_and_wrong_ones_are_refused_without_a_trace() {
+    let Some(_) = gpu() else { return };
+    let folder = empty_folder("cli-repose");
+    let (run, out) = (folder.join("run"), folder.join("out"));
+    call("reconstruct {} -o {} --until fit --progress none", &[capture(), &run]).expect(0);
+    let before = listing(&run);
+    let values = |n: usize| (0..n).map(|i| 0.01 * f64::from(u32::try_from(i % 45).expect("small"))).collect::<Vec<_>>();
+    let good = pose_file(
+        &folder.join("good.npz"),
+        &[("global_orient", &[3], vec![0.1, 0.2, 0.3]), ("hand_pose", &[3, 45], values(135))],
+        None,
+    );
+    let said = call("repose {} --pose {} -o {} --format glb,obj,ply --texture 64", &[&run, &good, &out]);
+    assert!(said.stderr.contains("mm off at most"), "what skinning costs: {}", said.stderr);
+    assert_eq!(said.expect(0).lines().count(), 1 + 2 + 3 + 3, "every file on stdout");
+    let sequence = |ending: &'static str| (0..3).map(move |i| format!("hand_right_000{i}.{ending}"));
+    let mut wanted: Vec<String> = ["hand_right.mtl", "hand_right.png", "hands.glb"].map(str::to_owned).into();
+    wanted.extend(sequence("obj").chain(sequence("ply")));
+    wanted.sort();
+    assert_eq!(files(&out), wanted, "a mesh a frame, one material, one animated file");
+    let obj = std::fs::read_to_string(out.join("hand_right_0002.obj")).expect("an OBJ");
+    assert!(obj.contains("mtllib hand_right.mtl"), "frames share the material");
+    let bytes = std::fs::read(out.join("hands.glb")).expect("a GLB");
+    let gltf = gltf::Gltf::from_slice(&bytes).expect("a valid GLB");
+    assert_eq!((gltf.animations().count(), gltf.skins().count()), (1, 1), "animated and skinned");
+    call("repose {} --pose {} -o {}", &[&run, &good, &out]).refused(2, &["is not empty"]);
+
+    let refused = folder.join("refused");
+    let refuse = |arrays: &[(&str, &[usize], Vec<f64>)], side: Option<&str>, code: i32, words: &[&str]| {
+        let file = pose_file(&folder.join("bad.npz"), arrays, side);
+        call("repose {} --pose {} -o {}", &[&run, &file, &refused]).refused(code, words);
+        assert!(!refused.exists(), "nothing is written");
+    };
+    let orient = || ("global_orient", &[3][..], vec![0.0; 3]);
+    refuse(&[orient()], None, 3, &["bad.npz", "hand_pose"]);
+    refuse(&[orient(), ("hand_pose", &[2, 6], vec![0.0; 12])], None, 3, &["[2, 6]", "N×45"]);
+    refuse(&[orient(), ("hand_pose", &[45], values(45))], Some("left"), 3, &["no left hand"]);
+    refuse(&[orient(), ("hand_pose", &[45], values(45))], Some("middle"), 3, &["`middle`"]);
+    call("repose {} --pose {} -o {}", &[&run, &folder.join("nowhere.npz"), &refused]).refused(3, &["nowhere.npz"]);
+    call("repose {} --pose {} --pose {} -o {}", &[&run, &good, &good, &refused]).refused(2, &["a second pose file"]);
+    call("repose {} --pose {} -o {}", &[capture(), &good, &refused]).refused(3, &["is no run folder"]);
+    assert!(!refused.exists(), "nothing is written");
+    let left: Vec<String> = std::fs::read_dir(&folder)
+        .expect("a folder")
+        .map(|e| e.expect("an entry").file_name().to_string_lossy().into_owned())
+        .filter(|name| name.starts_with('.'))
+        .collect();
+    assert_eq!(left, Vec::<String>::new(), "no half-written folder remains");
+    assert!(listing(&run) == before, "the run is only read");
 }
 
 #[test]

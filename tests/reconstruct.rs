@@ -518,6 +518,21 @@ fn exports_are_written_in_every_format_frame_and_pose() {
     assert!(mean_mm < 2.0, "the template of the fitted shape: {mean_mm} mm on average");
 }
 
+#[test]
+fn a_run_replays_its_own_pose_exactly() {
+    let Some(Reference { run, .. }) = reference() else { return };
+    let out = run.with_file_name("reposed");
+    let _ = std::fs::remove_dir_all(&out);
+    call("repose {} --pose {} -o {} --format ply", &[run, &run.join("hand_right.npz"), &out]).expect(0);
+    assert_eq!(files(&out), ["hand_right_0000.ply"], "one frame");
+    let mesh = ply::read(&run.join("mesh_right.ply")).expect("the run's mesh");
+    let back = ply::read(&out.join("hand_right_0000.ply")).expect("the reposed mesh");
+    assert_eq!(back.faces, mesh.faces, "the same triangles");
+    let apart = back.positions.iter().flatten().zip(mesh.positions.iter().flatten()).map(|(a, b)| (a - b).abs());
+    let apart = apart.fold(0.0, f64::max);
+    assert!(apart < 1e-6, "to rest and back to the captured pose: {apart} m");
+}
+
 /// A GLB: its document, its buffers and its number of images.
 fn gltf_of(path: &Path) -> (gltf::Document, Vec<Vec<u8>>, usize) {
     let bytes = std::fs::read(path).expect("a GLB");

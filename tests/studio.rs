@@ -332,7 +332,7 @@ fn the_program_reconstructs_a_sample_in_its_window() {
     let script = [
         format!("wait-open; screenshot {}", at("program_opened.png")),
         format!("preset draft; set ham.level 1; set ham.image_divisor 1; results {}; hold-out 5", runs.display()),
-        format!("set ham.albedo_epochs {}; set ham.shape_epochs {}", EPOCHS[0], EPOCHS[1]),
+        format!("set fit.iterations 12; set ham.albedo_epochs {}; set ham.shape_epochs {}", EPOCHS[0], EPOCHS[1]),
         format!("reconstruct; wait-stage ham; stop; wait-stopped; screenshot {}", at("program_stopped.png")),
         "resume; wait-finished; wait-picture; frame; wait 1".to_owned(),
         format!("screenshot {}; quit", at("program_finished.png")),

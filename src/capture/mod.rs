@@ -7,11 +7,13 @@ mod fmhr;
 mod inspect;
 mod npz;
 mod open;
+mod poses;
 mod source;
 
 pub use fmhr::read_fmhr;
 pub use inspect::{DetectionReport, Flag, Inspection, MaskReport, MaskVerdict, ViewReport, inspect};
 pub use npz::{FloatArray, Npz, NpzError};
+pub use poses::{PoseFrame, PoseSequence};
 
 use crate::anatomy::{KEYPOINTS, Side};
 use crate::camera::Camera;

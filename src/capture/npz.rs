@@ -172,7 +172,7 @@ impl Npz {
     }
 
     /// The bytes of one entry, read to its end so that the checksum is verified.
-    fn unpack(&mut self, key: &str) -> Result<Vec<u8>, NpzError> {
+    pub(super) fn unpack(&mut self, key: &str) -> Result<Vec<u8>, NpzError> {
         let damaged = |problem: String| NpzError::Damaged {
             path: self.path.clone(),
             problem: format!("array `{key}` is damaged ({problem})"),

@@ -156,6 +156,14 @@ pub(super) fn not_negative(s: &str) -> Result<f64, String> {
     }
 }
 
+/// Frames a second.
+pub(super) fn frame_rate(s: &str) -> Result<f64, String> {
+    match s.parse::<f64>() {
+        Ok(f) if (0.001..=1000.0).contains(&f) => Ok(f),
+        _ => Err("expected frames a second, from 0.001 to 1000".to_owned()),
+    }
+}
+
 /// Parses `words` as the arguments `A` of one command, as clap would behind its name.
 #[cfg(test)]
 pub(super) fn parse_only<A: clap::Args>(words: &str) -> Result<A, clap::Error> {

@@ -97,6 +97,8 @@ impl CliError {
                 | PipelineError::TooFewViews { .. }
                 | PipelineError::Resume(_)
                 | PipelineError::Unfinished { .. }
+                | PipelineError::Rest(_)
+                | PipelineError::Repose(_)
                 | PipelineError::Files(ExportError::Format { .. }),
             )
             | Self::Export(ExportError::Format { .. }) => Exit::Input,
@@ -148,6 +150,8 @@ mod tests {
             (ExportError::Format { path: "x".into(), problem: "is cut short".into() }.into(), 3),
             (PipelineError::Files(ExportError::Format { path: "x".into(), problem: "is damaged".into() }).into(), 3),
             (PipelineError::Files(ExportError::NotEmpty { path: "x".into() }).into(), 2),
+            (PipelineError::Repose("no pose".into()).into(), 3),
+            (PipelineError::Rest(crate::hand::RestError::Scale(0.0)).into(), 3),
             (ExportError::Io { path: "x".into(), source: std::io::Error::other("disk full") }.into(), 1),
             (std::io::Error::other("disk full").into(), 1),
             (anyhow::anyhow!("else").into(), 1),

@@ -20,9 +20,17 @@ impl Interrupt {
     /// # Errors
     /// When the system lets us install no handler, or one is installed already.
     pub fn install() -> anyhow::Result<Self> {
+        Self::install_saying("stopping after this step, then saving; Ctrl-C again stops without saving")
+    }
+
+    /// As [`Self::install`], with other words for the first signal.
+    ///
+    /// # Errors
+    /// As [`Self::install`].
+    pub fn install_saying(words: &'static str) -> anyhow::Result<Self> {
         let interrupt = Self::default();
         let shared = interrupt.clone();
-        ctrlc::set_handler(move || shared.signal())?;
+        ctrlc::set_handler(move || shared.signal(words))?;
         Ok(interrupt)
     }
 
@@ -37,12 +45,12 @@ impl Interrupt {
         !self.requested.swap(true, Ordering::AcqRel)
     }
 
-    fn signal(&self) {
+    fn signal(&self, words: &str) {
         let mut stderr = std::io::stderr();
         let clear = if stderr.is_terminal() { CLEAR_LINE } else { "" };
         // Stderr may be closed; the signal counts all the same.
         if self.request() {
-            let _ = writeln!(stderr, "{clear}stopping after this step, then saving; Ctrl-C again stops without saving");
+            let _ = writeln!(stderr, "{clear}{words}");
         } else {
             let _ = writeln!(stderr, "{clear}stopped without saving");
             std::process::exit(Exit::Failed as i32);

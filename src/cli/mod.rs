@@ -16,6 +16,7 @@ mod presets;
 mod progress;
 mod reconstruct;
 mod render;
+mod repose;
 mod synth;
 
 pub use args::{HandModelChoice, HandSelection, Setting, ViewSelection};
@@ -29,6 +30,7 @@ pub use presets::PresetsArgs;
 pub use progress::{Progress, ProgressMode};
 pub use reconstruct::ReconstructArgs;
 pub use render::{RenderArgs, RenderMode};
+pub use repose::{ReposeArgs, ReposeFormat, ReposeSide};
 pub use synth::{SynthArgs, SynthHands};
 
 use clap::Parser;
@@ -65,6 +67,8 @@ pub enum Command {
     Reconstruct(ReconstructArgs),
     /// Write files for other programs from a run folder.
     Export(ExportArgs),
+    /// Write a run's hands in other poses: animated, or a mesh a frame.
+    Repose(ReposeArgs),
     /// Draw a run's hands as its cameras see them.
     Render(RenderArgs),
     /// Say how good a run is.
@@ -136,6 +140,7 @@ pub fn run_to(command: Command, out: &mut dyn Write) -> Result<Exit, CliError> {
         Command::Inspect(args) => inspect::run(&args, out),
         Command::Reconstruct(args) => reconstruct::run(&args, out),
         Command::Export(args) => export::run(&args, out),
+        Command::Repose(args) => repose::run(&args, out),
         Command::Render(args) => render::run(&args, out),
         Command::Evaluate(args) => evaluate::run(&args, out),
         Command::Presets(args) => presets::run(&args, out),

@@ -74,6 +74,71 @@ pub fn create_empty_folder(path: &Path) -> Result<(), ExportError> {
     if entries.next().is_some() { Err(ExportError::NotEmpty { path: path.to_owned() }) } else { Ok(()) }
 }
 
+/// A folder that appears whole or not at all: filled under a temporary name beside its target, renamed by
+/// [`StagedFolder::commit`], removed with all that is in it when dropped before.
+#[derive(Debug)]
+pub struct StagedFolder {
+    target: PathBuf,
+    path: PathBuf,
+    done: bool,
+}
+
+impl StagedFolder {
+    /// Begins a folder; `target` must be new or empty.
+    ///
+    /// # Errors
+    /// [`ExportError::NotEmpty`] when something is in it, [`ExportError::Io`] when it is a file or cannot be made.
+    pub fn new(target: &Path) -> Result<Self, ExportError> {
+        match std::fs::read_dir(target) {
+            Ok(mut entries) => {
+                if entries.next().is_some() {
+                    return Err(ExportError::NotEmpty { path: target.to_owned() });
+                }
+            }
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+            Err(e) => return Err(ExportError::io(target)(e)),
+        }
+        let name = target.file_name().ok_or_else(|| ExportError::format(target, "is no name of a folder"))?;
+        let mut hidden = std::ffi::OsString::from(".");
+        hidden.push(name);
+        hidden.push(format!(".{}.partial", std::process::id()));
+        let path = target.with_file_name(hidden);
+        std::fs::create_dir_all(&path).map_err(ExportError::io(&path))?;
+        Ok(Self { target: target.to_owned(), path, done: false })
+    }
+
+    /// Where to write meanwhile.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Gives the folder its name.
+    ///
+    /// # Errors
+    /// [`ExportError::Io`], for example when the target is no longer empty.
+    pub fn commit(mut self) -> Result<(), ExportError> {
+        // Not every system renames onto an empty folder; one with something in it is not removed.
+        match std::fs::remove_dir(&self.target) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(ExportError::io(&self.target)(e)),
+            Ok(()) | Err(_) => {}
+        }
+        std::fs::rename(&self.path, &self.target).map_err(ExportError::io(&self.target))?;
+        self.done = true;
+        sync_folder(&self.target);
+        Ok(())
+    }
+}
+
+impl Drop for StagedFolder {
+    fn drop(&mut self) {
+        if !self.done {
+            // Best effort: the error that led here is the one to report.
+            let _ = std::fs::remove_dir_all(&self.path);
+        }
+    }
+}
+
 /// PNG bytes of an image (RGB8 or grey).
 ///
 /// # Errors
@@ -127,5 +192,24 @@ mod tests {
         write(&new.join("x"), b"1").expect("written");
         assert!(matches!(create_empty_folder(&new), Err(ExportError::NotEmpty { .. })), "not empty any more");
         assert!(matches!(create_empty_folder(&new.join("x")), Err(ExportError::Io { .. })), "a file is no folder");
+    }
+
+    #[test]
+    fn a_staged_folder_appears_whole_or_not_at_all() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let target = folder.path().join("out");
+        let count = || std::fs::read_dir(folder.path()).expect("a folder").count();
+        let staged = StagedFolder::new(&target).expect("begun");
+        write(&staged.path().join("a"), b"1").expect("written");
+        assert!(!target.exists(), "not there yet");
+        drop(staged);
+        assert_eq!(count(), 0, "given up, nothing remains");
+        std::fs::create_dir(&target).expect("an empty folder");
+        let staged = StagedFolder::new(&target).expect("empty is fine");
+        write(&staged.path().join("a"), b"1").expect("written");
+        staged.commit().expect("committed");
+        assert_eq!((std::fs::read(target.join("a")).expect("there"), count()), (b"1".to_vec(), 1), "whole");
+        assert!(matches!(StagedFolder::new(&target), Err(ExportError::NotEmpty { .. })), "in use");
+        assert!(matches!(StagedFolder::new(&target.join("a")), Err(ExportError::Io { .. })), "a file");
     }
 }

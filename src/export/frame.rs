@@ -13,6 +13,9 @@ pub enum Frame {
     Capture,
     /// +Y up, right-handed, centred at the hands.
     Gltf,
+    /// The frame in which a pose's orientation and translation are meant; without them the model's own: the back of the
+    /// hand +Y, the fingers of a right hand along −X, its thumb towards +Z.
+    Pose,
 }
 
 impl Frame {
@@ -22,6 +25,7 @@ impl Frame {
         match self {
             Self::Capture => "capture",
             Self::Gltf => "gltf (+Y up, right-handed, centred at the hands)",
+            Self::Pose => "pose (that of the poses' global_orient and transl)",
         }
     }
 }

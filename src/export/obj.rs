@@ -65,22 +65,33 @@ pub fn write(
     let mut files = Vec::new();
     let mut mtl_name = None;
     if !hand.uv_faces.is_empty() {
-        let (mtl, png) = (path.with_extension("mtl"), path.with_extension("png"));
-        let image = texture::bake(hand, texture_px)?;
-        atomic::write(&png, &atomic::png_bytes(&image)?)?;
-        let name = |p: &Path| p.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let text = format!(
-            "# {}\nnewmtl skin\nKa 0 0 0\nKd 1 1 1\nKs 0.04 0.04 0.04\nNs 20\nillum 2\nmap_Kd {}\n",
-            Provenance::GENERATOR,
-            name(&png)
-        );
-        atomic::write(&mtl, text.as_bytes())?;
-        mtl_name = Some(name(&mtl));
-        files.extend([png, mtl]);
+        let (folder, stem) = (path.parent().unwrap_or_else(|| Path::new("")), path.file_stem().unwrap_or_default());
+        files = write_material(folder, &stem.to_string_lossy(), hand, texture_px)?;
+        mtl_name = Some(format!("{}.mtl", stem.to_string_lossy()));
     }
     atomic::write(path, to_text(hand, provenance, mtl_name.as_deref())?.as_bytes())?;
     files.push(path.to_owned());
     Ok(files)
+}
+
+/// Writes `<stem>.png` (albedo, `texture_px` texels wide) and `<stem>.mtl` into a folder; returns both.
+///
+/// # Errors
+/// [`ExportError::Mesh`] without UVs, [`ExportError::Encode`] or [`ExportError::Io`].
+pub fn write_material(
+    folder: &Path,
+    stem: &str,
+    hand: &ExportHand,
+    texture_px: u32,
+) -> Result<Vec<PathBuf>, ExportError> {
+    let (mtl, png) = (folder.join(format!("{stem}.mtl")), folder.join(format!("{stem}.png")));
+    atomic::write(&png, &atomic::png_bytes(&texture::bake(hand, texture_px)?)?)?;
+    let text = format!(
+        "# {}\nnewmtl skin\nKa 0 0 0\nKd 1 1 1\nKs 0.04 0.04 0.04\nNs 20\nillum 2\nmap_Kd {stem}.png\n",
+        Provenance::GENERATOR
+    );
+    atomic::write(&mtl, text.as_bytes())?;
+    Ok(vec![png, mtl])
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@
 //! `V = T + S·β (+ P·(R − I))`, `J = J_reg·(T + S·β)`, then linear blend skinning over the 16 joints; the root turns about
 //! the wrist joint, translation comes last (Romero, Tzionas, Black 2017).
 
+mod corrective_modes;
+mod fine;
 mod keypoints;
 mod labels;
 mod layer;
@@ -14,10 +16,16 @@ pub mod pickle;
 #[cfg(test)]
 #[path = "../../tests/support/random_hand.rs"]
 pub(crate) mod random_hand;
+mod rest;
 pub mod rotation;
+mod skin;
 mod skinning;
+#[cfg(test)]
+pub(crate) mod testing;
 mod wrist;
 
+pub use corrective_modes::CorrectiveModes;
+pub use fine::FineModel;
 pub use keypoints::{
     KeypointJacobian, KeypointModel, PARAMETERS, POSE, SCALE, SHAPE, TRANSL, is_ancestor_or_self, parameter_vector,
     parameters_from_vector,
@@ -28,6 +36,8 @@ pub(crate) use layer::checked_gradient as layer_gradient;
 pub use layer::{HandLayer, LayerGradient, LayerPass, PoseBasis};
 pub use open::open_hand;
 pub use origin::{HandModelRecord, ModelOrigin};
+pub use rest::{Pose, RestError, RestHand};
+pub use skin::SkinWeights;
 pub use skinning::{
     JointFrames, PosedHand, chain_rotations, joint_frames, pose_hand, regress_joints, shaped_template, skin_vertices,
     unskin_vertices,

@@ -3,11 +3,13 @@
 //! Positions are metres in `f64` here; the GPU gets `f32`. Faces wind counter-clockwise seen from outside.
 
 mod cap;
+mod stencils;
 mod subdivide;
 mod topology;
 
 pub use cap::{boundary_loop, cap_uvs, fan};
-pub use subdivide::{LoopStep, midpoint_uvs};
+pub use stencils::Stencils;
+pub use subdivide::{LoopStep, MAX_LEVEL, SubdivisionLevels, midpoint_uvs};
 pub use topology::{Edge, Topology};
 
 /// Positions and triangles.

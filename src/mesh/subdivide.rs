@@ -2,18 +2,24 @@
 //!
 //! Even vertices keep their index (so level k is a prefix of level k+1) and odd vertices follow in the order of
 //! [`Topology::edges`]. Interior odd: 3/8 of the edge's ends, 1/8 of the opposite corners. Interior even of valence n:
-//! β = 3/(8n), or 3/16 at n = 3. Boundary: 1/2–1/2 and 1/8–3/4–1/8 (the cubic B-spline curve).
+//! β = 3/(8n), or 3/16 at n = 3 (Warren 1995; Loop's own β = (40 − (3 + 2 cos 2π/n)²)/(64n) is the same at n = 3 and 6).
+//! Boundary: 1/2–1/2 and 1/8–3/4–1/8 (the cubic B-spline curve), corners included.
+//!
+//! UVs are refined by midpoints, not smoothed: an island's outline then stays where it was drawn, and the layout of every
+//! level is the same piecewise linear map, so a texture baked at one level fits all others. Smoothing would pull outlines
+//! inwards by another amount at every level, away from the padding that was painted for them.
 
-use super::Topology;
+use super::{Stencils, Topology};
+use std::sync::{Arc, OnceLock};
 
-/// One level: sparse rows `fine = S · coarse` and the fine triangles.
+/// Deepest level: 4 makes 256 triangles of one.
+pub const MAX_LEVEL: usize = 4;
+
+/// One level: stencils and the fine triangles.
 #[derive(Clone, Debug)]
 pub struct LoopStep {
-    /// Adjacency of the coarse mesh.
-    coarse_vertices: usize,
-    starts: Vec<u32>,
-    columns: Vec<u32>,
-    weights: Vec<f64>,
+    /// Rows `fine = S · coarse`.
+    pub stencils: Stencils,
     /// Triangles of the fine mesh; `4f..4f+4` are the children of coarse triangle `f` (three corners, then the middle).
     pub faces: Vec<[u32; 3]>,
 }
@@ -24,13 +30,7 @@ impl LoopStep {
     #[expect(clippy::cast_possible_truncation, reason = "meshes here have far fewer than 2^30 vertices")]
     pub fn new(topology: &Topology) -> Self {
         let v = topology.vertices;
-        let mut step = Self {
-            coarse_vertices: v,
-            starts: vec![0],
-            columns: Vec::new(),
-            weights: Vec::new(),
-            faces: Vec::with_capacity(topology.faces.len() * 4),
-        };
+        let mut step = Self { stencils: Stencils::new(v), faces: Vec::with_capacity(topology.faces.len() * 4) };
         let mut boundary: Vec<Vec<u32>> = vec![Vec::new(); v];
         for edge in topology.edges.iter().filter(|e| e.faces[1].is_none()) {
             let [a, b] = edge.vertices;
@@ -50,16 +50,16 @@ impl LoopStep {
                 row.push((vertex as u32, 1.0 - n * beta));
                 row.extend(ring.iter().map(|&r| (r, beta)));
             }
-            step.push_row(row);
+            step.stencils.push_row(row);
         }
         for edge in &topology.edges {
             let [a, b] = edge.vertices;
             let opposite =
                 |f: u32| topology.faces[f as usize].iter().copied().find(|c| !edge.vertices.contains(c)).unwrap_or(a);
             if let [Some(f), Some(g)] = edge.faces {
-                step.push_row(vec![(a, 0.375), (b, 0.375), (opposite(f), 0.125), (opposite(g), 0.125)]);
+                step.stencils.push_row(vec![(a, 0.375), (b, 0.375), (opposite(f), 0.125), (opposite(g), 0.125)]);
             } else {
-                step.push_row(vec![(a, 0.5), (b, 0.5)]);
+                step.stencils.push_row(vec![(a, 0.5), (b, 0.5)]);
             }
         }
         for (face, edges) in topology.faces.iter().zip(&topology.face_edges) {
@@ -69,17 +69,10 @@ impl LoopStep {
         step
     }
 
-    fn push_row(&mut self, mut row: Vec<(u32, f64)>) {
-        row.sort_unstable_by_key(|&(column, _)| column);
-        self.columns.extend(row.iter().map(|&(column, _)| column));
-        self.weights.extend(row.iter().map(|&(_, weight)| weight));
-        self.starts.push(u32::try_from(self.columns.len()).unwrap_or(u32::MAX));
-    }
-
     /// Vertices after the step.
     #[must_use]
     pub fn fine_vertices(&self) -> usize {
-        self.starts.len() - 1
+        self.stencils.fine_vertices()
     }
 
     /// Carries an attribute with `N` numbers a vertex to the fine mesh.
@@ -88,19 +81,7 @@ impl LoopStep {
     /// When `coarse` has another number of vertices than the topology.
     #[must_use]
     pub fn apply<const N: usize>(&self, coarse: &[[f64; N]]) -> Vec<[f64; N]> {
-        assert_eq!(coarse.len(), self.coarse_vertices, "one value per coarse vertex");
-        self.starts
-            .windows(2)
-            .map(|row| {
-                let mut out = [0.0; N];
-                for i in row[0] as usize..row[1] as usize {
-                    for (o, c) in out.iter_mut().zip(&coarse[self.columns[i] as usize]) {
-                        *o += self.weights[i] * c;
-                    }
-                }
-                out
-            })
-            .collect()
+        self.stencils.apply(coarse)
     }
 }
 
@@ -128,67 +109,106 @@ pub fn midpoint_uvs(uvs: &[[f64; 2]], corners: &[[u32; 3]]) -> (Vec<[f64; 2]>, V
     (out, faces)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// The levels 0 to `deepest` of one mesh with its UV layout, built once and shared.
+#[derive(Debug)]
+pub struct SubdivisionLevels {
+    steps: Vec<LoopStep>,
+    coarse_vertices: usize,
+    coarse_faces: Vec<[u32; 3]>,
+    /// UVs of the deepest level; those of level k are a prefix.
+    uvs: Vec<[f64; 2]>,
+    uv_counts: Vec<usize>,
+    uv_faces: Vec<Vec<[u32; 3]>>,
+    /// Composed stencils from level 0, made when first asked for.
+    from_coarse: [OnceLock<Arc<Stencils>>; MAX_LEVEL + 1],
+}
 
-    fn tetrahedron() -> (Vec<[f64; 3]>, Vec<[u32; 3]>) {
-        let p = vec![[1.0, 1.0, 1.0], [-1.0, -1.0, 1.0], [-1.0, 1.0, -1.0], [1.0, -1.0, -1.0]];
-        (p, vec![[0, 1, 3], [0, 2, 1], [0, 3, 2], [1, 2, 3]])
+impl SubdivisionLevels {
+    /// Subdivides `deepest` times. `uv_faces` are the UV corners of `faces`, or empty.
+    ///
+    /// # Panics
+    /// When `deepest` is more than [`MAX_LEVEL`].
+    #[must_use]
+    pub fn new(vertices: usize, faces: &[[u32; 3]], uvs: &[[f64; 2]], uv_faces: &[[u32; 3]], deepest: usize) -> Self {
+        assert!(deepest <= MAX_LEVEL, "level {deepest} is deeper than {MAX_LEVEL}");
+        let mut levels = Self {
+            steps: Vec::with_capacity(deepest),
+            coarse_vertices: vertices,
+            coarse_faces: faces.to_vec(),
+            uvs: uvs.to_vec(),
+            uv_counts: vec![uvs.len()],
+            uv_faces: vec![uv_faces.to_vec()],
+            from_coarse: Default::default(),
+        };
+        for level in 0..deepest {
+            let step = LoopStep::new(&Topology::new(levels.vertices(level), levels.faces(level)));
+            levels.steps.push(step);
+            let (uvs, corners) = midpoint_uvs(&levels.uvs, &levels.uv_faces[level]);
+            levels.uv_counts.push(uvs.len());
+            levels.uvs = uvs;
+            levels.uv_faces.push(corners);
+        }
+        levels
     }
 
-    #[test]
-    fn counts_multiply_by_four_and_constants_stay() {
-        let (p, f) = tetrahedron();
-        let mut topology = Topology::new(p.len(), &f);
-        let mut ones = vec![[1.0]; p.len()];
-        for _ in 0..3 {
-            let step = LoopStep::new(&topology);
-            ones = step.apply(&ones);
-            assert_eq!(step.faces.len(), topology.faces.len() * 4, "four children a triangle");
-            topology = Topology::new(step.fine_vertices(), &step.faces);
-            assert!(topology.is_manifold(), "subdivision keeps the manifold");
-        }
-        assert!(ones.iter().all(|o| (o[0] - 1.0).abs() < 1e-12), "weights of every row sum to one");
+    /// The deepest level there is.
+    #[must_use]
+    pub fn deepest(&self) -> usize {
+        self.steps.len()
     }
 
-    #[test]
-    fn a_flat_regular_patch_is_reproduced_exactly() {
-        // Loop subdivision has linear precision on regular interiors: x and y of a flat grid stay affine.
-        let n = 6;
-        let mut p = Vec::new();
-        let mut f = Vec::new();
-        for y in 0..n {
-            for x in 0..n {
-                p.push([f64::from(x), f64::from(y), 0.0]);
-            }
-        }
-        for y in 0..n - 1 {
-            for x in 0..n - 1 {
-                let i = (y * n + x) as u32;
-                let w = n as u32;
-                f.push([i, i + 1, i + w + 1]);
-                f.push([i, i + w + 1, i + w]);
-            }
-        }
-        let topology = Topology::new(p.len(), &f);
-        let step = LoopStep::new(&topology);
-        let fine = step.apply(&p);
-        for (i, e) in topology.edges.iter().enumerate() {
-            let [a, b] = e.vertices.map(|v| p[v as usize]);
-            let mid = [0.5 * (a[0] + b[0]), 0.5 * (a[1] + b[1])];
-            let odd = fine[p.len() + i];
-            assert!((odd[0] - mid[0]).abs() < 1e-12 && (odd[1] - mid[1]).abs() < 1e-12, "edge {i} lands on its middle");
-        }
-        let even = fine[2 * n as usize + 3];
-        assert!((even[0] - 3.0).abs() < 1e-12 && (even[1] - 2.0).abs() < 1e-12, "a regular even vertex stays");
+    /// Number of vertices of a level.
+    ///
+    /// # Panics
+    /// Here and below: when the level is deeper than [`Self::deepest`].
+    #[must_use]
+    pub fn vertices(&self, level: usize) -> usize {
+        level.checked_sub(1).map_or(self.coarse_vertices, |k| self.steps[k].fine_vertices())
     }
 
-    #[test]
-    fn uv_seams_stay_apart() {
-        let (uvs, corners) = midpoint_uvs(&[[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]], &[[0, 1, 2]]);
-        assert_eq!(uvs.len(), 6, "three corners and three midpoints");
-        assert_eq!(corners.len(), 4, "four children");
-        assert_eq!(uvs[corners[3][0] as usize], [0.5, 0.0], "the middle triangle joins the midpoints");
+    /// Triangles of a level; triangle `4f..4f+4` of the next one are the children of `f`.
+    #[must_use]
+    pub fn faces(&self, level: usize) -> &[[u32; 3]] {
+        level.checked_sub(1).map_or(&self.coarse_faces, |k| &self.steps[k].faces)
+    }
+
+    /// UV coordinates of a level, v up.
+    #[must_use]
+    pub fn uvs(&self, level: usize) -> &[[f64; 2]] {
+        &self.uvs[..self.uv_counts[level]]
+    }
+
+    /// UV corners of a level's triangles.
+    #[must_use]
+    pub fn uv_faces(&self, level: usize) -> &[[u32; 3]] {
+        &self.uv_faces[level]
+    }
+
+    /// Carries an attribute of the coarse mesh to a level, step by step.
+    ///
+    /// # Panics
+    /// When `coarse` has another number of vertices than the mesh.
+    #[must_use]
+    pub fn refine<const N: usize>(&self, level: usize, coarse: &[[f64; N]]) -> Vec<[f64; N]> {
+        self.steps[..level].iter().fold(coarse.to_vec(), |values, step| step.apply(&values))
+    }
+
+    /// The composed matrix from level 0 to `level`: for attributes that are carried over and over.
+    #[must_use]
+    pub fn fine_from_coarse(&self, level: usize) -> Arc<Stencils> {
+        let compose = || {
+            let steps = &self.steps[..level];
+            let whole = steps.split_first().map_or_else(
+                || Stencils::identity(self.coarse_vertices),
+                |(first, rest)| rest.iter().fold(first.stencils.clone(), |sum, step| sum.then(&step.stencils)),
+            );
+            Arc::new(whole)
+        };
+        Arc::clone(self.from_coarse[level].get_or_init(compose))
     }
 }
+
+#[cfg(test)]
+mod reference;
+#[cfg(test)]
+mod tests;

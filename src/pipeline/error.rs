@@ -5,7 +5,7 @@ use crate::fitting::ham::HamError;
 use crate::fitting::hand_fit::FitError;
 use crate::fitting::pose::PoseError;
 use crate::gpu::GpuError;
-use crate::hand::HandError;
+use crate::hand::{HandError, RestError};
 
 /// Errors of the pipeline.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +28,12 @@ pub enum PipelineError {
     /// Files of the run.
     #[error(transparent)]
     Files(#[from] ExportError),
+    /// A mesh that cannot be brought to the rest pose.
+    #[error(transparent)]
+    Rest(#[from] RestError),
+    /// What was asked of `repose` does not fit the run.
+    #[error("{0}")]
+    Repose(String),
     /// A view number beyond the capture.
     #[error("there is no view {view}; the capture has views 0 to {last}")]
     NoSuchView {

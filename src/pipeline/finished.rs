@@ -6,7 +6,7 @@ use super::comparison::RunViews;
 use super::picture::{PictureMaker, PictureMode, Surface};
 use super::reconstruction::joined;
 use super::run_folder::RunRecord;
-use super::{PipelineError, results};
+use super::{PipelineError, PosableHand, results};
 use crate::anatomy::{KEYPOINTS, Side};
 use crate::capture::Capture;
 use crate::export::{ExportHand, joints, ply};
@@ -121,7 +121,16 @@ impl FinishedRun {
     /// A full or read-only disk.
     pub fn export(&self, plan: &results::ExportPlan) -> Result<Vec<PathBuf>, PipelineError> {
         let cameras = &self.checkpoint.facts.cameras;
-        results::export(plan, self.hands(), cameras, &self.models, &self.joints(), &self.record.preset_name)
+        let (hands, preset) = (self.hands(), &self.record.preset_name);
+        results::export(plan, hands, &self.mesh, cameras, &self.models, &self.joints(), preset)
+    }
+
+    /// The hands in the rest pose, ready to be posed.
+    ///
+    /// # Errors
+    /// [`PipelineError::Rest`] when a mesh does not fit its model.
+    pub fn posable(&self) -> Result<Vec<PosableHand>, PipelineError> {
+        PosableHand::all(self.hands(), &self.mesh, &self.models)
     }
 
     /// Default folder of exports.

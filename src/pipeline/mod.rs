@@ -6,7 +6,9 @@ mod comparison;
 mod error;
 mod finished;
 mod picture;
+mod posable;
 mod reconstruction;
+mod repose;
 mod results;
 mod run_folder;
 mod snapshot;
@@ -15,10 +17,14 @@ pub use checkpoint::{Checkpoint, CheckpointFacts, CheckpointHand};
 pub use error::PipelineError;
 pub use finished::FinishedRun;
 pub use picture::{PictureMaker, PictureMode, to_rgba8};
+pub use posable::PosableHand;
 pub use reconstruction::{Reconstruction, RunOptions};
+pub use repose::{ReposePlan, ReposedHand, Reposing, repose};
 pub use results::ExportPlan;
 pub use run_folder::{RunFolder, RunRecord};
 pub use snapshot::{HandSnapshot, Snapshot, ViewPicture};
+
+pub use crate::fitting::ham::DISPLAY_LEVEL;
 
 use serde::{Deserialize, Serialize};
 

@@ -1,6 +1,6 @@
 //! What a run writes at the end of each stage, and exports.
 
-use super::{PipelineError, RunOptions, Snapshot};
+use super::{PipelineError, PosableHand, RunOptions, Snapshot};
 use crate::anatomy::{KEYPOINTS, Side};
 use crate::camera::Camera;
 use crate::capture::Capture;
@@ -11,8 +11,7 @@ use crate::export::{
 use crate::fitting::ham::{FineMesh, Vertices};
 use crate::fitting::hand_fit::FittedHand;
 use crate::fitting::pose::{PoseResult, PoseViewReport};
-use crate::hand::{HandModel, regress_joints, shaped_template, unskin_vertices};
-use crate::mesh::{LoopStep, Topology};
+use crate::hand::HandModel;
 use crate::metrics::ViewScore;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -219,38 +218,25 @@ pub struct ExportPlan {
     pub close_wrist: bool,
 }
 
-/// Inverse linear blend skinning: each vertex goes back through the blend of its joints' transforms. Skin weights are
-/// subdivided with the mesh.
-fn to_rest_pose(hand: &mut ExportHand, model: &HandModel) {
-    let Some(parameters) = &hand.parameters else { return };
-    let mut weights = model.skin_weights.clone();
-    let mut faces = model.faces.clone();
-    while weights.len() < hand.positions.len() {
-        let step = LoopStep::new(&Topology::new(weights.len(), &faces));
-        weights = step.apply(&weights);
-        faces = step.faces;
-    }
-    let rest = regress_joints(model, &shaped_template(model, &parameters.betas));
-    hand.positions = unskin_vertices(&hand.positions, &weights, &rest, parameters);
-    hand.normals = crate::mesh::vertex_normals(&hand.positions, &hand.faces);
-}
-
 /// Writes the files of a plan; returns their paths.
 pub(super) fn export(
     plan: &ExportPlan,
     mut hands: Vec<ExportHand>,
+    mesh: &FineMesh,
     cameras: &[Camera],
     models: &[Arc<HandModel>; 2],
     found: &[Option<[[f64; 3]; KEYPOINTS]>; 2],
     preset: &str,
 ) -> Result<Vec<PathBuf>, PipelineError> {
     let dir = &plan.dir;
-    std::fs::create_dir_all(dir).map_err(ExportError::io(dir))?;
+    let mut frame = plan.frame;
     if plan.rest_pose {
-        for hand in &mut hands {
-            to_rest_pose(hand, &models[hand.side.index()]);
-        }
-    } else if plan.frame == Frame::Gltf {
+        // Before the folder is made: a mesh that does not fit the model is refused without a trace.
+        frame = Frame::Pose;
+        hands = PosableHand::all(hands, mesh, models)?.into_iter().map(PosableHand::into_rest).collect();
+    }
+    std::fs::create_dir_all(dir).map_err(ExportError::io(dir))?;
+    if frame == Frame::Gltf {
         let (mut sum, mut count) = ([0.0; 3], 0.0);
         for p in hands.iter().flat_map(|h| &h.positions) {
             for k in 0..3 {
@@ -268,7 +254,7 @@ pub(super) fn export(
             hand.close_wrist();
         }
     }
-    let provenance = Provenance { frame: plan.frame, notes: vec![("preset".to_owned(), preset.to_owned())] };
+    let provenance = Provenance { frame, notes: vec![("preset".to_owned(), preset.to_owned())] };
     let mut files = Vec::new();
     for format in &plan.formats {
         match format.as_str() {

@@ -37,6 +37,21 @@ pub struct Snapshot {
     pub hands: Vec<HandSnapshot>,
 }
 
+impl Snapshot {
+    /// The same moment without hands and joints.
+    #[must_use]
+    pub fn clone_facts(&self) -> Self {
+        Self {
+            stage: self.stage,
+            phase: self.phase.clone(),
+            iter: self.iter,
+            step: self.step,
+            joints: [None, None],
+            hands: Vec::new(),
+        }
+    }
+}
+
 /// A rendered view beside its photograph.
 #[derive(Clone, Debug)]
 pub struct ViewPicture {

@@ -6,7 +6,7 @@
 use crate::capture::Capture;
 use crate::fitting::pose::HandChoice;
 use crate::hand::mano::ManoConvention;
-use crate::pipeline::{Advance, Snapshot, StepReport, ViewPicture};
+use crate::pipeline::{Advance, PosableHand, Snapshot, StepReport, ViewPicture};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -35,6 +35,12 @@ pub trait Engine {
     /// # Errors
     /// Nothing to export yet, a full or read-only disk.
     fn export(&mut self, request: &ExportRequest) -> anyhow::Result<Vec<PathBuf>>;
+
+    /// The hands as they are now in the rest pose, ready to be posed.
+    ///
+    /// # Errors
+    /// There is no refined mesh yet, a lost device.
+    fn posable(&mut self) -> anyhow::Result<Vec<PosableHand>>;
 
     /// Called once when the user ends the run before it has finished: the place to write a checkpoint.
     ///

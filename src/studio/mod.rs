@@ -72,7 +72,8 @@ pub struct Options {
 /// `wait-through N`, `wait-orbit`, `wait SECONDS`, `select N`, `fly N`, `exclude N`, `hold-out N`, `frame`,
 /// `shading albedo|clay|normals`,
 /// `compare wipe|side|difference`, `scrub FRACTION`, `live`, `show WHAT on|off` (`cameras hands joints grid curves export help`),
-/// `size WIDTHxHEIGHT`, `screenshot PATH`, `measure SECONDS`, `quit`. A failed command ends the window with an error.
+/// `tab parameters|pose`, `pose begin|captured|relaxed|rest|reset`, `wait-posable`, `synergy N VALUE`, `angle N DEGREES`,
+/// `pose-hands left|right|both`, `size WIDTHxHEIGHT`, `screenshot PATH`, `measure SECONDS`, `quit`. A failed command ends the window with an error.
 pub const SCRIPT_VARIABLE: &str = "THENAR_STUDIO_SCRIPT";
 
 /// Facts about the machine that decide how much is drawn.

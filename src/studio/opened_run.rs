@@ -6,8 +6,8 @@ use crate::export::{ExportHand, Frame};
 use crate::gpu::{DeviceChoice, Gpu};
 use crate::mesh::vertex_normals;
 use crate::pipeline::{
-    self, Advance, ExportPlan, FinishedRun, HandSnapshot, PictureMaker, PictureMode, Snapshot, Stage, StepReport,
-    ViewPicture, to_rgba8,
+    self, Advance, ExportPlan, FinishedRun, HandSnapshot, PictureMaker, PictureMode, PosableHand, Snapshot, Stage,
+    StepReport, ViewPicture, to_rgba8,
 };
 use anyhow::Context as _;
 use std::io::BufReader;
@@ -187,6 +187,10 @@ impl Engine for Finished {
         let pixels = self.run.render_snapshot(&mut self.maker, snapshot, view, PictureMode::Shaded)?;
         let camera = &self.run.checkpoint.facts.cameras[view];
         Ok(ViewPicture { view, width: camera.width_px, height: camera.height_px, rgba: to_rgba8(&pixels) })
+    }
+
+    fn posable(&mut self) -> anyhow::Result<Vec<PosableHand>> {
+        Ok(self.run.posable()?)
     }
 
     fn export(&mut self, request: &ExportRequest) -> anyhow::Result<Vec<PathBuf>> {

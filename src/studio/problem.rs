@@ -113,6 +113,18 @@ impl Problem {
         )
     }
 
+    /// The hands could not be brought to rest.
+    #[must_use]
+    pub fn posing(error: &anyhow::Error) -> Self {
+        Self::of_device(error).unwrap_or_else(|| {
+            Self::new(
+                format!("The hands cannot be posed: {error:#}"),
+                "What is shown stays as it is.",
+                "Let the run get to its HAM stage, pause it, and try again.",
+            )
+        })
+    }
+
     /// True when the device is to blame, not the data.
     pub(super) fn is_of_device(error: &anyhow::Error) -> bool {
         Self::of_device(error).is_some()

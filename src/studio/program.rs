@@ -9,7 +9,9 @@ use crate::capture::Capture;
 use crate::fitting::pose::HandChoice;
 use crate::gpu::{DeviceChoice, Gpu, list_devices};
 use crate::hand::{HandModel, mano, open_hand};
-use crate::pipeline::{Advance, PictureMode, Reconstruction, RunOptions, RunRecord, Snapshot, Stage, ViewPicture};
+use crate::pipeline::{
+    Advance, PictureMode, PosableHand, Reconstruction, RunOptions, RunRecord, Snapshot, Stage, ViewPicture,
+};
 use crate::preset::{Preset, SHIPPED};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -143,6 +145,10 @@ impl Engine for Live {
 
     fn render_view(&mut self, snapshot: &Snapshot, view: usize) -> anyhow::Result<ViewPicture> {
         Ok(self.run.render_view(snapshot, view, PictureMode::Shaded)?)
+    }
+
+    fn posable(&mut self) -> anyhow::Result<Vec<PosableHand>> {
+        Ok(self.run.posable()?)
     }
 
     fn export(&mut self, request: &ExportRequest) -> anyhow::Result<Vec<PathBuf>> {

@@ -1,9 +1,10 @@
 //! Commands for tests and reproducible pictures; see [`SCRIPT_VARIABLE`](super::SCRIPT_VARIABLE).
 
-use super::session::{Action, RunState, Session};
-use super::ui_state::{CompareMode, Shading};
+use super::session::{Action, Chosen, NamedPose, PoseAction, RunState, SYNERGIES, Session};
+use super::ui_state::{CompareMode, Shading, Tab};
 use super::viewport::ViewActions;
 use super::{frame::FrameTimes, viewport::Motion};
+use crate::anatomy::Side;
 use crate::fitting::pose::HandChoice;
 use crate::pipeline::Stage;
 use bevy::prelude::*;
@@ -30,7 +31,9 @@ pub(super) enum Step {
     Compare(CompareMode),
     ScrubFraction(f64),
     Show(String, bool),
+    Tab(Tab),
     Wait(Duration),
+    WaitPosable,
     WaitOpen,
     WaitMesh,
     WaitSteps(usize),
@@ -92,6 +95,12 @@ fn parse_step(text: &str) -> anyhow::Result<Step> {
         "scrub" => Step::ScrubFraction(rest.parse()?),
         "shading" => Step::Shading(named(text, rest, &Shading::ALL, |s| s.name())?),
         "compare" => Step::Compare(named(text, rest, &CompareMode::ALL, |m| m.name())?),
+        "tab" => match rest {
+            "parameters" => Step::Tab(Tab::Parameters),
+            "pose" => Step::Tab(Tab::Pose),
+            _ => anyhow::bail!("`{text}`: what is `{rest}`?"),
+        },
+        "pose" | "synergy" | "angle" | "pose-hands" => Step::Act(Action::Pose(pose(text, word, rest)?)),
         "show" => {
             let (what, on) = rest.split_once(' ').unwrap_or((rest, "on"));
             anyhow::ensure!(
@@ -101,6 +110,7 @@ fn parse_step(text: &str) -> anyhow::Result<Step> {
             Step::Show(what.to_owned(), on.trim() == "on")
         }
         "wait" => Step::Wait(seconds()?),
+        "wait-posable" => Step::WaitPosable,
         "wait-open" => Step::WaitOpen,
         "wait-mesh" => Step::WaitMesh,
         "wait-steps" => Step::WaitSteps(number()?),
@@ -119,6 +129,26 @@ fn parse_step(text: &str) -> anyhow::Result<Step> {
         }
         "quit" => Step::Quit,
         _ => anyhow::bail!("`{word}` is no command"),
+    })
+}
+
+/// `pose begin|captured|relaxed|rest|reset`, `synergy N VALUE`, `angle N DEGREES`, `pose-hands left|right|both`.
+fn pose(text: &str, word: &str, rest: &str) -> anyhow::Result<PoseAction> {
+    let indexed = |limit: usize| -> anyhow::Result<(usize, f64)> {
+        let (index, value) = rest.split_once(' ').ok_or_else(|| anyhow::anyhow!("`{text}`: expected two numbers"))?;
+        let index = index.parse().ok().filter(|i| *i < limit);
+        Ok((index.ok_or_else(|| anyhow::anyhow!("`{text}`: expected 0 to {}", limit - 1))?, value.trim().parse()?))
+    };
+    Ok(match (word, rest) {
+        ("pose", "begin") => PoseAction::Begin,
+        ("pose", "reset") => PoseAction::Reset,
+        ("pose", name) => PoseAction::Take(named(text, name, &NamedPose::ALL, |p| p.name())?),
+        ("synergy", _) => indexed(SYNERGIES).map(|(index, value)| PoseAction::Synergy(index, value))?,
+        ("angle", _) => indexed(45).map(|(index, degrees)| PoseAction::Angle(index, degrees.to_radians()))?,
+        (_, "left") => PoseAction::Choose(Chosen::One(Side::Left)),
+        (_, "right") => PoseAction::Choose(Chosen::One(Side::Right)),
+        (_, "both") => PoseAction::Choose(Chosen::Both),
+        _ => anyhow::bail!("`{text}`: what is `{rest}`?"),
     })
 }
 
@@ -199,7 +229,8 @@ fn done_when(done: bool) -> Outcome {
 fn simple_step(step: &Step, session: &mut Session, actions: &mut ViewActions, waited: Duration) -> Outcome {
     let waits = matches!(
         step,
-        Step::WaitOpen
+        Step::WaitPosable
+            | Step::WaitOpen
             | Step::WaitMesh
             | Step::WaitSteps(_)
             | Step::WaitStage(_)
@@ -225,6 +256,8 @@ fn simple_step(step: &Step, session: &mut Session, actions: &mut ViewActions, wa
         },
         Step::Shading(shading) => session.ui.shading = *shading,
         Step::Compare(mode) => session.ui.compare = *mode,
+        Step::Tab(tab) => session.ui.tab = *tab,
+        Step::WaitPosable => return done_when(session.posing.is_some()),
         Step::ScrubFraction(fraction) => {
             let last = session.track.frames().last().map_or(0.0, |f| f64::from(f.step));
             actions.0.extend(session.track.nearest(fraction * last).map(Action::Scrub));
@@ -340,7 +373,23 @@ mod tests {
                 .expect("valid");
         assert_eq!(script.steps.len(), 7, "each command once");
         assert_eq!(script.steps[0], Step::Act(Action::Open("/tmp/a b".into())), "paths may hold spaces");
-        for bad in ["jump", "select x", "shading plastic", "wait -1", "show me"] {
+        let script =
+            parse("tab pose; pose begin; wait-posable; synergy 0 1.5; angle 5 -30; pose-hands left; pose rest")
+                .expect("valid");
+        assert_eq!(script.steps[3], Step::Act(Action::Pose(PoseAction::Synergy(0, 1.5))), "a synergy");
+        for bad in [
+            "tab x",
+            "pose odd",
+            "synergy 6 1",
+            "synergy 1",
+            "angle 45 1",
+            "pose-hands three",
+            "jump",
+            "select x",
+            "shading plastic",
+            "wait -1",
+            "show me",
+        ] {
             assert!(parse(bad).is_err(), "`{bad}` is refused");
         }
     }

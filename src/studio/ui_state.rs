@@ -57,6 +57,16 @@ impl CompareMode {
     }
 }
 
+/// What stands under the compare panel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Tab {
+    /// Numbers of the preset.
+    #[default]
+    Parameters,
+    /// Sliders for the hands.
+    Pose,
+}
+
 /// The panels' memory.
 #[derive(Clone, Debug)]
 pub(crate) struct UiState {
@@ -100,6 +110,8 @@ pub(crate) struct UiState {
     pub path_text: String,
     /// Log lines must contain this.
     pub log_filter: String,
+    /// What stands under the compare panel.
+    pub tab: Tab,
 }
 
 /// Names of the export formats in the order of [`UiState::formats`].
@@ -133,6 +145,7 @@ impl Default for UiState {
             export_dir: None,
             path_text: String::new(),
             log_filter: String::new(),
+            tab: Tab::default(),
         }
     }
 }

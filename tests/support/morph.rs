@@ -11,7 +11,10 @@ use std::time::Duration;
 use thenar::anatomy::{KEYPOINTS, Side};
 use thenar::camera::Camera;
 use thenar::capture::{Capture, Keypoints, View};
-use thenar::pipeline::{Advance, HandSnapshot, Snapshot, Stage, StepReport, ViewPicture};
+use thenar::export::ExportHand;
+use thenar::hand::{FineModel, HandParameters, RestHand, open_hand};
+use thenar::mesh::vertex_normals;
+use thenar::pipeline::{Advance, HandSnapshot, PosableHand, Snapshot, Stage, StepReport, ViewPicture};
 use thenar::studio::{
     Backend, Engine, ExportRequest, Opened, Parameter, PresetInfo, ResumeRequest, RunRequest, Started,
 };
@@ -97,6 +100,32 @@ pub(crate) fn test_capture(count: usize) -> Capture {
         warnings: vec!["view 01 looks darker than the others".to_owned()],
         hash: "0".repeat(64),
     }
+}
+
+/// An open hand with bumps where the lump of its side is, brought to rest.
+pub(crate) fn posable(side: Side) -> anyhow::Result<PosableHand> {
+    let fine = Arc::new(FineModel::new(Arc::new(open_hand(side)?), 1));
+    let mut parameters = HandParameters::rest(side);
+    parameters.transl = CENTRES[side.index()];
+    parameters.hand_pose[2] = 0.3 * (2.0 * side.index() as f64 - 1.0);
+    let mut positions = fine.pose(&parameters);
+    for (i, p) in positions.iter_mut().enumerate() {
+        p[1] += 5e-4 * (i as f64).sin();
+    }
+    let rest = RestHand::from_posed(&fine, &positions, &parameters)?;
+    let hand = ExportHand {
+        side,
+        normals: vertex_normals(&positions, rest.faces()),
+        albedo: vec![[0.8, 0.6, 0.5]; positions.len()],
+        faces: rest.faces().to_vec(),
+        uvs: rest.uvs().to_vec(),
+        uv_faces: rest.uv_faces().to_vec(),
+        parameters: Some(parameters),
+        model_name: "open".to_owned(),
+        model_hash: String::new(),
+        positions,
+    };
+    Ok(PosableHand { rest, hand })
 }
 
 /// Makes [`MorphEngine`]s.
@@ -322,6 +351,10 @@ impl Engine for MorphEngine {
             }
         }
         Ok(ViewPicture { view, width, height, rgba })
+    }
+
+    fn posable(&mut self) -> anyhow::Result<Vec<PosableHand>> {
+        Side::BOTH.into_iter().map(posable).collect()
     }
 
     fn export(&mut self, request: &ExportRequest) -> anyhow::Result<Vec<PathBuf>> {

@@ -23,7 +23,6 @@ pub(super) struct Regularisers {
     pub edge_mean_squared: f64,
     pub edge_clip: f64,
     pub displacement: f64,
-    pub smoothing: f64,
 }
 
 /// Slots of the loss row: see [`super::TERMS`].
@@ -126,7 +125,7 @@ impl Training {
         renderer: &Renderer,
         start: &[[f32; 3]],
         views: usize,
-        smoothing_steps: u32,
+        smoothing: f64,
     ) -> Result<Self, GpuError> {
         let zeros = |name: &str, bytes: u64| Buffer::zeros(gpu, name, bytes);
         let vertex_bytes = u64::from(mesh.vertices) * 16;
@@ -220,7 +219,7 @@ impl Training {
             vertex_sum(2, 2 * vertex_groups, SLOT_PRIOR)?,
         ];
         let adam_kernel = gpu.kernel(adam::NAME)?;
-        let smoother = Smoother::new(gpu, mesh, smoothing_steps)?;
+        let smoother = Smoother::new(gpu, mesh, smoothing)?;
         let step = zeros("step", vertex_bytes)?;
         let add_step = gpu.kernel(add::NAME)?.bind(&[("step", smoother.result()), ("values", &mesh.positions)])?;
         let positions = Optimiser::new(gpu, &adam_kernel, "adam positions", &step, smoother.result())?;
@@ -333,7 +332,6 @@ impl Training {
 
     #[expect(clippy::cast_possible_truncation, reason = "f32 is what the GPU gets")]
     pub(super) fn write_regularisers(&self, gpu: &Gpu, vertices: u32, r: &Regularisers) {
-        self.smoother.write(gpu, r.smoothing);
         let laplacian = LaplacianParams {
             weight: r.laplacian as f32,
             smoothing: 1e-6,

@@ -2,7 +2,7 @@
 
 use crate::anatomy::Side;
 use crate::hand::{HandModel, PosedHand};
-use crate::mesh::{LoopStep, Topology, midpoint_uvs};
+use crate::mesh::{SubdivisionLevels, Topology};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -21,6 +21,8 @@ pub struct FineHand {
     pub uvs: Arc<Vec<[f64; 2]>>,
     /// UV corners of the fine triangles.
     pub uv_faces: Arc<Vec<[u32; 3]>>,
+    /// Stencils of all levels up to this one, for whatever else is to be carried to the fine mesh.
+    pub levels: Arc<SubdivisionLevels>,
 }
 
 /// All hands together.
@@ -34,7 +36,8 @@ pub struct FineMesh {
     pub hands: Vec<FineHand>,
 }
 
-const DISPLAY_LEVEL: usize = 2;
+/// Level shown while computing, and while a hand is posed by hand.
+pub const DISPLAY_LEVEL: usize = 2;
 
 impl FineMesh {
     /// Subdivides each posed hand `level` times.
@@ -45,19 +48,9 @@ impl FineMesh {
         let mut all_faces = Vec::new();
         let mut fine_hands = Vec::new();
         for (model, posed) in hands {
-            let mut p = posed.vertices.clone();
-            let mut faces = model.faces.clone();
-            let (mut uvs, mut uv_faces) = (model.uvs.clone(), model.uv_faces.clone());
-            let mut display = faces.clone();
-            for k in 0..level {
-                let step = LoopStep::new(&Topology::new(p.len(), &faces));
-                p = step.apply(&p);
-                (uvs, uv_faces) = midpoint_uvs(&uvs, &uv_faces);
-                faces = step.faces;
-                if k < DISPLAY_LEVEL {
-                    display.clone_from(&faces);
-                }
-            }
+            let levels = SubdivisionLevels::new(model.template.len(), &model.faces, &model.uvs, &model.uv_faces, level);
+            let p = levels.refine(level, &posed.vertices);
+            let faces = levels.faces(level).to_vec();
             let start = positions.len();
             all_faces.extend(faces.iter().map(|f| f.map(|v| v + start as u32)));
             positions.extend(p);
@@ -65,9 +58,10 @@ impl FineMesh {
                 side: model.side,
                 vertices: start..positions.len(),
                 faces: Arc::new(faces),
-                display_faces: Arc::new(display),
-                uvs: Arc::new(uvs),
-                uv_faces: Arc::new(uv_faces),
+                display_faces: Arc::new(levels.faces(level.min(DISPLAY_LEVEL)).to_vec()),
+                uvs: Arc::new(levels.uvs(level).to_vec()),
+                uv_faces: Arc::new(levels.uv_faces(level).to_vec()),
+                levels: Arc::new(levels),
             });
         }
         let topology = Topology::new(positions.len(), &all_faces);

@@ -27,7 +27,7 @@ pub mod target;
 #[cfg(test)]
 mod whole_image;
 
-pub use fine_mesh::{FineHand, FineMesh};
+pub use fine_mesh::{DISPLAY_LEVEL, FineHand, FineMesh};
 pub use settings::HamSettings;
 
 use crate::gpu::{Gpu, GpuError, Recorder};
@@ -194,8 +194,8 @@ impl Ham {
         let albedo = vec![[0.5_f32; 3]; positions.len()];
         let buffers = MeshBuffers::new(gpu, &mesh.topology, &positions, &albedo, sources.len())?;
         let renderer = Renderer::new(gpu)?;
-        let training =
-            Training::new(gpu, &buffers, &pixels, &renderer, &positions, sources.len(), settings.smoothing_steps)?;
+        let lambda = settings.smoothing_lambda(mesh.mean_squared_edge());
+        let training = Training::new(gpu, &buffers, &pixels, &renderer, &positions, sources.len(), lambda)?;
 
         let keypoints: Vec<[[f64; 3]; 21]> = hands.iter().map(|(_, posed)| posed.keypoints).collect();
         let normals = vertex_normals(&mesh.positions, &mesh.topology.faces);
@@ -330,7 +330,6 @@ impl Ham {
                 edge_mean_squared: self.mesh.mean_squared_edge(),
                 edge_clip: s.unit_m * s.unit_m,
                 displacement: s.displacement_per_m2() / count,
-                smoothing: s.smoothing_lambda(self.mesh.mean_squared_edge()),
             },
         );
     }

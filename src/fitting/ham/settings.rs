@@ -1,6 +1,7 @@
 //! Settings of HAM: counts, rates and weights. Lengths in the weights are in the *published frame* (1 unit = `unit_m`
 //! metres) and converted here, once.
 
+use crate::mesh::MAX_LEVEL;
 use serde::{Deserialize, Serialize};
 
 /// See the module.
@@ -8,6 +9,7 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields, default)]
 pub struct HamSettings {
     /// Loop subdivisions of the fitted model (0-4). Each multiplies triangles by four.
+    #[serde(deserialize_with = "subdivisions")]
     pub level: usize,
     /// Images are used at `1 / image_divisor` of their size.
     pub image_divisor: u32,
@@ -28,8 +30,6 @@ pub struct HamSettings {
     /// Sobolev preconditioning of the positions' gradients and steps: width of the smoothing over the surface,
     /// millimetres, the same at every mesh level; 0 = none, as published.
     pub smoothing_mm: f64,
-    /// Iterations of the preconditioner: how many edges far a gradient reaches at most.
-    pub smoothing_steps: u32,
     /// Metres of one published unit (0.639 for the authors' capture room).
     pub unit_m: f64,
     /// Photometric L1, mean over all pixels and channels (`sfs`).
@@ -50,6 +50,15 @@ pub struct HamSettings {
     pub mask_trust: f64,
 }
 
+/// A level that there is: each multiplies memory and time by four, so a slip of the finger must not be tried.
+fn subdivisions<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    let level = usize::deserialize(deserializer)?;
+    if level > MAX_LEVEL {
+        return Err(serde::de::Error::custom(format!("the level is 0 to {MAX_LEVEL}, not {level}")));
+    }
+    Ok(level)
+}
+
 impl Default for HamSettings {
     fn default() -> Self {
         Self {
@@ -62,8 +71,7 @@ impl Default for HamSettings {
             albedo_rate_shape: 5e-3,
             light_rate: 5e-3,
             shape_rate: 1e-4,
-            smoothing_mm: 4.0,
-            smoothing_steps: 16,
+            smoothing_mm: 3.0,
             unit_m: 0.639,
             photometric: 50.0,
             laplacian: 2000.0,

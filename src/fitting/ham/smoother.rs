@@ -1,8 +1,11 @@
 //! Smoothing of lists over the surface by the kernel `optimise/diffuse`: what is bound once and recorded every step.
 
 use crate::gpu::{Bound, Buffer, Gpu, GpuError, Kernel, Recorder};
-use crate::optimise::diffuse::{self, DiffuseParams, omegas};
+use crate::optimise::diffuse::{self, DiffuseParams, iterations_for, omegas};
 use crate::shading::renderer::MeshBuffers;
+
+/// Share of a list that may be left unsmoothed, at any frequency.
+const TOLERANCE: f64 = 0.02;
 
 /// The iterations, with two lists that take turns. What is smoothed ends in [`Smoother::result`].
 pub(super) struct Smoother {
@@ -19,24 +22,20 @@ pub(super) struct Smoothing {
 }
 
 impl Smoother {
-    /// `iterations` is rounded up to an even number, so that the result lies in the first list.
-    pub(super) fn new(gpu: &Gpu, mesh: &MeshBuffers, iterations: u32) -> Result<Self, GpuError> {
+    /// For strength `lambda`; the number of iterations is made even, so that the result lies in the first list.
+    #[expect(clippy::cast_possible_truncation, reason = "f32 is what the GPU gets")]
+    pub(super) fn new(gpu: &Gpu, mesh: &MeshBuffers, lambda: f64) -> Result<Self, GpuError> {
         let bytes = u64::from(mesh.vertices) * 16;
-        let blank = DiffuseParams { lambda: 0.0, omega: 1.0, pad: [0; 2] };
-        let even = iterations.next_multiple_of(2);
+        let iterations = iterations_for(lambda, TOLERANCE).next_multiple_of(2);
+        let uniform = |omega: f64| {
+            let params = DiffuseParams { lambda: lambda as f32, omega: omega as f32, pad: [0; 2] };
+            Buffer::uniform(gpu, "diffuse", &params)
+        };
         Ok(Self {
             kernel: gpu.kernel(diffuse::NAME)?,
-            params: (0..even).map(|_| Buffer::uniform(gpu, "diffuse", &blank)).collect::<Result<_, _>>()?,
+            params: omegas(lambda, iterations).into_iter().map(uniform).collect::<Result<_, _>>()?,
             lists: [Buffer::zeros(gpu, "smoothed", bytes)?, Buffer::zeros(gpu, "smoothed", bytes)?],
         })
-    }
-
-    /// Sets the strength.
-    #[expect(clippy::cast_possible_truncation, reason = "f32 is what the GPU gets")]
-    pub(super) fn write(&self, gpu: &Gpu, lambda: f64) {
-        for (params, omega) in self.params.iter().zip(omegas(lambda, self.params.len())) {
-            params.write(gpu, &[DiffuseParams { lambda: lambda as f32, omega: omega as f32, pad: [0; 2] }]);
-        }
     }
 
     /// Binds the iterations to the list that is to be smoothed; it is only read.

@@ -162,6 +162,18 @@ fn short_instructions_mean_what_python_means() {
 }
 
 #[test]
+fn every_key_that_is_listed_is_found() {
+    // Found by the fuzzer: a Python 2 key beyond ASCII was listed as Latin-1 and looked for as UTF-8.
+    for (bytes, key) in
+        [(&b"\x80\x02}U\x01\xe9K\x07s."[..], "\u{e9}"), (b"}S'a'\nI7\ns.", "a"), (b"}V\\u20ac\nI7\ns.", "\u{20ac}")]
+    {
+        let pickle = Pickle::parse(bytes).expect("a dictionary");
+        assert_eq!(pickle.root().keys(), [key], "listed");
+        assert_eq!(pickle.root().get(key).and_then(Value::int), Some(7), "`{key}` is found");
+    }
+}
+
+#[test]
 fn claims_are_compared_with_what_is_there() {
     // _reconstruct, then BUILD with a shape, a type and bytes.
     let array = |shape: &str, bytes: usize| {

@@ -126,7 +126,8 @@ impl<'p, 'a> Value<'p, 'a> {
     fn is_key(self, key: &str) -> bool {
         match self.node() {
             Node::Text(text) => text == key,
-            Node::Bytes(bytes) => **bytes == *key.as_bytes(),
+            // Latin-1, as `text` reads them: a key that is listed is found.
+            Node::Bytes(bytes) => bytes.iter().map(|b| char::from(*b)).eq(key.chars()),
             _ => false,
         }
     }
@@ -145,7 +146,7 @@ impl<'p, 'a> Value<'p, 'a> {
         self.pairs().is_some()
     }
 
-    /// The value of a key (ASCII) of a dictionary; the last one when a key was set twice.
+    /// The value of a text key of a dictionary; the last one when a key was set twice.
     #[must_use]
     pub fn get(self, key: &str) -> Option<Self> {
         self.pairs()?.iter().rev().find(|(k, _)| self.other(*k).is_key(key)).map(|(_, v)| self.other(*v))

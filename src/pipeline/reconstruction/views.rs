@@ -2,12 +2,13 @@
 
 use super::{Reconstruction, State};
 use crate::camera::Camera;
-use crate::fitting::ham::{Ham, Vertices, to_f32};
+use crate::export::ExportHand;
+use crate::fitting::ham::{FineMesh, Ham, Vertices, to_f32};
 use crate::hand::PosedHand;
 use crate::metrics::ViewScore;
 use crate::pipeline::comparison::RunViews;
 use crate::pipeline::picture::{PictureMaker, PictureMode, Surface, to_rgba8};
-use crate::pipeline::{HandSnapshot, PipelineError, Snapshot, Stage, ViewPicture, results};
+use crate::pipeline::{HandSnapshot, PipelineError, PosableHand, Snapshot, Stage, ViewPicture, results};
 use crate::shading::LIGHT_STRIDE;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -140,17 +141,7 @@ impl Reconstruction {
     /// # Errors
     /// Nothing to export yet, or a full disk.
     pub fn export(&mut self, formats: &[String], dir: Option<PathBuf>) -> Result<Vec<PathBuf>, PipelineError> {
-        let hands = match &self.state {
-            State::Ham { ham } | State::Done { ham: Some(ham) } => {
-                results::export_hands(ham.mesh(), &ham.vertices()?, &self.fitted, &self.models)
-            }
-            _ => {
-                return Err(PipelineError::Unfinished {
-                    path: self.folder.path().display().to_string(),
-                    problem: "there is no mesh to export before the HAM stage has begun".to_owned(),
-                });
-            }
-        };
+        let (mesh, hands) = self.refined()?;
         let dir = dir.unwrap_or_else(|| self.folder.path().join("exports"));
         let request = results::ExportPlan {
             formats: formats.to_vec(),
@@ -160,7 +151,31 @@ impl Reconstruction {
             rest_pose: false,
             close_wrist: false,
         };
-        results::export(&request, hands, &self.cameras(), &self.models, &self.joints(), &self.options.preset_name)
+        let (cameras, preset) = (self.cameras(), &self.options.preset_name);
+        results::export(&request, hands, mesh, &cameras, &self.models, &self.joints(), preset)
+    }
+
+    /// The refined mesh as it is now, with its topology.
+    fn refined(&self) -> Result<(&FineMesh, Vec<ExportHand>), PipelineError> {
+        match &self.state {
+            State::Ham { ham } | State::Done { ham: Some(ham) } => {
+                let hands = results::export_hands(ham.mesh(), &ham.vertices()?, &self.fitted, &self.models);
+                Ok((ham.mesh(), hands))
+            }
+            _ => Err(PipelineError::Unfinished {
+                path: self.folder.path().display().to_string(),
+                problem: "there is no refined mesh before the HAM stage has begun".to_owned(),
+            }),
+        }
+    }
+
+    /// The hands as they are now in the rest pose, ready to be posed.
+    ///
+    /// # Errors
+    /// [`PipelineError::Unfinished`] before the HAM stage, or a lost device.
+    pub fn posable(&self) -> Result<Vec<PosableHand>, PipelineError> {
+        let (mesh, hands) = self.refined()?;
+        PosableHand::all(hands, mesh, &self.models)
     }
 }
 

@@ -84,15 +84,17 @@ pub(super) fn value_text(log10: f64) -> String {
     }
 }
 
-/// Decades as strong lines, 2 and 5 between them as faint ones.
+/// Decades as strong lines, 2 and 5 between them as faint ones; of many decades every second, third … so that each line has
+/// room for its label.
 fn decades(input: GridInput) -> Vec<GridMark> {
     let (low, high) = input.bounds;
     #[expect(clippy::cast_possible_truncation, reason = "decades")]
     let (from, to) = (low.floor().max(-40.0) as i32, high.ceil().min(40.0) as i32);
+    let stride = ((to - from + 3) / 4).max(1);
     let mut marks = Vec::new();
-    for decade in from..=to {
+    for decade in (from..=to).filter(|d| d.rem_euclid(stride) == 0) {
         let base = f64::from(decade);
-        marks.push(GridMark { value: base, step_size: 1.0 });
+        marks.push(GridMark { value: base, step_size: f64::from(stride) });
         if to - from <= 4 {
             marks.push(GridMark { value: base + 2_f64.log10(), step_size: 0.3 });
             marks.push(GridMark { value: base + 5_f64.log10(), step_size: 0.3 });

@@ -18,26 +18,24 @@ pub(super) fn show(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>
         theme::title(ui, "NEXT RUN");
         ui.label(RichText::new("hands").color(WEAK));
         hands(ui, session);
-        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-            if session.results.is_some() && ui.small_button("↺").on_hover_text("Back to beside the capture").clicked()
-            {
-                actions.push(Action::SetResults(None));
-            }
-            if ui.button("Results folder…").on_hover_text("Choose the folder that runs are written to").clicked() {
-                actions.push(Action::ResultsDialog);
-            }
-        });
     });
-    let place = session.results.as_ref().unwrap_or(&session.default_results).display().to_string();
-    let help =
-        format!("{place}\nEach run makes a folder <time>_<preset> there when it begins; before that nothing is made.");
+    ui.horizontal(|ui| super::hand_model::choice(ui, session, actions));
     ui.horizontal(|ui| {
-        super::hand_model::choice(ui, session, actions);
-        let text = format!("results go to {}", tail(&place, ui.available_width()));
+        if ui.button("Results folder…").on_hover_text("Choose the folder that runs are written to").clicked() {
+            actions.push(Action::ResultsDialog);
+        }
+        if session.results.is_some() && ui.small_button("↺").on_hover_text("Back to beside the capture").clicked() {
+            actions.push(Action::SetResults(None));
+        }
+        let place = session.results.as_ref().unwrap_or(&session.default_results).display().to_string();
+        let text = tail(&place, ui.available_width());
+        let help = format!(
+            "{place}\nEach run makes a folder <time>_<preset> there when it begins; before that nothing is made."
+        );
         ui.add(Label::new(RichText::new(text).small().color(WEAK)).truncate()).on_hover_text(help);
     });
     super::hand_model::details(ui, session);
-    ui.add_space(2.0);
+    ui.add_space(3.0);
 }
 
 fn hands(ui: &mut Ui, session: &mut Session) {
@@ -51,11 +49,10 @@ fn hands(ui: &mut Ui, session: &mut Session) {
 
 /// The end of a path, as much as fits about so many points: its beginning says less.
 fn tail(path: &str, points: f32) -> String {
-    /// Width of a small letter, and of the words before the path.
-    const LETTER: f32 = 5.8;
-    const WORDS: f32 = 90.0;
+    /// Width of a small letter; of those twice as wide fewer fit, and egui cuts the rest.
+    const LETTER: f32 = 6.2;
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few dozen letters")]
-    let letters = ((points - WORDS) / LETTER).max(12.0) as usize;
+    let letters = (points / LETTER).max(12.0) as usize;
     let count = path.chars().count();
     if count <= letters {
         path.to_owned()

@@ -26,7 +26,7 @@ pub(crate) const HELD_OUT: Color32 = Color32::from_rgb(150, 166, 240);
 pub(crate) const RED: Color32 = Color32::from_rgb(228, 101, 94);
 
 /// Colours of the loss terms: Okabe and Ito's palette, told apart by colour-blind eyes too.
-const SERIES: [Color32; 10] = [
+const SERIES: [Color32; 11] = [
     Color32::from_rgb(86, 180, 233),
     Color32::from_rgb(230, 159, 0),
     Color32::from_rgb(204, 121, 167),
@@ -37,6 +37,7 @@ const SERIES: [Color32; 10] = [
     Color32::from_rgb(158, 202, 110),
     Color32::from_rgb(196, 160, 222),
     Color32::from_rgb(150, 156, 165),
+    Color32::from_rgb(186, 140, 99),
 ];
 
 /// Colour of a loss term: fixed for the known ones, by order of appearance for others.

@@ -27,10 +27,11 @@ pub(super) fn show(ui: &mut Ui, session: &Session, actions: &mut Vec<Action>) {
         if response.on_disabled_hover_text(why_not.unwrap_or_default()).clicked() {
             actions.push(if live { Action::Scrub(frames.len().saturating_sub(1)) } else { Action::GoLive });
         }
-        let words = session
-            .shown
-            .as_ref()
-            .map_or_else(String::new, |s| format!("{} {} {} · step {}", s.stage.name(), s.phase, s.iter, s.step));
+        let words = session.shown.as_ref().map_or_else(String::new, |s| {
+            // The state after a stage has no phase of its own.
+            let place = if s.iter == 0 { s.phase.clone() } else { format!("{} {}", s.phase, s.iter) };
+            format!("{} {place} · step {}", s.stage.name(), s.step)
+        });
         let words_width = 215.0;
         let track = ui.available_size() - vec2(words_width, 0.0);
         let (rect, response) = ui.allocate_exact_size(vec2(track.x.max(60.0), 26.0), Sense::click_and_drag());

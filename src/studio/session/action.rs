@@ -1,5 +1,6 @@
 //! The words between the panels, the session and the rest: states, actions, effects, log lines.
 
+use super::posing::PoseAction;
 use crate::studio::backend::ExportRequest;
 use crate::studio::worker::Command;
 use std::path::PathBuf;
@@ -89,6 +90,8 @@ pub(crate) enum Action {
     Export(ExportRequest),
     /// Choose the export folder.
     ExportDialog,
+    /// Move the hands.
+    Pose(PoseAction),
     /// Close the banner.
     DismissBanner,
 }

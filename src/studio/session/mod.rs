@@ -4,10 +4,12 @@
 mod action;
 mod hand;
 mod news;
+mod posing;
 mod run;
 
 pub(crate) use action::{Action, Effect, Level, LogLine, RunState};
 pub(crate) use hand::HandPick;
+pub(crate) use posing::{Chosen, NamedPose, PoseAction, Posing, SYNERGIES};
 
 use super::backend::{Parameter, PresetInfo};
 use super::picture::Picture;
@@ -77,8 +79,13 @@ pub(crate) struct Session {
     pub cursor: Option<usize>,
     /// The shown snapshot.
     pub shown: Option<Arc<Snapshot>>,
-    /// Counts changes of `shown`.
+    /// Counts changes of `shown` and `posed`.
     pub shown_revision: u64,
+    /// Hands brought to rest for posing, once they were asked for.
+    pub posing: Option<Posing>,
+    /// The posed hands, shown in place of `shown`.
+    pub posed: Option<Arc<Snapshot>>,
+    posing_pending: bool,
     newest: Option<Arc<Snapshot>>,
     pictures: VecDeque<Arc<Picture>>,
     picture_pending: Option<(usize, u32)>,
@@ -132,6 +139,9 @@ impl Session {
             cursor: None,
             shown: None,
             shown_revision: 0,
+            posing: None,
+            posed: None,
+            posing_pending: false,
             newest: None,
             pictures: VecDeque::new(),
             picture_pending: None,
@@ -228,6 +238,7 @@ impl Session {
                 self.note(Level::Info, format!("Exporting {}", request.formats.join(", ")));
                 Some(Effect::Send(Command::Export(request)))
             }
+            Action::Pose(action) => self.pose(action).then_some(Effect::Send(Command::Posable)),
             Action::ExportDialog => Some(Effect::ExportDialog),
             Action::DismissBanner => {
                 self.banner = None;
@@ -263,6 +274,7 @@ impl Session {
     fn scrub(&mut self, index: usize) {
         let Some(snapshot) = self.track.unpack(index) else { return };
         self.cursor = Some(index);
+        self.posed = None;
         self.shown = Some(Arc::new(snapshot));
         self.shown_revision += 1;
     }
@@ -270,6 +282,7 @@ impl Session {
     fn go_live(&mut self) {
         if self.cursor.take().is_some() {
             self.shown = self.newest.clone();
+            self.posed = None;
             self.shown_revision += 1;
         }
     }

@@ -55,6 +55,7 @@ impl Session {
                 self.resumable = resumable;
                 self.note(Level::Info, "Stopped; the last state is kept");
             }
+            Event::Posable(hands) => self.on_posable(hands),
             Event::Exported(files) => {
                 for file in &files {
                     self.note(Level::Info, format!("Wrote {}", file.display()));
@@ -70,6 +71,7 @@ impl Session {
             }
             Event::Failed(problem) => {
                 self.opening = None;
+                self.posing_pending = false;
                 self.show_problem(problem);
             }
         }
@@ -128,6 +130,7 @@ impl Session {
         self.snapshot_pending = false;
         self.last_snapshot = Some((Instant::now(), taken.cost));
         self.track.push(&taken.snapshot);
+        self.leave_posing();
         if let Some(cursor) = self.cursor {
             // Thinning may have moved indices: stay at the same step.
             let step = self.shown.as_ref().map_or(0, |s| s.step);

@@ -105,6 +105,7 @@ impl Session {
         let (capture, run_dir) = (self.capture.clone()?, self.run_dir.clone()?);
         self.state = RunState::Starting;
         self.banner = None;
+        self.leave_posing();
         self.go_live();
         // The engine at rest makes room for the one that goes on; until that is there, nothing can be rendered.
         self.has_engine = false;
@@ -122,6 +123,7 @@ impl Session {
                 Some(Effect::Pause(true))
             }
             RunState::Paused => {
+                self.leave_posing();
                 self.state = RunState::Running;
                 self.note(Level::Info, "Going on");
                 Some(Effect::Pause(false))
@@ -166,6 +168,7 @@ impl Session {
     }
 
     pub(super) fn forget_run(&mut self) {
+        self.leave_posing();
         self.steps.clear();
         self.stages_done.clear();
         self.track.clear();

@@ -180,7 +180,7 @@ fn update_hands(
     for entity in std::mem::take(&mut scene.hands) {
         commands.entity(entity).despawn();
     }
-    let Some(snapshot) = session.shown.as_ref().filter(|_| session.ui.show_hands) else { return };
+    let Some(snapshot) = session.visible().filter(|_| session.ui.show_hands) else { return };
     let material =
         material.get_or_insert_with(|| materials.add(StandardMaterial { unlit: true, cull_mode: None, ..default() }));
     let rotation = Mat3::from(placement.bevy_from_world.matrix3);
@@ -228,7 +228,7 @@ fn draw_lines(session: Res<Session>, scene: Res<Scene>, motion: Res<Motion>, mut
         }
     }
     if session.ui.show_joints
-        && let Some(snapshot) = &session.shown
+        && let Some(snapshot) = session.visible()
     {
         let colours = [Color::srgb(0.34, 0.71, 0.91), Color::srgb(0.90, 0.62, 0.0)];
         for (joints, colour) in snapshot.joints.iter().zip(colours) {
@@ -250,7 +250,7 @@ const FRUSTUM: Color = Color::srgb(0.47, 0.53, 0.62);
 fn middle(session: &Session, placement: &Placement) -> (Vec3, f32) {
     let mut lo = Vec3::INFINITY;
     let mut hi = Vec3::NEG_INFINITY;
-    for p in session.shown.iter().flat_map(|s| &s.hands).flat_map(|h| &h.positions) {
+    for p in session.visible().iter().flat_map(|s| &s.hands).flat_map(|h| &h.positions) {
         let at = placement.bevy_from_world.transform_point3(Vec3::from(*p));
         lo = lo.min(at);
         hi = hi.max(at);

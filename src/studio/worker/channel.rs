@@ -1,7 +1,7 @@
 //! What travels between the window and the worker.
 
 use crate::capture::Capture;
-use crate::pipeline::{Snapshot, Stage, StepReport};
+use crate::pipeline::{PosableHand, Snapshot, Stage, StepReport};
 use crate::studio::backend::{ExportRequest, ResumeRequest, RunRecord, RunRequest};
 use crate::studio::problem::Problem;
 use image::RgbImage;
@@ -50,6 +50,8 @@ pub(crate) enum Event {
     },
     /// Files written.
     Exported(Vec<PathBuf>),
+    /// The hands at rest, at the display level.
+    Posable(Arc<Vec<PosableHand>>),
     /// The run ended by an error, or could not begin; the engine's last good state is kept.
     RunFailed {
         /// The error.
@@ -72,6 +74,8 @@ pub(crate) enum Command {
     Resume(Box<ResumeRequest>),
     /// Write result files.
     Export(ExportRequest),
+    /// Bring the hands to rest.
+    Posable,
     /// Look at [`Control`] and the requests again.
     Poke,
 }

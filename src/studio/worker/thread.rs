@@ -3,7 +3,7 @@
 use super::Wake;
 use super::channel::{Command, Control, Event, Latest, TakenSnapshot, ViewRequest};
 use crate::capture::Capture;
-use crate::pipeline::Advance;
+use crate::pipeline::{Advance, DISPLAY_LEVEL};
 use crate::studio::backend::{Backend, Engine, ExportRequest, Started};
 use crate::studio::picture::{Picture, thumbnail};
 use crate::studio::problem::Problem;
@@ -89,6 +89,7 @@ impl Inner {
                 self.begin(&request.capture, started, true);
             }
             Command::Export(request) => self.export(&request),
+            Command::Posable => self.posable(),
         }
     }
 
@@ -149,6 +150,20 @@ impl Inner {
         match engine.export(request) {
             Ok(files) => self.tell(Event::Exported(files)),
             Err(error) => self.tell(Event::Failed(Problem::exporting(&error))),
+        }
+    }
+
+    fn posable(&mut self) {
+        let Some(engine) = &mut self.engine else {
+            self.tell(Event::Failed(Problem::posing(&anyhow::anyhow!("there is no mesh yet"))));
+            return;
+        };
+        match engine.posable() {
+            Ok(hands) => {
+                let hands = hands.iter().map(|h| h.at_level(DISPLAY_LEVEL)).collect();
+                self.tell(Event::Posable(Arc::new(hands)));
+            }
+            Err(error) => self.tell(Event::Failed(Problem::posing(&error))),
         }
     }
 

@@ -106,6 +106,12 @@ impl Bench {
         }
     }
 
+    /// A click on a text that is these words and no others.
+    pub(super) fn click_exactly(&mut self, words: &str) -> Vec<Action> {
+        let found = self.texts.iter().find(|(t, _)| t == words).unwrap_or_else(|| panic!("`{words}` is on screen"));
+        self.click_at(found.1.center())
+    }
+
     pub(super) fn says(&self, words: &str) -> bool {
         self.texts.iter().any(|(t, _)| t.contains(words))
     }

@@ -134,7 +134,8 @@ fn hands_and_results_folder_are_chosen_beside_the_parameters() {
     assert!(bench.says("elsewhere/runs"), "the choice is shown");
     bench.click("auto");
     bench.settle();
-    bench.click("right");
+    let right = bench.texts.iter().find(|(t, _)| t == "right").map(|(_, r)| r.center()).expect("a choice");
+    bench.click_at(right);
     assert_eq!(bench.session.hands, HandChoice::Right, "the menu chooses");
     let Some(Effect::Send(Command::Start(request))) = bench.session.apply(Action::Start) else { panic!("a start") };
     assert_eq!(request.hands, HandChoice::Right, "hands are told");

@@ -1,0 +1,106 @@
+//! The pose panel: named poses, synergies, single angles. They move the reconstructed hands in the 3D view; the run and its
+//! files stay as they are.
+
+use super::theme::{self, AMBER, WEAK, button};
+use crate::anatomy::{JOINT_NAMES, Side};
+use crate::studio::session::{Action, Chosen, NamedPose, PoseAction, Posing, Session};
+use egui::{CollapsingHeader, RichText, ScrollArea, Slider, SliderClamping, Ui};
+
+/// Fingers as people count them: first joint of each, name.
+const FINGERS: [(usize, &str); 5] = [(13, "Thumb"), (1, "Index"), (4, "Middle"), (10, "Ring"), (7, "Pinky")];
+/// A slider must not round or clamp a value that nobody has touched.
+const EDITS: SliderClamping = SliderClamping::Edits;
+const AXES: [&str; 3] = ["x · twist", "y · spread", "z · bend"];
+
+pub(super) fn show(ui: &mut Ui, session: &Session, actions: &mut Vec<Action>) {
+    let mut ask = |action| actions.push(Action::Pose(action));
+    let Some(posing) = &session.posing else {
+        ui.label(
+            RichText::new("Move the reconstructed hands with sliders. The run and its files stay as they are.")
+                .color(WEAK),
+        );
+        let why_not = session.why_not_pose();
+        if button(ui, "Pose the hands", why_not, "Bring the hands to rest, so that they can be posed") {
+            ask(PoseAction::Begin);
+        }
+        if let Some(why_not) = why_not {
+            ui.label(RichText::new(why_not).color(AMBER).small());
+        }
+        return;
+    };
+    ui.horizontal(|ui| {
+        for named in NamedPose::ALL {
+            if ui.button(named.name()).on_hover_text(help(named)).clicked() {
+                ask(PoseAction::Take(named));
+            }
+        }
+        let unposed = session.posed.is_none().then_some("The run's own mesh is on show");
+        if button(ui, "Reset", unposed, "Show the run's own mesh again") {
+            ask(PoseAction::Reset);
+        }
+    });
+    ui.horizontal(|ui| {
+        let sides: Vec<Side> = posing.sides().collect();
+        if sides.len() > 1 {
+            let choices =
+                [(Chosen::Both, "Both"), (Chosen::One(Side::Left), "Left"), (Chosen::One(Side::Right), "Right")];
+            for (chosen, name) in choices {
+                if ui.selectable_label(posing.chosen == chosen, name).clicked() {
+                    ask(PoseAction::Choose(chosen));
+                }
+            }
+        }
+        let mut keep = posing.keep_limits;
+        let limits = ui.checkbox(&mut keep, "Joint limits");
+        if limits.on_hover_text("Keep every angle within the hand model's limits").changed() {
+            ask(PoseAction::KeepLimits(keep));
+        }
+        if session.posed.is_some() {
+            let ms = posing.cost.as_secs_f64() * 1e3;
+            ui.label(RichText::new(format!("{ms:.1} ms")).color(WEAK).small()).on_hover_text("Time of the last mesh");
+        }
+    });
+    ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
+        ui.spacing_mut().slider_width = (ui.available_width() - 190.0).clamp(60.0, 260.0);
+        theme::title(ui, "SYNERGIES");
+        for index in 0..posing.synergies() {
+            let (name, range) = posing.synergy_facts(index);
+            let mut value = posing.synergy(index);
+            let slider = Slider::new(&mut value, range).text(name).fixed_decimals(2).clamping(EDITS);
+            if ui.add(slider).changed() {
+                ask(PoseAction::Synergy(index, value));
+            }
+        }
+        theme::title(ui, "JOINTS");
+        for (first, finger) in FINGERS {
+            CollapsingHeader::new(finger).default_open(false).show(ui, |ui| angles(ui, posing, first, &mut ask));
+        }
+    });
+}
+
+const fn help(named: NamedPose) -> &'static str {
+    match named {
+        NamedPose::Captured => "As in the photographs",
+        NamedPose::Relaxed => "The hand model's mean pose",
+        NamedPose::Flat => "Flat, the hand model's rest pose",
+    }
+}
+
+fn angles(ui: &mut Ui, posing: &Posing, first: usize, ask: &mut impl FnMut(PoseAction)) {
+    for (joint, joint_name) in JOINT_NAMES.iter().enumerate().skip(first).take(3) {
+        for (axis, name) in AXES.iter().enumerate() {
+            let index = 3 * (joint - 1) + axis;
+            let (value, range) = posing.angle(index);
+            let mut degrees = value.to_degrees();
+            let (low, high) = (range.start().to_degrees(), range.end().to_degrees());
+            if high - low < 0.5 {
+                continue;
+            }
+            let text = format!("{joint_name} {name}");
+            let slider = Slider::new(&mut degrees, low..=high).text(text).suffix("°").fixed_decimals(0).clamping(EDITS);
+            if ui.add(slider).on_hover_text(format!("{low:.0}° to {high:.0}°")).changed() {
+                ask(PoseAction::Angle(index, degrees.to_radians()));
+            }
+        }
+    }
+}
