@@ -36,6 +36,7 @@ const CHECKS: &[&[KernelCheck]] = &[
     crate::optimise::diffuse::tests::CHECKS,
     crate::optimise::sum::tests::CHECKS,
     crate::optimise::unpack::tests::CHECKS,
+    crate::posing::CHECKS,
     crate::raster::antialias::tests::CHECKS,
     crate::raster::lists::tests::CHECKS,
     crate::raster::visibility::tests::CHECKS,

@@ -31,6 +31,8 @@ pub use keypoints::{
     parameters_from_vector,
 };
 pub use labels::ModelLabels;
+#[cfg(test)]
+pub(crate) use layer::checked_gradient as layer_gradient;
 pub use layer::{HandLayer, LayerGradient, LayerPass, PoseBasis};
 pub use open::open_hand;
 pub use origin::{HandModelRecord, ModelOrigin};

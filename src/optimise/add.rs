@@ -31,7 +31,7 @@ pub(crate) mod tests {
 
     fn difference(edit: Option<Edit>) -> Option<f64> {
         let test = KernelTest::new(edit)?;
-        let list = |start: u32| (0..150).map(|i| f64::from(noise(start + i) as f32)).collect::<Vec<f64>>();
+        let list = |start: u64| (0..150).map(|i| f64::from(noise(start + i) as f32)).collect::<Vec<f64>>();
         let (step, mut values) = (list(0), list(1000));
         let to_f32 = |v: &[f64]| v.iter().map(|x| *x as f32).collect::<Vec<f32>>();
         let (steps, sums) = (test.storage(&to_f32(&step)), test.storage(&to_f32(&values)));

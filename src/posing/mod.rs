@@ -15,6 +15,8 @@
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) use tests::CHECKS;
 
 use crate::anatomy::JOINTS;
 use crate::gpu::{Bound, Buffer, Gpu, GpuError, Kernel, Recorder};

@@ -21,6 +21,8 @@ mod basis;
 mod blocks;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) use tests::gradient as checked_gradient;
 
 pub use backward::LayerGradient;
 pub use basis::PoseBasis;

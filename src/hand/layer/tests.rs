@@ -94,6 +94,20 @@ fn gradient_matches_central_differences() {
     }
 }
 
+/// For `crate::kernel_checks`: the twin's gradient times a factor against differences, over the tolerance.
+pub(crate) fn gradient(factor: f64) -> f64 {
+    let model = random_hand(120, 1);
+    let layer = HandLayer::new(&model);
+    let gradients = random_gradients(&layer, 5);
+    let p = random_parameters(model.side, 11);
+    let by_parameters = |x: &[f64]| {
+        let x: &[f64; PARAMETERS] = x.try_into().expect("all parameters");
+        loss(&layer, &parameters_from_vector(model.side, x), &gradients)
+    };
+    let g = layer.backward(&layer.forward(&p), &gradients.0, &gradients.1).parameters(&p);
+    worst_relative(&parameter_vector(&p), &g.map(|g| factor * g), by_parameters) / 1e-6
+}
+
 #[test]
 fn gradient_through_keypoints_and_the_pose_basis_matches_differences() {
     let model = random_hand(120, 2);
