@@ -180,6 +180,7 @@ pub(super) fn show(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>
         legend(ui, session, &names);
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             ui.spacing_mut().slider_width = 70.0;
+            ui.add_space(8.0);
             ui.add(egui::Slider::new(&mut session.ui.smoothing, 0.0..=0.98).show_value(false))
                 .on_hover_text("Smoothing of the drawn curves only; the faint lines are the raw values");
             ui.label(RichText::new("smooth").small().color(WEAK));
