@@ -19,7 +19,7 @@ pub struct UnpackParams {
 
 /// CPU twin.
 pub mod reference {
-    use crate::raster::reference::{V3, dot};
+    type V3 = [f64; 3];
 
     /// Float gradients of all vertices.
     #[derive(Clone, Debug, Default)]
@@ -48,7 +48,7 @@ pub mod reference {
             };
             let (albedo, g, position) = (take(0), take(3), take(6));
             let (direction, size) = ([n[0], n[1], n[2]], n[3]);
-            let along = dot(direction, g);
+            let along: f64 = direction.iter().zip(g).map(|(n, g)| n * g).sum();
             let d = [0, 1, 2].map(|k| if size > 1e-20 { (g[k] - direction[k] * along) / size } else { 0.0 });
             out.albedo.push(albedo);
             out.sums.push(d);
