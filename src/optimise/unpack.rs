@@ -19,17 +19,15 @@ pub struct UnpackParams {
 
 /// CPU twin.
 pub mod reference {
-    use crate::raster::reference::{V3, dot};
-
     /// Float gradients of all vertices.
     #[derive(Clone, Debug, Default)]
     pub struct Unpacked {
         /// To albedo.
-        pub albedo: Vec<V3>,
+        pub albedo: Vec<[f64; 3]>,
         /// To positions, per metre.
-        pub positions: Vec<V3>,
+        pub positions: Vec<[f64; 3]>,
         /// To the un-normalised sums of face normals.
-        pub sums: Vec<V3>,
+        pub sums: Vec<[f64; 3]>,
         /// Sums of three that came near overflow.
         pub overflow: u32,
     }
@@ -48,7 +46,7 @@ pub mod reference {
             };
             let (albedo, g, position) = (take(0), take(3), take(6));
             let (direction, size) = ([n[0], n[1], n[2]], n[3]);
-            let along = dot(direction, g);
+            let along: f64 = direction.iter().zip(g).map(|(n, g)| n * g).sum();
             let d = [0, 1, 2].map(|k| if size > 1e-20 { (g[k] - direction[k] * along) / size } else { 0.0 });
             out.albedo.push(albedo);
             out.sums.push(d);
