@@ -15,6 +15,9 @@ use thenar::hand::{
 };
 use thenar::posing::{DeviceLayer, LayerKernels};
 
+/// Rows of three numbers.
+type Points = Vec<[f64; 3]>;
+
 const POSES: usize = 20;
 
 /// The variants in the reference: name, side, flat hand, PCA coefficients.
@@ -84,7 +87,7 @@ impl Reference {
     }
 
     /// Vertices and joints of every pose.
-    fn outputs(&mut self, variant: &str, kind: &str) -> Vec<(Vec<[f64; 3]>, Vec<[f64; 3]>)> {
+    fn outputs(&mut self, variant: &str, kind: &str) -> Vec<(Points, Points)> {
         let vertices: Vec<[f64; 3]> = rows(&mut self.npz, &format!("{variant}_{kind}_verts"));
         let joints: Vec<[f64; 3]> = rows(&mut self.npz, &format!("{variant}_{kind}_joints"));
         let count = vertices.len() / POSES;
@@ -176,7 +179,7 @@ fn reference_gradients(reference: &mut Reference) -> Vec<[f64; PARAMETERS]> {
 }
 
 /// What the reference's loss `Σ w·verts + Σ u·joints` is differentiated by.
-fn output_gradients(reference: &mut Reference) -> Vec<(Vec<[f64; 3]>, [[f64; 3]; JOINTS])> {
+fn output_gradients(reference: &mut Reference) -> Vec<(Points, [[f64; 3]; JOINTS])> {
     let w: Vec<[f64; 3]> = rows(&mut reference.npz, "grad_w_verts");
     let u: Vec<[f64; 3]> = rows(&mut reference.npz, "grad_u_joints");
     let count = w.len() / POSES;

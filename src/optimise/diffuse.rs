@@ -84,6 +84,8 @@ pub mod reference {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    #![expect(clippy::cast_possible_truncation, reason = "small test data; f32 is what the GPU gets")]
+
     use super::*;
     use crate::gpu::Buffer;
     use crate::gpu::testing::{self, Edit, KernelTest};

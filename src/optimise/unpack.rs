@@ -19,17 +19,15 @@ pub struct UnpackParams {
 
 /// CPU twin.
 pub mod reference {
-    type V3 = [f64; 3];
-
     /// Float gradients of all vertices.
     #[derive(Clone, Debug, Default)]
     pub struct Unpacked {
         /// To albedo.
-        pub albedo: Vec<V3>,
+        pub albedo: Vec<[f64; 3]>,
         /// To positions, per metre.
-        pub positions: Vec<V3>,
+        pub positions: Vec<[f64; 3]>,
         /// To the un-normalised sums of face normals.
-        pub sums: Vec<V3>,
+        pub sums: Vec<[f64; 3]>,
         /// Sums of three that came near overflow.
         pub overflow: u32,
     }

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 
 /// Beginnings of file names, letters and digits only and in lower case, best first: both of Google's names, Adobe's, the
-/// WenQuanYi fonts, then what macOS and Windows bring, then Android's old fallback.
+/// `WenQuanYi` fonts, then what macOS and Windows bring, then Android's old fallback.
 const NAMES: [&str; 14] = [
     "notosanscjk",
     "notosanssc",

@@ -39,7 +39,7 @@ mod tests {
         let child = std::thread::Builder::new()
             .spawn(move || {
                 super::give_way_to_the_window();
-                let grandchild = std::thread::Builder::new().spawn(move || nice()).expect("a thread");
+                let grandchild = std::thread::Builder::new().spawn(nice).expect("a thread");
                 (nice(), grandchild.join().expect("it ends"))
             })
             .expect("a thread");
