@@ -204,7 +204,7 @@ pub trait Backend: Send + Sync + 'static {
     /// Reads a capture or run folder. Called on the worker thread.
     ///
     /// # Errors
-    /// [`CaptureError`] and the like.
+    /// [`crate::capture::CaptureError`] and the like.
     fn open(&self, path: &Path) -> anyhow::Result<Opened>;
 
     /// Folder in which runs of a capture make theirs unless the user chooses another. Nothing is created.

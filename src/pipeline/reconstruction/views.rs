@@ -136,7 +136,7 @@ impl Reconstruction {
         }
     }
 
-    /// Writes result files of the present state; see [`super::FinishedRun::export`].
+    /// Writes result files of the present state; see [`crate::pipeline::FinishedRun::export`].
     ///
     /// # Errors
     /// Nothing to export yet, or a full disk.
