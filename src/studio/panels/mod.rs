@@ -21,7 +21,7 @@ mod views;
 pub(super) use textures::Textures;
 pub(super) use theme::apply as apply_theme;
 
-use super::session::{Action, PoseAction, Session};
+use super::session::{Action, Session};
 use super::ui_state::{Shading, Tab};
 use egui::{Context, Key, LayerId, Modifiers, Panel, Rect, Ui, UiBuilder};
 
@@ -82,17 +82,14 @@ pub(super) fn layout(ctx: &Context, session: &mut Session, textures: &mut Textur
             Panel::bottom("parameters")
                 .frame(theme::inner_frame())
                 .resizable(true)
-                .default_size(height * 0.42 + 50.0)
+                .default_size(height * 0.42 + 35.0)
                 .size_range(80.0..=height * 0.8)
-                .show(ui, |ui| {
-                    tabs(ui, session, actions);
-                    match session.ui.tab {
-                        Tab::Parameters => {
-                            run_options::show(ui, session, actions);
-                            inspector::show(ui, session, actions);
-                        }
-                        Tab::Pose => pose::show(ui, session, actions),
+                .show(ui, |ui| match session.ui.tab {
+                    Tab::Parameters => {
+                        run_options::show(ui, session, actions);
+                        inspector::show(ui, session, actions);
                     }
+                    Tab::Pose => pose::show(ui, session, actions),
                 });
             compare::show(ui, session, textures, actions);
         });
@@ -100,20 +97,6 @@ pub(super) fn layout(ctx: &Context, session: &mut Session, textures: &mut Textur
     overlay::viewport(&mut root, centre, session, actions);
     windows(ctx, session, actions);
     centre
-}
-
-/// Parameters or pose.
-fn tabs(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>) {
-    ui.horizontal(|ui| {
-        for (tab, name) in [(Tab::Parameters, "Parameters"), (Tab::Pose, "Pose")] {
-            if ui.selectable_label(session.ui.tab == tab, name).clicked() {
-                session.ui.tab = tab;
-                if tab == Tab::Pose && session.posing.is_none() && session.why_not_pose().is_none() {
-                    actions.push(Action::Pose(PoseAction::Begin));
-                }
-            }
-        }
-    });
 }
 
 fn windows(ctx: &Context, session: &mut Session, actions: &mut Vec<Action>) {

@@ -1,8 +1,8 @@
 //! What lies over the rest: the error banner, passing notices, the buttons on the 3D view.
 
 use super::theme::{ACCENT, AMBER, RED, TEXT, WEAK, button};
-use crate::studio::session::{Action, Session};
-use crate::studio::ui_state::Shading;
+use crate::studio::session::{Action, PoseAction, Session};
+use crate::studio::ui_state::{Shading, Tab};
 use egui::{
     Align, Align2, Area, Color32, Context, Frame, Layout, Margin, Order, Panel, Rect, RichText, Stroke, Ui, UiBuilder,
     vec2,
@@ -66,6 +66,19 @@ pub(super) fn drop_target(ctx: &Context, session: &Session) {
     painter.text(rect.center(), Align2::CENTER_CENTER, "Drop to open", egui::FontId::proportional(26.0), TEXT);
 }
 
+/// Opens and closes the pose panel; opening it asks for the hands, if they can be had.
+fn pose(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>) {
+    let open = session.ui.tab == Tab::Pose;
+    let response = ui.selectable_label(open, "Pose");
+    if !response.on_hover_text("Move the hands with sliders, in place of the parameters").clicked() {
+        return;
+    }
+    session.ui.tab = if open { Tab::Parameters } else { Tab::Pose };
+    if !open && session.posing.is_none() && session.why_not_pose().is_none() {
+        actions.push(Action::Pose(PoseAction::Begin));
+    }
+}
+
 /// Shading modes and switches on the 3D view, and what it shows.
 pub(super) fn viewport(root: &mut Ui, rect: Rect, session: &mut Session, actions: &mut Vec<Action>) {
     let bar = Rect::from_min_size(rect.min + vec2(10.0, 8.0), vec2(rect.width() - 20.0, 24.0));
@@ -82,6 +95,7 @@ pub(super) fn viewport(root: &mut Ui, rect: Rect, session: &mut Session, actions
         ui.toggle_value(&mut session.ui.show_joints, "Joints").on_hover_text("Triangulated 3D joints");
         ui.toggle_value(&mut session.ui.show_grid, "Grid")
             .on_hover_text("Grid of 10 cm squares through the middle of the capture");
+        pose(ui, session, actions);
         if button(ui, "Frame", None, "See everything (F)") {
             actions.push(Action::Frame);
         }

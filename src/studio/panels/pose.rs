@@ -4,6 +4,7 @@
 use super::theme::{self, AMBER, WEAK, button};
 use crate::anatomy::{JOINT_NAMES, Side};
 use crate::studio::session::{Action, Chosen, NamedPose, PoseAction, Posing, Session};
+use crate::studio::ui_state::Tab;
 use egui::{CollapsingHeader, RichText, ScrollArea, Slider, SliderClamping, Ui};
 
 /// Fingers as people count them: first joint of each, name.
@@ -12,7 +13,20 @@ const FINGERS: [(usize, &str); 5] = [(13, "Thumb"), (1, "Index"), (4, "Middle"),
 const EDITS: SliderClamping = SliderClamping::Edits;
 const AXES: [&str; 3] = ["x · twist", "y · spread", "z · bend"];
 
-pub(super) fn show(ui: &mut Ui, session: &Session, actions: &mut Vec<Action>) {
+pub(super) fn show(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>) {
+    ui.horizontal(|ui| {
+        theme::title(ui, "POSE");
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            if ui
+                .small_button("Parameters")
+                .on_hover_text("Back to the parameters; the hands stay as they are")
+                .clicked()
+            {
+                session.ui.tab = Tab::Parameters;
+            }
+        });
+    });
+    let session = &*session;
     let mut ask = |action| actions.push(Action::Pose(action));
     let Some(posing) = &session.posing else {
         ui.label(
@@ -26,6 +40,8 @@ pub(super) fn show(ui: &mut Ui, session: &Session, actions: &mut Vec<Action>) {
         if let Some(why_not) = why_not {
             ui.label(RichText::new(why_not).color(AMBER).small());
         }
+        // A panel shrinks to what is in it; the sliders will want the room.
+        ui.take_available_height();
         return;
     };
     ui.horizontal(|ui| {

@@ -16,10 +16,13 @@ const HANDS: [(HandChoice, &str, &str); 4] = [
 pub(super) fn show(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>) {
     ui.horizontal(|ui| {
         theme::title(ui, "NEXT RUN");
-        ui.label(RichText::new("hands").color(WEAK));
+        // In a narrow panel the two choices take the whole row.
+        if ui.available_width() > 240.0 {
+            ui.label(RichText::new("hands").color(WEAK));
+        }
         hands(ui, session);
+        super::hand_model::choice(ui, session, actions);
     });
-    ui.horizontal(|ui| super::hand_model::choice(ui, session, actions));
     ui.horizontal(|ui| {
         if ui.button("Results folder…").on_hover_text("Choose the folder that runs are written to").clicked() {
             actions.push(Action::ResultsDialog);
@@ -40,11 +43,12 @@ pub(super) fn show(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>
 
 fn hands(ui: &mut Ui, session: &mut Session) {
     let name = HANDS.iter().find(|(choice, ..)| *choice == session.hands).map_or("auto", |(_, name, _)| name);
-    ComboBox::from_id_salt("hands").selected_text(name).width(64.0).show_ui(ui, |ui| {
+    let shown = ComboBox::from_id_salt("hands").selected_text(name).width(64.0).show_ui(ui, |ui| {
         for (choice, name, meaning) in HANDS {
             ui.selectable_value(&mut session.hands, choice, name).on_hover_text(meaning);
         }
     });
+    shown.response.on_hover_text("Which hands to look for");
 }
 
 /// The end of a path, as much as fits about so many points: its beginning says less.

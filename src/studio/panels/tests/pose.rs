@@ -4,19 +4,20 @@ use super::super::*;
 use super::bench::Bench;
 use crate::anatomy::Side;
 use crate::pipeline::Snapshot;
-use crate::studio::session::{Chosen, Effect, NamedPose, RunState};
+use crate::studio::session::{Chosen, Effect, NamedPose, PoseAction, RunState};
 use crate::studio::testing::posable;
 use crate::studio::worker::{Command, Event, TakenSnapshot};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A finished run with its hands at rest, the pose tab open.
+/// A finished run with its hands at rest, the pose panel open.
 fn posing() -> Bench {
     let mut bench = Bench::finished();
     bench.session.has_engine = true;
+    bench.size = egui::vec2(1280.0, 1500.0);
     bench.settle();
     let actions = bench.click_exactly("Pose");
-    assert_eq!(actions, [Action::Pose(PoseAction::Begin)], "opening the tab asks for the hands");
+    assert_eq!(actions, [Action::Pose(PoseAction::Begin)], "opening the panel asks for the hands");
     let effect = bench.session.apply(Action::Pose(PoseAction::Begin));
     assert!(matches!(effect, Some(Effect::Send(Command::Posable))), "of the worker: {effect:?}");
     bench.settle();
@@ -65,11 +66,18 @@ fn without_a_mesh_or_while_running_it_says_why_not() {
 #[test]
 fn sliders_and_buttons_are_there_and_ask() {
     let mut bench = posing();
-    for words in ["Captured", "Relaxed", "Rest", "Reset", "SYNERGIES", "JOINTS", "Thumb", "Pinky", "Both", "Left"] {
+    for words in
+        ["POSE", "Captured", "Relaxed", "Rest", "Reset", "SYNERGIES", "JOINTS", "Thumb", "Pinky", "Both", "Left"]
+    {
         assert!(bench.says(words), "`{words}` is on screen");
     }
     assert_eq!(bench.click_exactly("Relaxed"), [Action::Pose(PoseAction::Take(NamedPose::Relaxed))], "a named pose");
     assert!(bench.click_exactly("Reset").is_empty(), "nothing to reset yet");
+    let _ = bench.click_exactly("Parameters");
+    bench.settle();
+    assert!(bench.says("PARAMETERS") && !bench.says("SYNERGIES"), "back to the parameters");
+    assert!(bench.click_exactly("Pose").is_empty(), "the hands are there already");
+    bench.settle();
     assert_eq!(bench.click_exactly("Left"), [Action::Pose(PoseAction::Choose(Chosen::One(Side::Left)))], "a hand");
     assert!(bench.session.posed.is_none(), "the run's mesh is on show until something moves");
     // A drag on the first slider: it lies left of its name.
@@ -119,9 +127,9 @@ fn both_hands_mirror_a_single_angle() {
     let posed = bench.session.visible().expect("shown").clone();
     let [left, right] = [0, 1].map(|i| posed.hands[i].clone());
     let offset = |side: Side| posable(side).expect("a hand").rest.captured().transl;
+    let [a, b] = Side::BOTH.map(offset);
     // The bumps of the two test hands are not mirrored: half a millimetre up or down.
     for (l, r) in left.positions.iter().zip(&right.positions) {
-        let [a, b] = [offset(Side::Left), offset(Side::Right)];
         #[expect(clippy::cast_possible_truncation, reason = "metres as the screen has them")]
         let apart = (l[0] - a[0] as f32) + (r[0] - b[0] as f32);
         assert!(apart.abs() < 2e-3 && (l[2] - r[2]).abs() < 2e-3, "mirrored: {l:?} {r:?}");
