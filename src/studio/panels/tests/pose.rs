@@ -14,7 +14,7 @@ use std::time::Duration;
 fn posing() -> Bench {
     let mut bench = Bench::finished();
     bench.session.has_engine = true;
-    bench.size = egui::vec2(1280.0, 1200.0);
+    bench.size = egui::vec2(1280.0, 1500.0);
     bench.settle();
     let actions = bench.click_exactly("Pose");
     assert_eq!(actions, [Action::Pose(PoseAction::Begin)], "opening the panel asks for the hands");
