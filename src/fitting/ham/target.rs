@@ -147,6 +147,8 @@ impl Target {
     pub fn forearm(&self, keypoints: &[[[f64; 3]; 21]]) -> Vec<bool> {
         const LENGTH_M: f64 = 0.3;
         const RADIUS_M: [f64; 2] = [0.045, 0.065];
+        /// Share of the length behind the wrist joint where the hand may end: hand models go on for 13 mm.
+        const HAND_END: f64 = 0.02;
         let mut out = vec![false; self.colours.len()];
         for hand in keypoints {
             let (wrist, knuckle) = (Vector3::from(hand[0]), Vector3::from(hand[9]));
@@ -163,9 +165,15 @@ impl Target {
             let radius = [0, 1].map(|k| RADIUS_M[k] * self.camera.focal_px() / projected[k].1);
             let ab = b - a;
             let squared = ab.norm_squared().max(1e-9);
+            let end_on = squared < radius[0] * radius[0];
             for (i, flag) in out.iter_mut().enumerate() {
                 let p = nalgebra::Vector2::new((i % self.width()) as f64 + 0.5, (i / self.width()) as f64 + 0.5);
-                let t = ((p - a).dot(&ab) / squared).clamp(0.0, 1.0);
+                let along = (p - a).dot(&ab) / squared;
+                // The hand's own outline beside and before the wrist is known. Seen end on, the forearm has no before.
+                if along < HAND_END && !end_on {
+                    continue;
+                }
+                let t = along.clamp(0.0, 1.0);
                 let r = radius[0] + t * (radius[1] - radius[0]);
                 *flag |= (p - a - ab * t).norm_squared() < r * r;
             }
