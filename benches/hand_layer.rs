@@ -111,7 +111,7 @@ fn main() -> anyhow::Result<()> {
     writeln!(out, "microseconds per hand; device: {}", gpu.description().name)?;
     writeln!(
         out,
-        "{:<16}{:>10}{:>8}{:>16}{:>20}{:>16}{:>20}",
+        "{:<16}{:>10}{:>8}{:>16}{:>20}{:>16}{:>22}",
         "model", "vertices", "batch", "twin forward", "twin with gradient", "device forward", "device with gradient"
     )?;
     for (name, model) in &models {
@@ -122,7 +122,7 @@ fn main() -> anyhow::Result<()> {
             let [a, b] = twin(&layer, &problems)?;
             let [c, d] = device(&gpu, &kernels, model, &problems)?;
             let count = model.template.len();
-            writeln!(out, "{name:<16}{count:>10}{batch:>8}{a:>16.1}{b:>20.1}{c:>16.1}{d:>20.1}")?;
+            writeln!(out, "{name:<16}{count:>10}{batch:>8}{a:>16.1}{b:>20.1}{c:>16.1}{d:>22.1}")?;
         }
     }
     Ok(())
