@@ -133,6 +133,12 @@ impl FinishedRun {
         PosableHand::all(self.hands(), &self.mesh, &self.models)
     }
 
+    /// Triangles of the level that the track is stored at, one list a hand; they address the first of the hand's vertices.
+    #[must_use]
+    pub fn track_faces(&self) -> Vec<Arc<Vec<[u32; 3]>>> {
+        self.mesh.hands.iter().map(|h| Arc::clone(&h.display_faces)).collect()
+    }
+
     /// Default folder of exports.
     #[must_use]
     pub fn exports_folder(&self) -> PathBuf {

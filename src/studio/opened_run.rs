@@ -125,7 +125,7 @@ fn read_track(folder: &Path, run: &FinishedRun, steps: &[StepReport]) -> anyhow:
         return Ok(Vec::new());
     }
     let hands = run.hands();
-    let faces: Vec<Arc<Vec<[u32; 3]>>> = hands.iter().map(|h| Arc::new(h.faces.clone())).collect();
+    let faces = run.track_faces();
     let mut files: Vec<(u32, PathBuf)> = std::fs::read_dir(folder)
         .with_context(|| folder.display().to_string())?
         .filter_map(|entry| {
@@ -158,8 +158,10 @@ fn read_snapshot(path: &Path, hands: &[ExportHand], faces: &[Arc<Vec<[u32; 3]>>]
         .iter()
         .zip(faces)
         .map(|(hand, faces)| {
-            let positions = array(&format!("{}_positions", hand.side), hand.positions.len())?;
-            let albedo = array(&format!("{}_albedo", hand.side), hand.positions.len())?;
+            // Snapshots hold the display level, whose vertices are the first of the mesh.
+            let count = faces.iter().flatten().max().map_or(0, |m| *m as usize + 1);
+            let positions = array(&format!("{}_positions", hand.side), count)?;
+            let albedo = array(&format!("{}_albedo", hand.side), count)?;
             let wide: Vec<[f64; 3]> = positions.iter().map(|p| p.map(f64::from)).collect();
             let normals = narrow(&vertex_normals(&wide, faces));
             Some(HandSnapshot { side: hand.side, faces: Arc::clone(faces), positions, normals, albedo })

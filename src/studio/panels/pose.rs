@@ -77,7 +77,7 @@ pub(super) fn show(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>
         }
     });
     ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
-        ui.spacing_mut().slider_width = (ui.available_width() - 190.0).clamp(60.0, 260.0);
+        ui.spacing_mut().slider_width = (ui.available_width() - 225.0).clamp(60.0, 260.0);
         theme::title(ui, "SYNERGIES");
         for index in 0..posing.synergies() {
             let (name, range) = posing.synergy_facts(index);

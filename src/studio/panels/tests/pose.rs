@@ -80,14 +80,12 @@ fn sliders_and_buttons_are_there_and_ask() {
     bench.settle();
     assert_eq!(bench.click_exactly("Left"), [Action::Pose(PoseAction::Choose(Chosen::One(Side::Left)))], "a hand");
     assert!(bench.session.posed.is_none(), "the run's mesh is on show until something moves");
-    // A drag on the first slider: it lies left of its name.
+    // A click on the first slider, which lies left of its name: pressing and releasing ask for the same.
     let name = bench.session.posing.as_ref().expect("posing").synergy_facts(0).0;
     let label = bench.texts.iter().find(|(t, _)| *t == name).map(|(_, r)| *r).expect("the first synergy");
     let actions = bench.click_at(egui::pos2(label.left() - 130.0, label.center().y));
-    assert!(
-        matches!(actions[..], [Action::Pose(PoseAction::Synergy(0, v))] if v.is_finite()),
-        "a click on its rail sets it: {actions:?}"
-    );
+    let sets = |a: &Action| matches!(a, Action::Pose(PoseAction::Synergy(0, v)) if v.is_finite());
+    assert!(!actions.is_empty() && actions.iter().all(sets), "a click on its rail sets it: {actions:?}");
 }
 
 #[test]
