@@ -1,9 +1,8 @@
 //! Argument values that several commands share.
 
 use super::CliError;
-use crate::anatomy::Side;
 use crate::hand::mano::{self, ManoConvention};
-use crate::hand::{HandModel, open_hand};
+use crate::hand::{HandModel, open_hands};
 use crate::pipeline::Stage;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -65,7 +64,7 @@ pub(super) fn hand_models(
                 "--hand-convention is about MANO; give --hand-model mano or a folder with it".to_owned(),
             ));
         }
-        HandModelChoice::Open => return Ok([Arc::new(open_hand(Side::Left)?), Arc::new(open_hand(Side::Right)?)]),
+        HandModelChoice::Open => return Ok(open_hands()?.map(Arc::new)),
         HandModelChoice::Mano => mano::find_folder()?,
         HandModelChoice::Directory(folder) => folder.clone(),
     };

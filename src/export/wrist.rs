@@ -1,7 +1,7 @@
 //! Closing the wrist of an exported hand: a watertight mesh for printing and for programs that need a volume.
 
 use super::ExportHand;
-use crate::mesh::{boundary_loop, cap_uvs, fan};
+use crate::mesh::{boundary_loop, cap_layout, fan};
 use nalgebra::Vector3;
 
 impl ExportHand {
@@ -26,12 +26,7 @@ impl ExportHand {
         self.positions.push(middle.into());
         self.normals.push(across.try_normalize(0.0).unwrap_or_else(Vector3::x).into());
         self.faces.extend(fan(&ring, centre));
-        if let (false, Ok(first)) = (self.uv_faces.is_empty(), u32::try_from(self.uvs.len())) {
-            let disc = cap_uvs(&self.uvs, &self.uv_faces, ring.len());
-            let rim: Vec<u32> = (first..).take(ring.len() + 1).collect();
-            self.uv_faces.extend(fan(&rim[..ring.len()], rim[ring.len()]));
-            self.uvs.extend(disc);
-        }
+        cap_layout(&mut self.uvs, &mut self.uv_faces, ring.len());
         true
     }
 }

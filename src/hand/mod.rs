@@ -34,13 +34,12 @@ pub use labels::ModelLabels;
 #[cfg(test)]
 pub(crate) use layer::checked_gradient as layer_gradient;
 pub use layer::{HandLayer, LayerGradient, LayerPass, PoseBasis};
-pub use open::open_hand;
+pub use open::{open_hand, open_hands};
 pub use origin::{HandModelRecord, ModelOrigin};
 pub use rest::{Pose, RestError, RestHand};
 pub use skin::SkinWeights;
 pub use skinning::{
     JointFrames, PosedHand, chain_rotations, joint_frames, pose_hand, regress_joints, shaped_template, skin_vertices,
-    unskin_vertices,
 };
 pub use wrist::close_wrist;
 

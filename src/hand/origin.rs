@@ -1,8 +1,7 @@
 //! Where a hand model came from, and how to get the same one again.
 
 use super::mano::{self, ManoConvention};
-use super::{HandError, HandModel, open_hand};
-use crate::anatomy::Side;
+use super::{HandError, HandModel, open_hands};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -63,7 +62,7 @@ impl HandModelRecord {
                 let folder = if left.is_file() && right.is_file() { right_folder } else { mano::find_folder()? };
                 mano::load_folder(&folder, &self.convention)?
             }
-            _ if self.name == "open" => [open_hand(Side::Left)?, open_hand(Side::Right)?],
+            _ if self.name == "open" => open_hands()?,
             _ => {
                 return Err(HandError::Unusable {
                     path: "run.ron".to_owned(),
@@ -97,7 +96,7 @@ mod tests {
 
     #[test]
     fn the_open_hand_is_found_again_and_another_one_is_refused() {
-        let models = Side::BOTH.map(|side| Arc::new(open_hand(side).expect("sound asset")));
+        let models = open_hands().expect("sound assets").map(Arc::new);
         let mut record = HandModelRecord::of(&models);
         assert_eq!(record.load().expect("the same")[1].hash, models[1].hash, "the same model");
         record.hashes[1] = "0".repeat(64);

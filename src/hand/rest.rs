@@ -10,9 +10,9 @@
 //! instead of blowing it up. [`RestHand::damped`] counts those vertices.
 
 use super::skin::{self, Affine, SkinWeights};
-use super::skinning::{joint_frames, pose_feature};
+use super::skinning::{joint_frames, keypoints_of, pose_feature};
 use super::{CorrectiveModes, FineModel, HandModel, HandParameters, JointFrames};
-use crate::anatomy::{JOINTS, KEYPOINT_FROM_JOINT_OR_TIP, KEYPOINTS, Side};
+use crate::anatomy::{JOINTS, KEYPOINTS, Side};
 use nalgebra::{Matrix3, Vector3};
 use std::sync::Arc;
 
@@ -246,11 +246,9 @@ impl RestHand {
         assert_eq!(vertices.len(), self.vertices.len(), "posed vertices of this hand");
         let frames = self.frames(pose);
         let transl = Vector3::from(pose.transl);
-        KEYPOINT_FROM_JOINT_OR_TIP.map(|source| match source.checked_sub(JOINTS) {
-            None => (frames.position[source] * self.captured.scale + transl).into(),
-            // Coarse vertices come first, so a tip keeps its index.
-            Some(tip) => vertices[self.model().tips[tip] as usize],
-        })
+        let joints = frames.position.map(|p| (p * self.captured.scale + transl).into());
+        // Coarse vertices come first, so a tip keeps its index.
+        keypoints_of(&joints, vertices, &self.model().tips)
     }
 }
 

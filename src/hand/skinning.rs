@@ -125,30 +125,6 @@ pub fn skin_vertices(
     rest_vertices.iter().zip(weights).map(skin).collect()
 }
 
-/// The inverse of [`skin_vertices`]: posed vertices back to the rest pose, each through the inverse of its own blend of joint
-/// transforms. Exact where that blend can be inverted; a vertex whose blend is singular stays where it is.
-#[must_use]
-pub fn unskin_vertices(
-    posed_vertices: &[[f64; 3]],
-    weights: &[[f64; JOINTS]],
-    rest_joints: &[[f64; 3]; JOINTS],
-    parameters: &HandParameters,
-) -> Vec<[f64; 3]> {
-    let frames = joint_frames(rest_joints, parameters);
-    let transl = Vector3::from(parameters.transl);
-    let unskin = |(vertex, row): (&[f64; 3], &[f64; JOINTS])| {
-        let (mut blend, mut offset) = (Matrix3::zeros(), Vector3::zeros());
-        for (joint, &weight) in row.iter().enumerate() {
-            let rotation = frames.rotation[joint];
-            blend += rotation * weight;
-            offset += (frames.position[joint] - rotation * Vector3::from(rest_joints[joint])) * weight;
-        }
-        let x = (Vector3::from(*vertex) - transl) / parameters.scale;
-        blend.try_inverse().map_or(*vertex, |inverse| (inverse * (x - offset)).into())
-    };
-    posed_vertices.iter().zip(weights).map(unskin).collect()
-}
-
 /// Pose correctives added to a shaped template: `P·(R − I)` over joints 1 to 15, row-major.
 fn add_correctives(vertices: &mut [[f64; 3]], directions: &[[[f64; 135]; 3]], local: &[Matrix3<f64>; JOINTS]) {
     let feature = pose_feature(local);

@@ -5,7 +5,7 @@
 //! the layout.
 
 use super::HandModel;
-use crate::mesh::{cap_uvs, fan};
+use crate::mesh::{cap_layout, fan};
 
 /// A copy of the model with the wrist closed (`wrist_loop` is empty then); the model itself when it has no loop.
 ///
@@ -26,12 +26,7 @@ pub fn close_wrist(model: &HandModel) -> HandModel {
     closed.skin_weights.push(mean(&ring, |v| model.skin_weights[v]));
     let centre = index(model.template.len());
     closed.faces.extend(fan(&ring, centre));
-    if !model.uvs.is_empty() {
-        let first = index(model.uvs.len());
-        closed.uvs.extend(cap_uvs(&model.uvs, &model.uv_faces, ring.len()));
-        let rim: Vec<u32> = (0..ring.len()).map(|k| first + index(k)).collect();
-        closed.uv_faces.extend(fan(&rim, first + index(ring.len())));
-    }
+    cap_layout(&mut closed.uvs, &mut closed.uv_faces, ring.len());
     closed
 }
 

@@ -1,34 +1,52 @@
 //! Caps for open meshes: the boundary loop, a fan of triangles over it, and room for the fan in the UV layout.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Cells along one side of the UV square when looking for free room.
 const CELLS: usize = 64;
 /// Part of the free square that the cap's island fills; the rest is a margin.
 const FILL: f64 = 0.8;
 
+/// The boundary loops of a mesh along the half-edges of its faces, each from its smallest index on, in that order. Where two
+/// loops touch at a vertex, what is walked is no loop and not all of the boundary.
+#[must_use]
+pub fn boundary_loops(faces: &[[u32; 3]]) -> Vec<Vec<u32>> {
+    let mut next: BTreeMap<u32, u32> = boundary_edges(faces).into_iter().collect();
+    let mut loops = Vec::new();
+    while let Some((start, mut at)) = next.pop_first() {
+        let mut ring = vec![start];
+        while at != start {
+            ring.push(at);
+            match next.remove(&at) {
+                Some(after) => at = after,
+                None => break,
+            }
+        }
+        loops.push(ring);
+    }
+    loops
+}
+
 /// The boundary of a mesh as one loop along the half-edges of its faces, from the smallest index on; `None` when there is no
 /// boundary, more than one loop, or a vertex where two loops touch.
 #[must_use]
 pub fn boundary_loop(faces: &[[u32; 3]]) -> Option<Vec<u32>> {
-    let mut edges = BTreeMap::new();
+    let ring = <[Vec<u32>; 1]>::try_from(boundary_loops(faces)).ok()?.into_iter().next()?;
+    (ring.len() == boundary_edges(faces).len()).then_some(ring)
+}
+
+/// Half-edges without a twin.
+fn boundary_edges(faces: &[[u32; 3]]) -> BTreeSet<(u32, u32)> {
+    let mut edges = BTreeSet::new();
     for face in faces {
         for k in 0..3 {
             let (from, to) = (face[k], face[(k + 1) % 3]);
-            if edges.remove(&(to, from)).is_none() {
-                edges.insert((from, to), ());
+            if !edges.remove(&(to, from)) {
+                edges.insert((from, to));
             }
         }
     }
-    let next: BTreeMap<u32, u32> = edges.keys().copied().collect();
-    let (&start, _) = next.first_key_value()?;
-    let mut ring = vec![start];
-    let mut at = *next.get(&start)?;
-    while at != start && ring.len() <= next.len() {
-        ring.push(at);
-        at = *next.get(&at)?;
-    }
-    (ring.len() == edges.len() && next.len() == edges.len()).then_some(ring)
+    edges
 }
 
 /// Triangles that close a loop running along the half-edges of the faces on its other side.
@@ -39,9 +57,8 @@ pub fn fan(ring: &[u32], centre: u32) -> impl Iterator<Item = [u32; 3]> + '_ {
 /// UVs of a regular polygon of `corners` corners and its centre (the last one), in the largest free square of a layout.
 ///
 /// Its turn is such that the triangles of [`fan`] turn as the layout's own do (the layout of a left hand is mirrored).
-#[must_use]
 #[expect(clippy::cast_precision_loss, reason = "small counts")]
-pub fn cap_uvs(uvs: &[[f64; 2]], uv_faces: &[[u32; 3]], corners: usize) -> Vec<[f64; 2]> {
+fn cap_uvs(uvs: &[[f64; 2]], uv_faces: &[[u32; 3]], corners: usize) -> Vec<[f64; 2]> {
     let ([low_u, low_v], side) = free_square(uvs, uv_faces);
     let centre = [low_u + 0.5 * side, low_v + 0.5 * side];
     let radius = 0.5 * side * FILL;
@@ -55,6 +72,17 @@ pub fn cap_uvs(uvs: &[[f64; 2]], uv_faces: &[[u32; 3]], corners: usize) -> Vec<[
         .collect();
     disc.push(centre);
     disc
+}
+
+/// Adds the island of [`cap_uvs`] and its [`fan`] to a layout; a mesh without UVs stays without.
+pub fn cap_layout(uvs: &mut Vec<[f64; 2]>, uv_faces: &mut Vec<[u32; 3]>, corners: usize) {
+    if uv_faces.is_empty() {
+        return;
+    }
+    let first = u32::try_from(uvs.len()).expect("hands have far fewer than 2^32 UVs");
+    uvs.extend(cap_uvs(uvs, uv_faces, corners));
+    let rim: Vec<u32> = (first..).take(corners + 1).collect();
+    uv_faces.extend(fan(&rim[..corners], rim[corners]));
 }
 
 fn doubled_area([a, b, c]: [[f64; 2]; 3]) -> f64 {

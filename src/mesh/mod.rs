@@ -7,7 +7,7 @@ mod stencils;
 mod subdivide;
 mod topology;
 
-pub use cap::{boundary_loop, cap_uvs, fan};
+pub use cap::{boundary_loop, boundary_loops, cap_layout, fan};
 pub use stencils::Stencils;
 pub use subdivide::{LoopStep, MAX_LEVEL, SubdivisionLevels, midpoint_uvs};
 pub use topology::{Edge, Topology};

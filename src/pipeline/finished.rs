@@ -3,7 +3,7 @@
 use super::Snapshot;
 use super::checkpoint::Checkpoint;
 use super::comparison::RunViews;
-use super::picture::{PictureMaker, PictureMode, Surface};
+use super::picture::{PictureMaker, PictureMode};
 use super::reconstruction::joined;
 use super::run_folder::RunRecord;
 use super::{PipelineError, PosableHand, results};
@@ -170,10 +170,6 @@ impl FinishedRun {
         }
     }
 
-    fn surface_of(vertices: &Vertices) -> Surface<'_> {
-        Surface { positions: &vertices.positions, normals: &vertices.normals, albedo: &vertices.albedo }
-    }
-
     /// Premultiplied RGBA of a view at the photograph's size.
     ///
     /// # Errors
@@ -185,7 +181,7 @@ impl FinishedRun {
         mode: PictureMode,
     ) -> Result<Vec<[f32; 4]>, PipelineError> {
         let faces = &self.mesh.topology.faces;
-        self.run_views().render(maker, &Self::surface_of(&self.vertices), faces, view, mode)
+        self.run_views().render(maker, &(&self.vertices).into(), faces, view, mode)
     }
 
     /// Premultiplied RGBA of a snapshot of this run as a view sees it.
@@ -200,7 +196,7 @@ impl FinishedRun {
         mode: PictureMode,
     ) -> Result<Vec<[f32; 4]>, PipelineError> {
         let (vertices, faces) = joined(&snapshot.hands);
-        self.run_views().render(maker, &Self::surface_of(&vertices), &faces, view, mode)
+        self.run_views().render(maker, &(&vertices).into(), &faces, view, mode)
     }
 
     /// Compares every view that is not excluded with its photograph.
@@ -212,7 +208,7 @@ impl FinishedRun {
     pub fn evaluate(&self, gpu: &Gpu, capture: &Capture, truth: Option<&Path>) -> Result<Evaluation, PipelineError> {
         let mut maker = PictureMaker::new(gpu)?;
         let faces = &self.mesh.topology.faces;
-        let scores = self.run_views().score(&mut maker, &Self::surface_of(&self.vertices), faces, capture)?;
+        let scores = self.run_views().score(&mut maker, &(&self.vertices).into(), faces, capture)?;
         let rows = scores.into_iter().map(|(_, row)| row).collect();
         let surface = truth.map(|dir| self.surface(dir)).transpose()?.flatten();
         Ok(Evaluation::new(rows, surface))

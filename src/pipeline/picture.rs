@@ -1,6 +1,7 @@
 //! Pictures of any snapshot through any camera, for the studio's compare pane, `render` and `evaluate`.
 
 use crate::camera::Camera;
+use crate::fitting::ham::Vertices;
 use crate::gpu::{Gpu, GpuError};
 use crate::mesh::Topology;
 use crate::shading::LIGHT_STRIDE;
@@ -33,6 +34,12 @@ pub struct Surface<'a> {
     pub normals: &'a [[f32; 3]],
     /// Albedo.
     pub albedo: &'a [[f32; 3]],
+}
+
+impl<'a> From<&'a Vertices> for Surface<'a> {
+    fn from(v: &'a Vertices) -> Self {
+        Self { positions: &v.positions, normals: &v.normals, albedo: &v.albedo }
+    }
 }
 
 /// Renders meshes of one topology; rebuilt when the topology changes, bound anew when the camera changes.

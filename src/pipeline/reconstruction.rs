@@ -259,7 +259,7 @@ impl Reconstruction {
     }
 
     fn write_checkpoint(&self, finished: bool) -> Result<(), PipelineError> {
-        let views = self.view_facts()?;
+        let views = self.view_facts();
         let facts = CheckpointFacts {
             capture_hash: self.capture.hash.clone(),
             model: self.models[0].name.clone(),
@@ -280,12 +280,17 @@ impl Reconstruction {
             trusted: views.trusted,
             reprojection_px: views.reprojection_px,
         };
-        let ham = match &self.state {
-            State::Ham { ham } | State::Done { ham: Some(ham) } => Some(ham.state()?),
-            _ => None,
-        };
+        let ham = self.ham().map(Ham::state).transpose()?;
         Checkpoint { facts, ham }.write(&self.folder.path().join("checkpoint"))?;
         Ok(())
+    }
+
+    /// The HAM stage, under way or ended.
+    fn ham(&self) -> Option<&Ham> {
+        match &self.state {
+            State::Ham { ham } | State::Done { ham: Some(ham) } => Some(ham),
+            _ => None,
+        }
     }
 
     fn joints(&self) -> [Option<[[f64; 3]; KEYPOINTS]>; 2] {

@@ -113,18 +113,8 @@ pub(super) fn write_fit(
         let model = &models[side.index()];
         let found = pose.joints.hands[side.index()].as_ref().map_or(hand.posed.keypoints, |h| h.joints);
         npz::write(&folder.join(format!("hand_{side}.npz")), &hand.posed.parameters, model, &found)?;
-        let mesh = ExportHand {
-            side,
-            normals: crate::mesh::vertex_normals(&hand.posed.vertices, &model.faces),
-            albedo: vec![[0.7, 0.6, 0.55]; hand.posed.vertices.len()],
-            positions: hand.posed.vertices.clone(),
-            faces: model.faces.clone(),
-            uvs: model.uvs.clone(),
-            uv_faces: model.uv_faces.clone(),
-            parameters: Some(hand.posed.parameters.clone()),
-            model_name: model.name.clone(),
-            model_hash: model.hash.clone(),
-        };
+        let albedo = vec![[0.7, 0.6, 0.55]; hand.posed.vertices.len()];
+        let mesh = ExportHand { albedo, ..ExportHand::of_model(model, &hand.posed) };
         let provenance = Provenance { frame: Frame::Capture, notes: vec![("stage".to_owned(), "fit".to_owned())] };
         ply::write(&folder.join(format!("mesh_{side}.ply")), &mesh, &provenance)?;
     }
@@ -216,6 +206,14 @@ pub struct ExportPlan {
     pub rest_pose: bool,
     /// Put a cap over the wrist, so that the meshes are watertight.
     pub close_wrist: bool,
+}
+
+impl ExportPlan {
+    /// What the studio writes: posed hands for other programs, with a texture of 1k.
+    #[must_use]
+    pub const fn new(formats: Vec<String>, dir: PathBuf) -> Self {
+        Self { formats, dir, frame: Frame::Gltf, texture_px: 1024, rest_pose: false, close_wrist: false }
+    }
 }
 
 /// Writes the files of a plan; returns their paths.

@@ -2,10 +2,9 @@
 //! whole lines.
 
 use super::{PipelineError, RunOptions, StepReport};
-use crate::anatomy::Side;
 use crate::export::{ExportError, atomic};
 use crate::gpu::DeviceDescription;
-use crate::hand::{HandModel, HandModelRecord, open_hand};
+use crate::hand::{HandModel, HandModelRecord, open_hands};
 use crate::preset::Preset;
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
@@ -79,7 +78,7 @@ impl RunRecord {
     pub fn load_models(&self) -> Result<[Arc<HandModel>; 2], PipelineError> {
         match &self.hand_model {
             Some(record) => Ok(record.load()?),
-            None => Ok([Arc::new(open_hand(Side::Left)?), Arc::new(open_hand(Side::Right)?)]),
+            None => Ok(open_hands()?.map(Arc::new)),
         }
     }
 

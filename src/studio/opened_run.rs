@@ -2,7 +2,7 @@
 
 use super::backend::{Engine, ExportRequest, Opened, RunRecord};
 use crate::capture::Capture;
-use crate::export::{ExportHand, Frame};
+use crate::export::ExportHand;
 use crate::gpu::{DeviceChoice, Gpu};
 use crate::mesh::vertex_normals;
 use crate::pipeline::{
@@ -91,8 +91,9 @@ fn parse_metrics(line: &str) -> Option<StepReport> {
     })
 }
 
+/// As the screen has it.
 #[expect(clippy::cast_possible_truncation, reason = "the screen needs no more than f32")]
-fn narrow(list: &[[f64; 3]]) -> Vec<[f32; 3]> {
+pub(super) fn narrow(list: &[[f64; 3]]) -> Vec<[f32; 3]> {
     list.iter().map(|p| p.map(|v| v as f32)).collect()
 }
 
@@ -197,15 +198,7 @@ impl Engine for Finished {
 
     fn export(&mut self, request: &ExportRequest) -> anyhow::Result<Vec<PathBuf>> {
         let dir = request.dir.clone().unwrap_or_else(|| self.run.exports_folder());
-        let plan = ExportPlan {
-            formats: request.formats.clone(),
-            dir,
-            frame: Frame::Gltf,
-            texture_px: 1024,
-            rest_pose: false,
-            close_wrist: false,
-        };
-        Ok(self.run.export(&plan)?)
+        Ok(self.run.export(&ExportPlan::new(request.formats.clone(), dir))?)
     }
 }
 

@@ -4,11 +4,10 @@ use super::backend::{
     Backend, Engine, ExportRequest, HandModelChoice, Opened, Parameter, PresetInfo, ResumeRequest, RunRequest, Started,
 };
 use super::{opened_run, run_place};
-use crate::anatomy::Side;
 use crate::capture::Capture;
 use crate::fitting::pose::HandChoice;
 use crate::gpu::{DeviceChoice, Gpu, list_devices};
-use crate::hand::{HandModel, mano, open_hand};
+use crate::hand::{HandModel, mano, open_hands};
 use crate::pipeline::{
     Advance, PictureMode, PosableHand, Reconstruction, RunOptions, RunRecord, Snapshot, Stage, ViewPicture,
 };
@@ -26,7 +25,7 @@ pub struct Program {
 
 fn hand_models(choice: &HandModelChoice) -> anyhow::Result<[Arc<HandModel>; 2]> {
     let models = match choice {
-        HandModelChoice::Open => [open_hand(Side::Left)?, open_hand(Side::Right)?],
+        HandModelChoice::Open => open_hands()?,
         HandModelChoice::Mano { folder, convention } => mano::load_folder(folder, convention)?,
     };
     Ok(models.map(Arc::new))

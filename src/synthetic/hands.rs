@@ -6,7 +6,7 @@ use super::skin::Skin;
 use super::{SynthError, SynthHands, SynthSettings, TrueHand};
 use crate::anatomy::Side;
 use crate::hand::{HandModel, HandParameters, open_hand, pose_hand};
-use crate::mesh::{LoopStep, Topology, midpoint_uvs, vertex_normals};
+use crate::mesh::{SubdivisionLevels, vertex_normals};
 use nalgebra::{Matrix3, Rotation3, Vector3};
 
 /// All hands of a scene, left before right.
@@ -72,15 +72,12 @@ fn detailed(model: HandModel, parameters: HandParameters, settings: &SynthSettin
     let posed = pose_hand(&model, &parameters);
     let rest =
         pose_hand(&model, &HandParameters { betas: parameters.betas.clone(), ..HandParameters::rest(model.side) });
-    let (mut positions, mut rest_positions) = (posed.vertices, rest.vertices.clone());
-    let (mut faces, mut uvs, mut uv_faces) = (model.faces.clone(), model.uvs.clone(), model.uv_faces.clone());
-    for _ in 0..settings.level {
-        let step = LoopStep::new(&Topology::new(positions.len(), &faces));
-        positions = step.apply(&positions);
-        rest_positions = step.apply(&rest_positions);
-        faces = step.faces;
-        (uvs, uv_faces) = midpoint_uvs(&uvs, &uv_faces);
-    }
+    let level = settings.level as usize;
+    let levels = SubdivisionLevels::new(model.template.len(), &model.faces, &model.uvs, &model.uv_faces, level);
+    let mut positions = levels.refine(level, &posed.vertices);
+    let rest_positions = levels.refine(level, &rest.vertices);
+    let faces = levels.faces(level).to_vec();
+    let (uvs, uv_faces) = (levels.uvs(level).to_vec(), levels.uv_faces(level).to_vec());
     let skin = Skin::new(&model, &rest.vertices, &rest.joints, settings.seed);
     let rest_normals = vertex_normals(&rest_positions, &faces);
     let smooth_normals = vertex_normals(&positions, &faces);

@@ -63,19 +63,16 @@ impl HandLayer {
         let mut rest: Vec<Lanes> = vec![[0.0; super::blocks::LANES]; pass.rest.len()];
         let rest_vertices = pass.rest.as_flattened().as_chunks::<3>().0;
         let rest_gradients = rest.as_flattened_mut().as_chunks_mut::<3>().0;
-        let mut start = 0;
-        for ((((g, v), blend), to), &end) in
-            vertices.iter().zip(rest_vertices).zip(&pass.blends).zip(rest_gradients).zip(&self.weight_ends)
+        for (i, (((g, v), blend), to)) in
+            vertices.iter().zip(rest_vertices).zip(&pass.blends).zip(rest_gradients).enumerate()
         {
-            let entries = &self.weights[start..end as usize];
-            start = end as usize;
             if *g == [0.0; 3] {
                 continue;
             }
             total += Vector3::from(*g);
             let moment: [f64; TRANSFORM] = from_fn(|k| g[k / 4] * if k % 4 == 3 { 1.0 } else { v[k % 4] });
-            for (joint, weight) in entries {
-                for (sum, m) in moments[*joint as usize].iter_mut().zip(&moment) {
+            for (joint, weight) in self.weights.row(i) {
+                for (sum, m) in moments[joint as usize].iter_mut().zip(&moment) {
                     *sum += weight * m;
                 }
             }

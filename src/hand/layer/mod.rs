@@ -29,6 +29,7 @@ pub use basis::PoseBasis;
 
 use super::keypoints::KeypointModel;
 use super::rotation::rotation_from_axis_angle;
+use super::skin::{Affine, SkinWeights, joint_transforms, transform};
 use super::skinning::{JointFrames, chain_rotations, joint_vector, keypoints_of, pose_feature};
 use super::{HandModel, HandParameters};
 use crate::anatomy::{JOINTS, KEYPOINT_FROM_JOINT_OR_TIP, KEYPOINTS, Side, TIPS};
@@ -55,10 +56,7 @@ pub struct HandLayer {
     correctives: Vec<Blocks<FEATURES>>,
     /// Rest joints, affine in the shape.
     joints: KeypointModel,
-    /// Of each vertex, the end of its entries in `weights`.
-    weight_ends: Vec<u32>,
-    /// Joint and weight; zeros left out.
-    weights: Vec<(u32, f64)>,
+    weights: SkinWeights,
 }
 
 /// One evaluation of a [`HandLayer`]: results, and what the gradient needs.
@@ -73,7 +71,7 @@ pub struct LayerPass {
     frames: JointFrames,
     rest: Vec<Lanes>,
     /// Blended transform of each vertex.
-    blends: Vec<[f64; TRANSFORM]>,
+    blends: Vec<Affine>,
 }
 
 impl HandLayer {
@@ -86,12 +84,6 @@ impl HandLayer {
                 |joint: usize| Blocks::new(rows, |row, column| directions[row / 3][row % 3][FEATURES * joint + column]);
             (0..JOINTS - 1).map(of_joint).collect()
         });
-        let mut weight_ends = Vec::with_capacity(model.skin_weights.len());
-        let mut weights = Vec::new();
-        for row in &model.skin_weights {
-            weights.extend((0u32..).zip(row).filter(|(_, w)| **w != 0.0).map(|(joint, w)| (joint, *w)));
-            weight_ends.push(u32::try_from(weights.len()).expect("16 weights a vertex, and fewer than 2^28 vertices"));
-        }
         Self {
             side: model.side,
             vertices: model.template.len(),
@@ -100,8 +92,7 @@ impl HandLayer {
             shape: Blocks::new(rows, |row, column| model.shape_directions[row / 3][row % 3][column]),
             correctives,
             joints: KeypointModel::new(model),
-            weight_ends,
-            weights,
+            weights: SkinWeights::new(&model.skin_weights),
         }
     }
 
@@ -171,26 +162,14 @@ impl HandLayer {
             blocks.add(weights, &mut pass.rest);
         }
 
-        let transforms = pass.transforms();
+        let transforms = joint_transforms(&pass.frames, &pass.rest_joints);
         pass.vertices.resize(self.vertices, [0.0; 3]);
         pass.blends.resize(self.vertices, [0.0; TRANSFORM]);
         let rest = pass.rest.as_flattened().as_chunks::<3>().0;
-        let mut start = 0;
-        for (((vertex, blend), v), &end) in
-            pass.vertices.iter_mut().zip(&mut pass.blends).zip(rest).zip(&self.weight_ends)
-        {
-            let mut sum = [0.0; TRANSFORM];
-            for (joint, weight) in &self.weights[start..end as usize] {
-                for (s, entry) in sum.iter_mut().zip(&transforms[*joint as usize]) {
-                    *s += weight * entry;
-                }
-            }
-            start = end as usize;
-            *blend = sum;
-            *vertex = from_fn(|r| {
-                let row = &sum[4 * r..4 * r + 4];
-                scale * (row[0] * v[0] + row[1] * v[1] + row[2] * v[2] + row[3]) + transl[r]
-            });
+        for (i, ((vertex, blend), v)) in pass.vertices.iter_mut().zip(&mut pass.blends).zip(rest).enumerate() {
+            *blend = self.weights.blend(i, &transforms);
+            let x = transform(blend, v);
+            *vertex = from_fn(|r| scale * x[r] + transl[r]);
         }
         pass.joints = pass.frames.position.map(|p| (p * scale + Vector3::from(transl)).into());
     }
@@ -220,16 +199,5 @@ impl HandLayer {
                 *t += g;
             }
         }
-    }
-}
-
-impl LayerPass {
-    /// Rows of `[G | o]` of each joint.
-    fn transforms(&self) -> [[f64; TRANSFORM]; JOINTS] {
-        from_fn(|joint| {
-            let rotation = &self.frames.rotation[joint];
-            let offset = self.frames.position[joint] - rotation * Vector3::from(self.rest_joints[joint]);
-            from_fn(|k| if k % 4 == 3 { offset[k / 4] } else { rotation[(k / 4, k % 4)] })
-        })
     }
 }

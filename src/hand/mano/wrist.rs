@@ -1,33 +1,17 @@
 //! The opening of the mesh at the wrist.
 
-use std::collections::BTreeMap;
+use crate::mesh::boundary_loops;
 
 /// The boundary loop nearest to the wrist joint, in the direction of its triangles' edges, from its smallest vertex on. Empty
 /// when the mesh is closed.
 pub(super) fn wrist_loop(template: &[[f64; 3]], faces: &[[u32; 3]], wrist: &[f64; 3]) -> Vec<u32> {
-    let half_edges = || faces.iter().flat_map(|f| [(f[0], f[1]), (f[1], f[2]), (f[2], f[0])]);
-    let all: std::collections::HashSet<(u32, u32)> = half_edges().collect();
-    // On a manifold with simple boundaries each boundary vertex has one boundary edge that leaves it.
-    let mut next: BTreeMap<u32, u32> = half_edges().filter(|(a, b)| !all.contains(&(*b, *a))).collect();
-    let mut loops: Vec<Vec<u32>> = Vec::new();
-    while let Some((start, mut at)) = next.pop_first() {
-        let mut walk = vec![start];
-        while at != start {
-            walk.push(at);
-            match next.remove(&at) {
-                Some(after) => at = after,
-                None => break,
-            }
-        }
-        loops.push(walk);
-    }
     let distance = |walk: &Vec<u32>| {
         let sum = walk.iter().map(|v| template[*v as usize]).fold([0.0; 3], |s, p| [0, 1, 2].map(|k| s[k] + p[k]));
         #[expect(clippy::cast_precision_loss, reason = "few vertices")]
         let count = walk.len() as f64;
         (0..3).map(|k| (sum[k] / count - wrist[k]).powi(2)).sum::<f64>()
     };
-    loops.into_iter().min_by(|a, b| distance(a).total_cmp(&distance(b))).unwrap_or_default()
+    boundary_loops(faces).into_iter().min_by(|a, b| distance(a).total_cmp(&distance(b))).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use crate::fitting::ham::{FineMesh, Ham, Vertices, to_f32};
 use crate::hand::PosedHand;
 use crate::metrics::ViewScore;
 use crate::pipeline::comparison::RunViews;
-use crate::pipeline::picture::{PictureMaker, PictureMode, Surface, to_rgba8};
+use crate::pipeline::picture::{PictureMaker, PictureMode, to_rgba8};
 use crate::pipeline::{HandSnapshot, PipelineError, PosableHand, Snapshot, Stage, ViewPicture, results};
 use crate::shading::LIGHT_STRIDE;
 use std::path::PathBuf;
@@ -20,16 +20,10 @@ const GREY: [f32; 3] = [0.72, 0.62, 0.56];
 pub(super) struct ViewFacts {
     /// Cameras as refined by the pose stage.
     pub cameras: Vec<Camera>,
-    /// Lights of HAM; empty before.
-    pub lights: Vec<[f64; LIGHT_STRIDE]>,
     /// Which masks agreed with the model; empty before HAM.
     pub trusted: Vec<Option<bool>>,
     /// Median reprojection, pixels.
     pub reprojection_px: Vec<Option<f64>>,
-}
-
-fn surface_of(vertices: &Vertices) -> Surface<'_> {
-    Surface { positions: &vertices.positions, normals: &vertices.normals, albedo: &vertices.albedo }
 }
 
 impl Reconstruction {
@@ -81,10 +75,10 @@ impl Reconstruction {
         view: usize,
         mode: PictureMode,
     ) -> Result<ViewPicture, PipelineError> {
-        let facts = self.view_facts()?;
+        let (facts, lights) = (self.view_facts(), self.lights()?);
         let mut maker = self.take_maker()?;
         let (vertices, faces) = joined(&snapshot.hands);
-        let pixels = self.run_views(&facts).render(&mut maker, &surface_of(&vertices), &faces, view, mode);
+        let pixels = self.run_views(&facts, &lights).render(&mut maker, &(&vertices).into(), &faces, view, mode);
         self.pictures = Some(maker);
         let camera = &facts.cameras[view.min(facts.cameras.len().saturating_sub(1))];
         Ok(ViewPicture { view, width: camera.width_px, height: camera.height_px, rgba: to_rgba8(&pixels?) })
@@ -92,11 +86,15 @@ impl Reconstruction {
 
     /// The final meshes against the photographs, by view number.
     pub(super) fn score(&mut self, vertices: &Vertices) -> Result<Vec<(usize, ViewScore)>, PipelineError> {
-        let State::Done { ham: Some(ham) } = &self.state else { return Ok(Vec::new()) };
-        let faces = ham.mesh().topology.faces.clone();
-        let facts = self.view_facts()?;
+        let (facts, lights) = (self.view_facts(), self.lights()?);
         let mut maker = self.take_maker()?;
-        let scores = self.run_views(&facts).score(&mut maker, &surface_of(vertices), &faces, &self.capture);
+        let scores = self.ham().map_or_else(
+            || Ok(Vec::new()),
+            |ham| {
+                let faces = &ham.mesh().topology.faces;
+                self.run_views(&facts, &lights).score(&mut maker, &vertices.into(), faces, &self.capture)
+            },
+        );
         self.pictures = Some(maker);
         scores
     }
@@ -109,25 +107,27 @@ impl Reconstruction {
     }
 
     /// What is known about the views at this moment.
-    pub(super) fn view_facts(&self) -> Result<ViewFacts, PipelineError> {
-        let ham = match &self.state {
-            State::Ham { ham } | State::Done { ham: Some(ham) } => Some(ham),
-            _ => None,
-        };
+    pub(super) fn view_facts(&self) -> ViewFacts {
         // Reports are of the views that took part, which need not be all.
         let report_of = |v: usize| self.pose.as_ref().and_then(|p| p.views.iter().find(|r| r.view == v));
-        Ok(ViewFacts {
+        ViewFacts {
             cameras: self.cameras(),
-            lights: ham.map(|h| h.lights()).transpose()?.unwrap_or_default(),
-            trusted: ham.map_or_else(Vec::new, |h| h.mask_trust().iter().map(|t| t.map(|t| t.trusted)).collect()),
+            trusted: self
+                .ham()
+                .map_or_else(Vec::new, |h| h.mask_trust().iter().map(|t| t.map(|t| t.trusted)).collect()),
             reprojection_px: (0..self.used.len()).map(|v| report_of(v).and_then(results::median_after_px)).collect(),
-        })
+        }
     }
 
-    fn run_views<'a>(&'a self, facts: &'a ViewFacts) -> RunViews<'a> {
+    /// Lights of HAM, one a view; none before.
+    fn lights(&self) -> Result<Vec<[f64; LIGHT_STRIDE]>, PipelineError> {
+        Ok(self.ham().map(Ham::lights).transpose()?.unwrap_or_default())
+    }
+
+    fn run_views<'a>(&'a self, facts: &'a ViewFacts, lights: &'a [[f64; LIGHT_STRIDE]]) -> RunViews<'a> {
         RunViews {
             cameras: &facts.cameras,
-            lights: &facts.lights,
+            lights,
             used: &self.used,
             hold_out: &self.options.hold_out,
             exclude: &self.options.exclude,
@@ -143,30 +143,18 @@ impl Reconstruction {
     pub fn export(&mut self, formats: &[String], dir: Option<PathBuf>) -> Result<Vec<PathBuf>, PipelineError> {
         let (mesh, hands) = self.refined()?;
         let dir = dir.unwrap_or_else(|| self.folder.path().join("exports"));
-        let request = results::ExportPlan {
-            formats: formats.to_vec(),
-            dir,
-            frame: crate::export::Frame::Gltf,
-            texture_px: 1024,
-            rest_pose: false,
-            close_wrist: false,
-        };
+        let request = results::ExportPlan::new(formats.to_vec(), dir);
         let (cameras, preset) = (self.cameras(), &self.options.preset_name);
         results::export(&request, hands, mesh, &cameras, &self.models, &self.joints(), preset)
     }
 
     /// The refined mesh as it is now, with its topology.
     fn refined(&self) -> Result<(&FineMesh, Vec<ExportHand>), PipelineError> {
-        match &self.state {
-            State::Ham { ham } | State::Done { ham: Some(ham) } => {
-                let hands = results::export_hands(ham.mesh(), &ham.vertices()?, &self.fitted, &self.models);
-                Ok((ham.mesh(), hands))
-            }
-            _ => Err(PipelineError::Unfinished {
-                path: self.folder.path().display().to_string(),
-                problem: "there is no refined mesh before the HAM stage has begun".to_owned(),
-            }),
-        }
+        let ham = self.ham().ok_or_else(|| PipelineError::Unfinished {
+            path: self.folder.path().display().to_string(),
+            problem: "there is no refined mesh before the HAM stage has begun".to_owned(),
+        })?;
+        Ok((ham.mesh(), results::export_hands(ham.mesh(), &ham.vertices()?, &self.fitted, &self.models)))
     }
 
     /// The hands as they are now in the rest pose, ready to be posed.

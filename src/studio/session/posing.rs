@@ -5,6 +5,7 @@ use crate::anatomy::Side;
 use crate::hand::Pose;
 use crate::mesh::vertex_normals;
 use crate::pipeline::{HandSnapshot, PosableHand, Snapshot};
+use crate::studio::opened_run::narrow;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -85,11 +86,6 @@ pub(crate) struct Posing {
     pub keep_limits: bool,
     /// Time of the last mesh.
     pub cost: Duration,
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "the screen needs no more than f32")]
-fn narrow(list: &[[f64; 3]]) -> Vec<[f32; 3]> {
-    list.iter().map(|p| p.map(|v| v as f32)).collect()
 }
 
 impl Posing {
