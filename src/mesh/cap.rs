@@ -74,7 +74,7 @@ fn cap_uvs(uvs: &[[f64; 2]], uv_faces: &[[u32; 3]], corners: usize) -> Vec<[f64;
     disc
 }
 
-/// Adds the island of [`cap_uvs`] and its [`fan`] to a layout; a mesh without UVs stays without.
+/// Adds an island for a [`fan`] of `corners` triangles, in the largest free square of a layout; a mesh without UVs stays without.
 pub fn cap_layout(uvs: &mut Vec<[f64; 2]>, uv_faces: &mut Vec<[u32; 3]>, corners: usize) {
     if uv_faces.is_empty() {
         return;
