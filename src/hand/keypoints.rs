@@ -1,14 +1,12 @@
 //! The 21 keypoints of a hand model as functions of 62 parameters, with the analytic Jacobian.
 //!
 //! A [`KeypointModel`] is what is left of a hand model when only joints and tips matter: 21 rest points that are affine in
-//! the shape, and the skin weights of the five tips. The Jacobian follows from `∂R/∂v_k = [J_l e_k]× R`: turning joint `j`
-//! moves a point `x` that hangs on it by `(R_parent J_l e_k) × (x − p_j)`.
+//! the shape, and the skin weights of the five tips.
 
-use super::rotation::{cross_matrix, left_jacobian};
-use super::skinning::{joint_frames, joint_vector, parent_of, pose_feature, regress_joints};
+use super::point_jacobian::{PointFrames, RestPoint};
+use super::skinning::regress_joints;
 use super::{HandModel, HandParameters};
 use crate::anatomy::{JOINT_PARENTS, JOINTS, KEYPOINT_FROM_JOINT_OR_TIP, KEYPOINTS, Side, TIPS};
-use nalgebra::{Matrix3, Vector3};
 
 /// Number of parameters: orientation 3, translation 3, pose 45, shape 10, scale 1, in this order.
 pub const PARAMETERS: usize = 62;
@@ -127,102 +125,26 @@ impl KeypointModel {
     #[must_use]
     pub fn evaluate(&self, parameters: &HandParameters) -> ([[f64; 3]; KEYPOINTS], KeypointJacobian) {
         let rest = self.shaped(&parameters.betas);
-        let rest_joints: [[f64; 3]; JOINTS] = std::array::from_fn(|j| rest[j]);
-        let frames = joint_frames(&rest_joints, parameters);
-        // World axis about which parameter (joint, k) turns everything that hangs on the joint.
-        let axes: [Matrix3<f64>; JOINTS] = std::array::from_fn(|joint| {
-            let jl = left_jacobian(&joint_vector(parameters, joint));
-            if joint == 0 { jl } else { frames.rotation[parent_of(joint)] * jl }
-        });
-        // Shape derivatives of posed joints: dp_j = dp_parent + R_parent (dJ_j − dJ_parent).
-        let rest_shape = |point: usize, c: usize| Vector3::from_fn(|axis, _| self.shape[point][axis][c]);
-        let mut joint_shape = [[Vector3::zeros(); 10]; JOINTS];
-        for joint in 0..JOINTS {
-            joint_shape[joint] = std::array::from_fn(|c| {
-                if joint == 0 {
-                    return rest_shape(0, c);
-                }
-                let parent = parent_of(joint);
-                joint_shape[parent][c] + frames.rotation[parent] * (rest_shape(joint, c) - rest_shape(parent, c))
-            });
-        }
+        let frames = PointFrames::new(self, &rest, parameters);
         let mut keypoints = [[0.0; 3]; KEYPOINTS];
         let mut jacobian = vec![[[0.0; PARAMETERS]; 3]; KEYPOINTS];
         for (keypoint, &source) in KEYPOINT_FROM_JOINT_OR_TIP.iter().enumerate() {
-            let mut total = Vector3::zeros();
-            let mut columns = [Vector3::zeros(); PARAMETERS];
-            let mut rest_point = Vector3::from(rest[source]);
             let tip = source.checked_sub(JOINTS);
-            if let (Some(tip), Some(correctives)) = (tip, &self.tip_correctives) {
-                rest_point +=
-                    self.corrective(&correctives[tip], &frames.local, parameters, tip, &frames.rotation, &mut columns);
-            }
-            for bone in 0..JOINTS {
-                let weight = match tip {
-                    None => f64::from(u8::from(bone == source)),
-                    Some(tip) => self.tip_weights[tip][bone],
-                };
-                if weight == 0.0 {
-                    continue;
-                }
-                let from_joint = rest_point - Vector3::from(rest_joints[bone]);
-                let x = frames.rotation[bone] * from_joint + frames.position[bone];
-                total += x * weight;
-                for joint in (0..JOINTS).filter(|&j| is_ancestor_or_self(j, bone)) {
-                    let first = if joint == 0 { 0 } else { POSE + 3 * (joint - 1) };
-                    for k in 0..3 {
-                        let axis: Vector3<f64> = axes[joint].column(k).into_owned();
-                        columns[first + k] += axis.cross(&(x - frames.position[joint])) * weight;
-                    }
-                }
-                for c in 0..10 {
-                    let moved = frames.rotation[bone] * (rest_shape(source, c) - rest_shape(bone, c));
-                    columns[SHAPE + c] += (moved + joint_shape[bone][c]) * weight;
-                }
-            }
-            for column in &mut columns {
-                *column *= parameters.scale;
-            }
-            for axis in 0..3 {
-                columns[TRANSL + axis] = Vector3::ith(axis, 1.0);
-            }
-            columns[SCALE] = total;
-            keypoints[keypoint] = (total * parameters.scale + Vector3::from(parameters.transl)).into();
+            let correctives = tip.and_then(|tip| self.tip_correctives.as_ref().map(|d| &d[tip]));
+            let weights: Vec<(usize, f64)> = match tip {
+                None => vec![(source, 1.0)],
+                Some(tip) => self.tip_weights[tip].iter().copied().enumerate().filter(|(_, w)| *w != 0.0).collect(),
+            };
+            let point = RestPoint { position: rest[source].into(), shape: &self.shape[source], correctives };
+            let found = frames.point(point, &weights);
+            keypoints[keypoint] = found.position.into();
             for axis in 0..3 {
                 for p in 0..PARAMETERS {
-                    jacobian[keypoint][axis][p] = columns[p][axis];
+                    jacobian[keypoint][axis][p] = found.columns[p][axis];
                 }
             }
         }
         (keypoints, jacobian)
-    }
-
-    /// Corrective offset of a tip in the rest pose; adds its derivatives (turned by the blended rotation) to `columns`.
-    fn corrective(
-        &self,
-        directions: &[[f64; 135]; 3],
-        local: &[Matrix3<f64>; JOINTS],
-        parameters: &HandParameters,
-        tip: usize,
-        rotation: &[Matrix3<f64>; JOINTS],
-        columns: &mut [Vector3<f64>; PARAMETERS],
-    ) -> Vector3<f64> {
-        let mut blended = Matrix3::zeros();
-        for (bone, weight) in self.tip_weights[tip].iter().enumerate() {
-            blended += rotation[bone] * *weight;
-        }
-        for joint in 1..JOINTS {
-            let jl = left_jacobian(&joint_vector(parameters, joint));
-            for k in 0..3 {
-                let derivative = cross_matrix(&jl.column(k).into_owned()) * local[joint];
-                let offset = Vector3::from_fn(|axis, _| {
-                    (0..9).map(|i| directions[axis][9 * (joint - 1) + i] * derivative[(i / 3, i % 3)]).sum::<f64>()
-                });
-                columns[POSE + 3 * (joint - 1) + k] += blended * offset;
-            }
-        }
-        let feature = pose_feature(local);
-        Vector3::from_fn(|axis, _| directions[axis].iter().zip(&feature).map(|(d, f)| d * f).sum::<f64>())
     }
 }
 
@@ -230,6 +152,7 @@ impl KeypointModel {
 mod tests {
     use super::super::{open_hand, pose_hand};
     use super::*;
+    use nalgebra::Vector3;
 
     fn parameters(side: Side) -> HandParameters {
         let wave = |i: usize, step: f64| (step * f64::from(u32::try_from(i).expect("small"))).sin();

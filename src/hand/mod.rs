@@ -13,6 +13,7 @@ pub mod mano;
 mod open;
 mod origin;
 pub mod pickle;
+mod point_jacobian;
 #[cfg(test)]
 #[path = "../../tests/support/random_hand.rs"]
 pub(crate) mod random_hand;
@@ -36,6 +37,7 @@ pub(crate) use layer::checked_gradient as layer_gradient;
 pub use layer::{HandLayer, LayerGradient, LayerPass, PoseBasis};
 pub use open::{open_hand, open_hands};
 pub use origin::{HandModelRecord, ModelOrigin};
+pub use point_jacobian::{PointFrames, PointJacobian, VertexJacobians};
 pub use rest::{Pose, RestError, RestHand};
 pub use skin::SkinWeights;
 pub use skinning::{

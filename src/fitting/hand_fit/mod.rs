@@ -10,9 +10,12 @@
 //! iteration in `f64` on the CPU ([`HandFitSettings::polish_iterations`]), so that what is kept does not carry the rounding
 //! of single precision; pose correctives of tip vertices, which the kernels leave out, take part in the polish only.
 
+mod contour;
 mod device;
+mod mask_field;
 mod problem;
 mod reference;
+mod refine;
 
 use super::pose::{HandObservation, PoseResult};
 use crate::anatomy::Side;
@@ -20,9 +23,13 @@ use crate::camera::Camera;
 use crate::gpu::{Gpu, GpuError};
 use crate::hand::{HandModel, HandParameters, PARAMETERS, PosedHand, parameters_from_vector, pose_hand};
 use device::{DeviceFit, FitKernels};
+use image::GrayImage;
+use mask_field::MaskField;
 use nalgebra::{Matrix3x4, Vector3};
 use problem::{HandProblem, Weights};
 use reference::{State, StepRule, damped_step, hand_normal};
+use refine::Refinement;
+pub use refine::SilhouetteReport;
 use serde::{Deserialize, Serialize};
 
 /// Names of the loss terms, in the order of [`FitStep::terms`].
@@ -64,6 +71,16 @@ pub struct HandFitSettings {
     pub shape_weight: f64,
     /// Whether a uniform scale is fitted too.
     pub fit_scale: bool,
+    /// Rounds of the refinement of all hands together: outlines and contacts are collected anew in each; 0 leaves it out.
+    pub refine_rounds: u32,
+    /// Weight of a vertex on the outline; below 1 because neighbouring vertices tell the same.
+    pub silhouette_weight: f64,
+    /// Least standard deviation of a mask's edge that is believed, pixels; what is found is used where it is larger.
+    pub silhouette_sigma_px: f64,
+    /// Standard deviation of the difference in shape of one person's two hands, in units of the shape prior.
+    pub shape_tie_sigma: f64,
+    /// Standard deviation of the depth to which one hand may be inside the other, metres.
+    pub contact_sigma_m: f64,
 }
 
 impl Default for HandFitSettings {
@@ -84,6 +101,11 @@ impl Default for HandFitSettings {
             limit_sigma_rad: 0.03,
             shape_weight: 1.0,
             fit_scale: false,
+            refine_rounds: 8,
+            silhouette_weight: 0.25,
+            silhouette_sigma_px: 1.0,
+            shape_tie_sigma: 0.5,
+            contact_sigma_m: 0.001,
         }
     }
 }
@@ -121,6 +143,26 @@ pub struct FittedHand {
     pub median_px: f64,
     /// Final loss.
     pub loss: f64,
+}
+
+/// A mask the hands may be compared with.
+#[derive(Clone, Copy, Debug)]
+pub struct Silhouette<'a> {
+    /// View index, for the report.
+    pub view: usize,
+    /// Refined camera; its size is the mask's size.
+    pub camera: &'a Camera,
+    /// 255 = hand.
+    pub mask: &'a GrayImage,
+}
+
+/// Result of the fit stage.
+#[derive(Clone, Debug)]
+pub struct FitResult {
+    /// The hands, left before right.
+    pub hands: Vec<FittedHand>,
+    /// What each mask did, in the order given; masks without an edge near the hands are missing.
+    pub silhouettes: Vec<SilhouetteReport>,
 }
 
 /// Why there is no fit.
@@ -176,6 +218,9 @@ fn check(settings: &HandFitSettings) -> Result<(), FitError> {
         ("pose_sigma_rad", settings.pose_sigma_rad),
         ("twist_sigma_rad", settings.twist_sigma_rad),
         ("limit_sigma_rad", settings.limit_sigma_rad),
+        ("silhouette_sigma_px", settings.silhouette_sigma_px),
+        ("shape_tie_sigma", settings.shape_tie_sigma),
+        ("contact_sigma_m", settings.contact_sigma_m),
     ];
     if let Some((name, value)) = positive.iter().find(|(_, v)| !v.is_finite() || *v <= 0.0) {
         return Err(FitError::Settings(format!("{name} is {value} and must be positive")));
@@ -312,12 +357,12 @@ impl HandFit {
         (0..self.hands.len()).map(pose).collect()
     }
 
-    /// Polishes the best start of each hand in `f64` and measures it.
+    /// Polishes the best start of each hand in `f64`, refines all hands together with the masks, and measures them.
     ///
     /// # Errors
     /// [`FitError::Diverged`] when the loss is not finite.
-    pub fn finish(self) -> Result<Vec<FittedHand>, FitError> {
-        let mut fitted = Vec::new();
+    pub fn finish(self, silhouettes: &[Silhouette<'_>]) -> Result<FitResult, FitError> {
+        let mut hands = Vec::new();
         for (hand, problem) in self.hands.iter().enumerate() {
             let mut state = State::new(self.states[self.best(hand)].2, 1e-3);
             for _ in 0..=self.settings.polish_iterations {
@@ -327,13 +372,42 @@ impl HandFit {
             if !state.loss.is_finite() || state.kept.is_none() {
                 return Err(FitError::Diverged { side: self.models[hand].side });
             }
-            let posed = pose_hand(&self.models[hand], &self.world_parameters(hand, &state.current));
+            hands.push(state.current);
+        }
+        let mut reports = Vec::new();
+        if self.settings.refine_rounds > 0 {
+            let fields = self.mask_fields(&hands, silhouettes);
+            let mut refinement = Refinement::new(&self.models, &self.hands, &self.weights, &self.settings, fields);
+            reports = refinement.run(&mut hands);
+        }
+        let mut fitted = Vec::new();
+        for (hand, (problem, x)) in self.hands.iter().zip(&hands).enumerate() {
+            let loss = hand_normal(problem, &self.weights, x).losses.iter().sum::<f64>();
+            if !loss.is_finite() {
+                return Err(FitError::Diverged { side: self.models[hand].side });
+            }
+            let posed = pose_hand(&self.models[hand], &self.world_parameters(hand, x));
             let moved = |k: usize| (Vector3::from(posed.keypoints[k]) - self.origin, problem.targets[k].0);
             let mean_joint_mm = 1e3 * (0..21).map(moved).map(|(a, b)| (a - b).norm()).sum::<f64>() / 21.0;
             let median_px = median_px(problem, &self.origin, &posed);
-            fitted.push(FittedHand { posed, mean_joint_mm, median_px, loss: state.loss });
+            fitted.push(FittedHand { posed, mean_joint_mm, median_px, loss });
         }
-        Ok(fitted)
+        Ok(FitResult { hands: fitted, silhouettes: reports })
+    }
+
+    /// The fields of the masks, cameras seen from the fit's origin.
+    fn mask_fields(&self, hands: &[[f64; PARAMETERS]], silhouettes: &[Silhouette<'_>]) -> Vec<(usize, MaskField)> {
+        let mut points = Vec::new();
+        for (model, x) in self.models.iter().zip(hands) {
+            points.extend(pose_hand(model, &parameters_from_vector(model.side, x)).vertices);
+        }
+        let field = |s: &Silhouette<'_>| {
+            let translation = s.camera.rotation * self.origin + s.camera.translation;
+            let camera = Camera { translation, ..s.camera.clone() };
+            let step = if camera.width_px.max(camera.height_px) >= 3000 { 3 } else { 1 };
+            Some((s.view, MaskField::new(&camera, s.mask, &points, step)?))
+        };
+        silhouettes.iter().filter_map(field).collect()
     }
 }
 

@@ -20,7 +20,7 @@ pub(super) struct System {
 }
 
 /// Cauchy loss of the squared residual `s` at scale `c`: value and weight.
-fn robust(s: f64, c: f64) -> (f64, f64) {
+pub(super) fn robust(s: f64, c: f64) -> (f64, f64) {
     (0.5 * c * (s / c).ln_1p(), 1.0 / (1.0 + s / c))
 }
 

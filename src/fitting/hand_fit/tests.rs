@@ -33,7 +33,7 @@ pub(crate) const CHECKS: &[KernelCheck] = &[
     },
 ];
 
-fn pose_of(rig: &Rig, noise: &Noise) -> PoseResult {
+pub(super) fn pose_of(rig: &Rig, noise: &Noise) -> PoseResult {
     let used = vec![true; rig.cameras.len()];
     estimate_joints(&rig.cameras, &rig.detect(noise), &used, &PoseSettings::default(), &Triangulator::Reference)
         .expect("two hands")
@@ -45,7 +45,7 @@ fn models() -> [HandModel; 2] {
     Side::BOTH.map(|side| open_hand(side).expect("sound asset"))
 }
 
-fn new_fit(backend: FitBackend<'_>, pose: &PoseResult, settings: &HandFitSettings) -> HandFit {
+pub(super) fn new_fit(backend: FitBackend<'_>, pose: &PoseResult, settings: &HandFitSettings) -> HandFit {
     let models = models();
     HandFit::new(backend, [Some(&models[0]), Some(&models[1])], pose, settings).expect("a fit")
 }
@@ -61,10 +61,10 @@ fn run(backend: FitBackend<'_>, pose: &PoseResult, settings: &HandFitSettings) -
         );
         last = step.total;
     }
-    fit.finish().expect("finite")
+    fit.finish(&[]).expect("finite").hands
 }
 
-fn vertex_error_mm(rig: &Rig, fitted: &FittedHand) -> f64 {
+pub(super) fn vertex_error_mm(rig: &Rig, fitted: &FittedHand) -> f64 {
     let truth = &rig.hands[fitted.posed.parameters.side.index()].vertices;
     let distance = |(a, b): (&[f64; 3], &[f64; 3])| (Vector3::from(*a) - Vector3::from(*b)).norm();
     let sum: f64 = truth.iter().zip(&fitted.posed.vertices).map(distance).sum();

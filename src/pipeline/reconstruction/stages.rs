@@ -3,9 +3,10 @@
 use super::{CHECKPOINT_SECONDS, Reconstruction, State, TRACK_SNAPSHOTS};
 use crate::anatomy::Side;
 use crate::camera::Camera;
+use crate::capture::View;
 use crate::fitting::ham::target::TargetSource;
 use crate::fitting::ham::{Ham, TERMS};
-use crate::fitting::hand_fit::{FIT_TERMS, FitBackend, HandFit};
+use crate::fitting::hand_fit::{FIT_TERMS, FitBackend, HandFit, Silhouette, SilhouetteReport};
 use crate::fitting::pose::{PoseResult, Triangulator, estimate_joints};
 use crate::hand::{HandModel, PosedHand};
 use crate::metrics::{ViewMeans, ViewScore};
@@ -42,7 +43,8 @@ impl Reconstruction {
         let State::Fit { pose, fit } = std::mem::replace(&mut self.state, State::Done { ham: None }) else {
             return Ok(Advance::Finished);
         };
-        self.fitted = fit.finish()?;
+        let result = fit.finish(&self.silhouettes(&pose))?;
+        self.fitted = result.hands;
         results::write_fit(self.folder.path(), &self.models, &self.fitted, &pose)?;
         let mut findings: Vec<String> = self
             .fitted
@@ -55,6 +57,7 @@ impl Reconstruction {
                 )
             })
             .collect();
+        findings.extend(silhouette_finding(&result.silhouettes));
         if self.options.until == Stage::Fit {
             self.write_checkpoint(true)?;
         } else {
@@ -82,6 +85,16 @@ impl Reconstruction {
             self.state = State::Ham { ham: Box::new(ham) };
         }
         self.stage_done(Stage::Fit, findings)
+    }
+
+    /// The masks of the views that take part.
+    fn silhouettes<'a>(&'a self, pose: &'a PoseResult) -> Vec<Silhouette<'a>> {
+        let views = self.capture.views.iter().zip(&pose.cameras).zip(&self.used).enumerate();
+        let silhouette = |(view, ((source, camera), used)): (usize, ((&'a View, &'a Camera), &bool))| {
+            let mask = source.mask.as_ref().filter(|_| *used)?;
+            Some(Silhouette { view, camera, mask })
+        };
+        views.filter_map(silhouette).collect()
     }
 
     fn new_ham(&self, pose: &PoseResult) -> Result<Ham, PipelineError> {
@@ -136,6 +149,22 @@ impl Reconstruction {
         self.write_checkpoint(true)?;
         self.stage_done(Stage::Ham, vec![fitted_views_finding(&scores)])
     }
+}
+
+/// What the masks did for the fit, in one line.
+fn silhouette_finding(reports: &[SilhouetteReport]) -> Option<String> {
+    let used: Vec<&SilhouetteReport> = reports.iter().filter(|r| r.used).collect();
+    let middle = |value: fn(&SilhouetteReport) -> f64| {
+        let mut values: Vec<f64> = used.iter().map(|r| value(r)).collect();
+        values.sort_by(f64::total_cmp);
+        values.get(values.len() / 2).copied()
+    };
+    let (before, after) = (middle(|r| r.before_px)?, middle(|r| r.after_px)?);
+    Some(format!(
+        "outlines of the hands fitted to {} of {} masks: median distance {before:.1} px, then {after:.1} px",
+        used.len(),
+        reports.len()
+    ))
 }
 
 /// The result in one line, for the log and the progress: of the views whose masks can be trusted, if there are any, since
