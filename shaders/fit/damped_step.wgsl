@@ -48,7 +48,7 @@ fn damped_step(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups)
     let p = local.x;
     if (p == 0u) {
         var loss = 0.0;
-        for (var i = 0u; i < 5u; i++) { loss += systems[base + LOSSES + i]; }
+        for (var i = 0u; i < 6u; i++) { loss += systems[base + LOSSES + i]; }
         let old = control[index];
         accept = select(0u, 1u, loss < old.loss);
         if (accept == 1u) {
@@ -61,7 +61,7 @@ fn damped_step(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups)
     }
     workgroupBarrier();
     if (accept == 1u) {
-        for (var i = p; i < LOSSES + 5u; i += 64u) { kept[base + i] = systems[base + i]; }
+        for (var i = p; i < LOSSES + 6u; i += 64u) { kept[base + i] = systems[base + i]; }
         current[index * 64u + p] = trial[index * 64u + p];
     }
     storageBarrier();

@@ -25,9 +25,10 @@ const PRIOR_MEAN: u32 = 773u; // 45
 const PRIOR: u32 = 818u;     // 45 x 3: rows of 3x3 blocks
 const LIMITS: u32 = 953u;    // 45 x 2
 const MODEL: u32 = 1043u;
-// One target: position 3, information xx yy zz xy xz yz; MediaPipe order.
-const TARGET: u32 = 9u;
-// One system: H 62 x 62, g 62, losses 5 (joints, reprojection, pose, limits, shape).
+// One target: position 3, information xx yy zz xy xz yz, information of the offset; MediaPipe order.
+const TARGET: u32 = 10u;
+const OFFSET_STEPS: u32 = 6u;
+// One system: H 62 x 62, g 62, losses 6 (joints, reprojection, pose, limits, shape, offsets).
 const GRADIENT: u32 = 3844u;
 const LOSSES: u32 = 3906u;
 const SYSTEM: u32 = 4096u;
@@ -56,7 +57,7 @@ var<workgroup> keypoints: array<vec3<f32>, 21>; // before scale and translation
 var<workgroup> info_diagonal: array<vec3<f32>, 21>;
 var<workgroup> info_rest: array<vec3<f32>, 21>;
 var<workgroup> slope: array<vec3<f32>, 21>;
-var<workgroup> joint_loss: array<vec2<f32>, 21>;
+var<workgroup> joint_loss: array<vec3<f32>, 21>;
 var<workgroup> prior_loss: array<vec3<f32>, 64>;
 
 fn symmetric_times(diagonal: vec3<f32>, off: vec3<f32>, v: vec3<f32>) -> vec3<f32> {
@@ -127,17 +128,15 @@ fn robust(s: f32, c: f32) -> vec2<f32> {
     return vec2<f32>(0.5 * c * value, 1.0 / (1.0 + q));
 }
 
-fn data_terms(problem: vec4<u32>, k: u32) {
-    let point = SOURCES[k];
-    var base = vec3<f32>(0.0);
-    let model = problem.x * MODEL;
-    for (var bone = 0u; bone < 16u; bone++) {
-        let w = bone_weight(model, point, bone);
-        if (w != 0.0) { base += w * carried(point, bone); }
-    }
-    keypoints[k] = base;
-    let world = base * x[61] + vec3<f32>(x[3], x[4], x[5]);
+// What the data say about one landmark: information (diagonal, rest), slope, losses.
+struct Pull {
+    a: vec3<f32>,
+    b: vec3<f32>,
+    g: vec3<f32>,
+    loss: vec2<f32>,
+}
 
+fn pull_at(problem: vec4<u32>, k: u32, world: vec3<f32>) -> Pull {
     let t = (problem.x * K + k) * TARGET;
     let d = world - vec3<f32>(targets[t], targets[t + 1u], targets[t + 2u]);
     let diagonal = vec3<f32>(targets[t + 3u], targets[t + 4u], targets[t + 5u]);
@@ -172,10 +171,48 @@ fn data_terms(problem: vec4<u32>, k: u32) {
         b += wr * (outer_rest(ju) + outer_rest(jv));
         g += wr * (r.x * ju + r.y * jv);
     }
-    info_diagonal[k] = a;
-    info_rest[k] = b;
-    slope[k] = g;
-    joint_loss[k] = loss;
+    return Pull(a, b, g, loss);
+}
+
+// (A + stiffness I)^-1 v by Cramer's rule.
+fn solve_symmetric(diagonal: vec3<f32>, off: vec3<f32>, stiffness: f32, v: vec3<f32>) -> vec3<f32> {
+    // Scaled so that the determinant stays in single range.
+    let size = 1.0 / (stiffness + max(diagonal.x, max(diagonal.y, diagonal.z)));
+    let a = (diagonal + vec3<f32>(stiffness)) * size;
+    let b = off * size;
+    let x = vec3<f32>(a.x, b.x, b.y);
+    let y = vec3<f32>(b.x, a.y, b.z);
+    let z = vec3<f32>(b.y, b.z, a.z);
+    let yz = cross(y, z);
+    return vec3<f32>(dot(yz, v), dot(cross(z, x), v), dot(cross(x, y), v)) * (size / max(dot(x, yz), 1e-20));
+}
+
+fn data_terms(problem: vec4<u32>, k: u32) {
+    let point = SOURCES[k];
+    var base = vec3<f32>(0.0);
+    let model = problem.x * MODEL;
+    for (var bone = 0u; bone < 16u; bone++) {
+        let w = bone_weight(model, point, bone);
+        if (w != 0.0) { base += w * carried(point, bone); }
+    }
+    keypoints[k] = base;
+    let world = base * x[61] + vec3<f32>(x[3], x[4], x[5]);
+
+    // The landmark's offset takes its best value and is eliminated: P (A + P)^-1 A is left of the information A.
+    let stiffness = targets[(problem.x * K + k) * TARGET + 9u];
+    var offset = vec3<f32>(0.0);
+    for (var i = 0u; i < OFFSET_STEPS; i++) {
+        let pull = pull_at(problem, k, world + offset);
+        offset -= solve_symmetric(pull.a, pull.b, stiffness, pull.g + stiffness * offset);
+    }
+    let pull = pull_at(problem, k, world + offset);
+    let left_x = stiffness * solve_symmetric(pull.a, pull.b, stiffness, vec3<f32>(pull.a.x, pull.b.x, pull.b.y));
+    let left_y = stiffness * solve_symmetric(pull.a, pull.b, stiffness, vec3<f32>(pull.b.x, pull.a.y, pull.b.z));
+    let left_z = stiffness * solve_symmetric(pull.a, pull.b, stiffness, vec3<f32>(pull.b.y, pull.b.z, pull.a.z));
+    info_diagonal[k] = vec3<f32>(left_x.x, left_y.y, left_z.z);
+    info_rest[k] = vec3<f32>(left_x.y, left_x.z, left_y.z);
+    slope[k] = pull.g;
+    joint_loss[k] = vec3<f32>(pull.loss, 0.5 * stiffness * dot(offset, offset));
 }
 
 @compute @workgroup_size(64)
@@ -277,7 +314,7 @@ fn hand_normal(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups)
     }
     workgroupBarrier();
     if (p == 0u) {
-        var data = vec2<f32>(0.0);
+        var data = vec3<f32>(0.0);
         var priors = vec3<f32>(0.0);
         for (var k = 0u; k < K; k++) { data += joint_loss[k]; }
         for (var q = 0u; q < P; q++) { priors += prior_loss[q]; }
@@ -286,5 +323,6 @@ fn hand_normal(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups)
         systems[base + LOSSES + 2u] = priors.x;
         systems[base + LOSSES + 3u] = priors.y;
         systems[base + LOSSES + 4u] = priors.z;
+        systems[base + LOSSES + 5u] = data.z;
     }
 }

@@ -77,8 +77,10 @@ impl Rig {
     /// `views` cameras of 1280×1024 about a metre away, hands posed from `seed`.
     pub(super) fn new(views: usize, seed: u64) -> Self {
         let mut random = Random(seed);
-        let hands = Side::BOTH
-            .map(|side| pose_hand(&open_hand(side).expect("sound asset"), &random_parameters(side, &mut random)));
+        let [left, mut right] = Side::BOTH.map(|side| random_parameters(side, &mut random));
+        // Both hands are one person's.
+        right.betas.clone_from(&left.betas);
+        let hands = [left, right].map(|p| pose_hand(&open_hand(p.side).expect("sound asset"), &p));
         let count = f64::from(u32::try_from(views).expect("few"));
         let cameras = (0..u32::try_from(views).expect("few"))
             .map(|i| {

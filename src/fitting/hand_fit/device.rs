@@ -117,8 +117,10 @@ impl DeviceFit {
         let mut observations = Vec::new();
         let mut ranges = Vec::new();
         for hand in hands {
-            for (x, i) in &hand.targets {
-                let values = [x.x, x.y, x.z, i[(0, 0)], i[(1, 1)], i[(2, 2)], i[(0, 1)], i[(0, 2)], i[(1, 2)]];
+            for target in &hand.targets {
+                let (x, i) = (&target.position, &target.information);
+                let [d, o] = [[i[(0, 0)], i[(1, 1)], i[(2, 2)]], [i[(0, 1)], i[(0, 2)], i[(1, 2)]]];
+                let values = [x.x, x.y, x.z, d[0], d[1], d[2], o[0], o[1], o[2], target.offset_information];
                 targets.extend(values.map(f32_of));
             }
             ranges.push([u32_of(observations.len() / KEYPOINTS), u32_of(hand.observations.len())]);

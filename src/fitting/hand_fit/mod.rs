@@ -1,9 +1,11 @@
 //! Fit stage: joints and keypoints → hand-model parameters, by Levenberg-Marquardt with several starts.
 //!
 //! Unknowns per hand: orientation 3, translation 3, pose 45, shape 10, scale 1 (locked unless asked for). Loss (all terms
-//! with a weight, Cauchy-robust where data come in): squared Mahalanobis distance of the 21 keypoints to the triangulated
+//! with a weight, Cauchy-robust where data come in): squared Mahalanobis distance of the 21 landmarks to the triangulated
 //! joints; squared pixel distance of their projections to the assigned detections, over the squared noise; a Gaussian pose
 //! prior about `hands_mean`, stiffer about the bone axis; a quadratic outside the joint limits; a unit Gaussian on the shape.
+//! A landmark is a keypoint of the model with an offset, since detectors do not mean the model's joints: offsets have a prior
+//! of their own and are eliminated from the normal equations.
 //!
 //! One iteration is two kernels over all problems (hand × start): `fit/hand_normal` (kinematics, Jacobian, normal
 //! equations) and `fit/damped_step` (judge, Cholesky, next trial). The best start of each hand is then polished by the same
@@ -18,22 +20,29 @@ mod reference;
 mod refine;
 
 use super::pose::{HandObservation, PoseResult};
-use crate::anatomy::Side;
+use crate::anatomy::{JOINTS, KEYPOINT_FROM_JOINT_OR_TIP, KEYPOINTS, Side};
 use crate::camera::Camera;
 use crate::gpu::{Gpu, GpuError};
-use crate::hand::{HandModel, HandParameters, PARAMETERS, PosedHand, parameters_from_vector, pose_hand};
+use crate::hand::{
+    HandModel, HandParameters, KeypointModel, PARAMETERS, PosedHand, joint_frames, parameters_from_vector, pose_hand,
+};
 use device::{DeviceFit, FitKernels};
 use image::GrayImage;
 use mask_field::MaskField;
 use nalgebra::{Matrix3x4, Vector3};
 use problem::{HandProblem, Weights};
-use reference::{State, StepRule, damped_step, hand_normal};
+use reference::{State, StepRule, TERMS, damped_step, hand_normal, landmark_offset, offset_scale};
 use refine::Refinement;
 pub use refine::SilhouetteReport;
 use serde::{Deserialize, Serialize};
 
 /// Names of the loss terms, in the order of [`FitStep::terms`].
-pub const FIT_TERMS: [&str; 5] = ["joints", "reprojection", "pose", "limits", "shape"];
+pub const FIT_TERMS: [&str; TERMS] = ["joints", "reprojection", "pose", "limits", "shape", "offsets"];
+
+/// How often the scale of the offsets is worked out anew.
+const OFFSET_PASSES: u32 = 4;
+/// Offsets are never taken for smaller than this share of their prior deviations.
+const LEAST_OFFSET_SCALE: f64 = 0.03;
 
 /// How the fit stage works.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -47,7 +56,8 @@ pub struct HandFitSettings {
     pub start_flexions: Vec<f64>,
     /// Weight of the 3D joints.
     pub joints_weight: f64,
-    /// How far a model joint may be from what a detector calls that joint, metres; added to the joints' covariance.
+    /// How far a model joint may be from what a detector calls that joint, metres: the standard deviation of the offset that is
+    /// estimated for each landmark.
     pub joint_sigma_m: f64,
     /// The same for the wrist: detectors put it about 25 mm nearer to the fingers and to the back of the hand than the joint
     /// about which a hand model turns.
@@ -129,7 +139,7 @@ pub struct FitStep {
     /// Sum of the terms.
     pub total: f64,
     /// Loss of each of [`FIT_TERMS`].
-    pub terms: [f64; 5],
+    pub terms: [f64; TERMS],
 }
 
 /// A fitted hand.
@@ -139,8 +149,13 @@ pub struct FittedHand {
     pub posed: PosedHand,
     /// Mean distance of the model's keypoints to the triangulated joints, millimetres.
     pub mean_joint_mm: f64,
-    /// Median distance of the projected keypoints to the assigned detections, pixels.
+    /// Median distance of the projected landmarks (keypoints with their offsets) to the assigned detections, pixels.
     pub median_px: f64,
+    /// The same of the keypoints themselves.
+    pub model_median_px: f64,
+    /// Where the detector puts each landmark relative to the model's keypoint, in the frame of the bone it hangs on (rest
+    /// pose axes), metres; `MediaPipe` order.
+    pub landmark_offsets: [[f64; 3]; KEYPOINTS],
     /// Final loss.
     pub loss: f64,
 }
@@ -205,7 +220,7 @@ pub struct HandFit {
     iteration: u32,
     settings: HandFitSettings,
     /// Loss, terms and parameters of each problem after the last step.
-    states: Vec<(f64, [f64; 5], [f64; PARAMETERS])>,
+    states: Vec<(f64, [f64; TERMS], [f64; PARAMETERS])>,
 }
 
 fn check(settings: &HandFitSettings) -> Result<(), FitError> {
@@ -278,7 +293,7 @@ impl HandFit {
             }
             FitBackend::Reference => Engine::Reference(starts.iter().map(|(_, x)| State::new(*x, lambda)).collect()),
         };
-        let states = starts.iter().map(|(_, x)| (f64::INFINITY, [0.0; 5], *x)).collect();
+        let states = starts.iter().map(|(_, x)| (f64::INFINITY, [0.0; TERMS], *x)).collect();
         Ok(Self {
             models: present.iter().map(|(_, m, _)| (*m).clone()).collect(),
             hands,
@@ -311,12 +326,12 @@ impl HandFit {
                     let system = hand_normal(&self.hands[hand], &self.weights, &state.trial);
                     damped_step(state, system, &self.rule);
                 }
-                let row = |s: &State| (s.loss, s.kept.as_ref().map_or([0.0; 5], |k| k.losses), s.current);
+                let row = |s: &State| (s.loss, s.kept.as_ref().map_or([0.0; TERMS], |k| k.losses), s.current);
                 self.states = states.iter().map(row).collect();
             }
         }
         self.iteration += 1;
-        let mut terms = [0.0; 5];
+        let mut terms = [0.0; TERMS];
         for hand in 0..self.hands.len() {
             let (loss, losses, _) = &self.states[self.best(hand)];
             if !loss.is_finite() || *loss >= f64::from(f32::MAX) {
@@ -361,18 +376,10 @@ impl HandFit {
     ///
     /// # Errors
     /// [`FitError::Diverged`] when the loss is not finite.
-    pub fn finish(self, silhouettes: &[Silhouette<'_>]) -> Result<FitResult, FitError> {
+    pub fn finish(mut self, silhouettes: &[Silhouette<'_>]) -> Result<FitResult, FitError> {
         let mut hands = Vec::new();
-        for (hand, problem) in self.hands.iter().enumerate() {
-            let mut state = State::new(self.states[self.best(hand)].2, 1e-3);
-            for _ in 0..=self.settings.polish_iterations {
-                let system = hand_normal(problem, &self.weights, &state.trial);
-                damped_step(&mut state, system, &self.rule);
-            }
-            if !state.loss.is_finite() || state.kept.is_none() {
-                return Err(FitError::Diverged { side: self.models[hand].side });
-            }
-            hands.push(state.current);
+        for hand in 0..self.hands.len() {
+            hands.push(self.polish(hand)?);
         }
         let mut reports = Vec::new();
         if self.settings.refine_rounds > 0 {
@@ -387,12 +394,51 @@ impl HandFit {
                 return Err(FitError::Diverged { side: self.models[hand].side });
             }
             let posed = pose_hand(&self.models[hand], &self.world_parameters(hand, x));
-            let moved = |k: usize| (Vector3::from(posed.keypoints[k]) - self.origin, problem.targets[k].0);
-            let mean_joint_mm = 1e3 * (0..21).map(moved).map(|(a, b)| (a - b).norm()).sum::<f64>() / 21.0;
-            let median_px = median_px(problem, &self.origin, &posed);
-            fitted.push(FittedHand { posed, mean_joint_mm, median_px, loss });
+            let keypoints = posed.keypoints.map(|p| Vector3::from(p) - self.origin);
+            let distance = |k: usize| (keypoints[k] - problem.targets[k].position).norm();
+            let mean_joint_mm = 1e3 * (0..KEYPOINTS).map(distance).sum::<f64>() / 21.0;
+            let offsets: [Vector3<f64>; KEYPOINTS] =
+                std::array::from_fn(|k| landmark_offset(problem, &self.weights, k, &keypoints[k]));
+            let parameters = &posed.parameters;
+            let frames = joint_frames(&regress_shaped(&problem.model, &parameters.betas), parameters);
+            fitted.push(FittedHand {
+                mean_joint_mm,
+                median_px: median_px(problem, &std::array::from_fn(|k| keypoints[k] + offsets[k])),
+                model_median_px: median_px(problem, &keypoints),
+                landmark_offsets: std::array::from_fn(|k| {
+                    (frames.rotation[bone_of_keypoint(k)].transpose() * offsets[k]).into()
+                }),
+                loss,
+                posed,
+            });
         }
         Ok(FitResult { hands: fitted, silhouettes: reports })
+    }
+
+    /// The best start of a hand, continued in `f64`; between the passes the scale of the landmarks' offsets follows the data,
+    /// so that a detector that means the model's joints is believed to the fraction of a millimetre.
+    fn polish(&mut self, hand: usize) -> Result<[f64; PARAMETERS], FitError> {
+        let mut x = self.states[self.best(hand)].2;
+        let prior: Vec<f64> = self.hands[hand].targets.iter().map(|t| t.offset_information).collect();
+        for pass in 0..=OFFSET_PASSES {
+            let problem = &self.hands[hand];
+            let mut state = State::new(x, 1e-3);
+            for _ in 0..=self.settings.polish_iterations {
+                let system = hand_normal(problem, &self.weights, &state.trial);
+                damped_step(&mut state, system, &self.rule);
+            }
+            if !state.loss.is_finite() || state.kept.is_none() {
+                return Err(FitError::Diverged { side: self.models[hand].side });
+            }
+            x = state.current;
+            if pass < OFFSET_PASSES {
+                let scale = offset_scale(problem, &self.weights, &x, &prior).clamp(LEAST_OFFSET_SCALE, 1.0);
+                for (target, prior) in self.hands[hand].targets.iter_mut().zip(&prior) {
+                    target.offset_information = prior / (scale * scale);
+                }
+            }
+        }
+        Ok(x)
     }
 
     /// The fields of the masks, cameras seen from the fit's origin.
@@ -411,22 +457,28 @@ impl HandFit {
     }
 }
 
-fn median_px(problem: &HandProblem, origin: &Vector3<f64>, posed: &PosedHand) -> f64 {
+/// Joints of a shape at rest.
+fn regress_shaped(model: &KeypointModel, betas: &[f64]) -> [[f64; 3]; JOINTS] {
+    let points = model.shaped(betas);
+    std::array::from_fn(|j| points[j])
+}
+
+/// The joint whose rotation carries a keypoint: its own, or for tips the last joint of the finger.
+fn bone_of_keypoint(keypoint: usize) -> usize {
+    let source = |k: usize| KEYPOINT_FROM_JOINT_OR_TIP[k];
+    // The keypoint before a tip, in MediaPipe's order, is the last joint of the same finger.
+    if source(keypoint) < JOINTS { source(keypoint) } else { source(keypoint - 1) }
+}
+
+/// Median distance of the projections of `points` (relative to the fit's origin) to the detections.
+fn median_px(problem: &HandProblem, points: &[Vector3<f64>; KEYPOINTS]) -> f64 {
     let distance = |o: &HandObservation, k: usize| {
-        let h = problem.projections[o.view] * (Vector3::from(posed.keypoints[k]) - origin).push(1.0);
+        let h = problem.projections[o.view] * points[k].push(1.0);
         (h.x / h.z - o.px[k][0]).hypot(h.y / h.z - o.px[k][1])
     };
-    let seen = |o: &HandObservation, k: &usize| o.weights[*k] > 0.0;
-    let mut all: Vec<f64> = problem
-        .observations
-        .iter()
-        .flat_map(|o| (0..21).filter(|k| seen(o, k)).map(|k| distance(o, k)).collect::<Vec<_>>())
-        .collect();
-    if all.is_empty() {
-        return 0.0;
-    }
-    let middle = (all.len() - 1) / 2;
-    *all.select_nth_unstable_by(middle, f64::total_cmp).1
+    let seen = |o: &HandObservation, k: usize| o.weights[k] > 0.0;
+    let all = problem.observations.iter().flat_map(|o| (0..KEYPOINTS).filter(|k| seen(o, *k)).map(|k| distance(o, k)));
+    super::pose::median(all.collect())
 }
 
 #[cfg(test)]

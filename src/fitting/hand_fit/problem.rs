@@ -2,10 +2,14 @@
 
 use super::super::pose::{HandJoints, HandObservation};
 use super::HandFitSettings;
+use super::reference::OFFSET_STEPS;
 use crate::anatomy::{JOINT_PARENTS, JOINTS, KEYPOINTS};
 use crate::hand::rotation::axis_angle_from_rotation;
 use crate::hand::{HandModel, HandParameters, KeypointModel, PARAMETERS, parameter_vector};
 use nalgebra::{Matrix3, Matrix3x4, Vector3};
+
+/// Least standard deviation of a triangulated joint that is believed, metres: no camera is calibrated better.
+const JOINT_NOISE_M: f64 = 3e-4;
 
 /// Weights of the terms, as the kernels take them.
 #[derive(Clone, Debug)]
@@ -17,6 +21,8 @@ pub(super) struct Weights {
     pub limits: f64,
     pub shape: f64,
     pub scale_free: bool,
+    /// Steps by which a landmark's offset is found (the kernel has its own constant).
+    pub offset_steps: u32,
 }
 
 impl Weights {
@@ -30,16 +36,28 @@ impl Weights {
             limits: 1.0 / (settings.limit_sigma_rad * settings.limit_sigma_rad),
             shape: settings.shape_weight,
             scale_free: settings.fit_scale,
+            offset_steps: OFFSET_STEPS,
         }
     }
+}
+
+/// A triangulated joint: what a landmark of the detector is held against.
+#[derive(Clone, Debug)]
+pub(super) struct Target {
+    /// Position relative to the fit's origin, metres.
+    pub position: Vector3<f64>,
+    /// Inverse covariance of the position; zero when nothing is known.
+    pub information: Matrix3<f64>,
+    /// Inverse variance of the landmark's offset from the model's joint.
+    pub offset_information: f64,
 }
 
 /// One hand with everything its loss needs. Positions are relative to the fit's origin.
 #[derive(Clone, Debug)]
 pub(super) struct HandProblem {
     pub model: KeypointModel,
-    /// Position and information (inverse covariance) of each keypoint.
-    pub targets: Vec<(Vector3<f64>, Matrix3<f64>)>,
+    /// One of each keypoint.
+    pub targets: Vec<Target>,
     pub projections: Vec<Matrix3x4<f64>>,
     pub observations: Vec<HandObservation>,
     pub prior_mean: [f64; 45],
@@ -77,12 +95,16 @@ impl HandProblem {
             _ => settings.joint_sigma_m,
         };
         let target = |k: usize| {
-            let floor = Matrix3::identity() * sigma(k).powi(2);
+            let floor = Matrix3::identity() * JOINT_NOISE_M.powi(2);
             let covariance = Matrix3::from_fn(|r, c| joints.covariance[k][r][c]) + floor;
             let information = covariance.try_inverse().filter(|i| i.iter().all(|v| v.is_finite()));
             // A joint no two views agree on tells nothing.
             let told = if joints.support[k] >= 2 { information } else { None };
-            (Vector3::from(joints.joints[k]) - origin, told.unwrap_or_else(Matrix3::zeros))
+            Target {
+                position: Vector3::from(joints.joints[k]) - origin,
+                information: told.unwrap_or_else(Matrix3::zeros),
+                offset_information: sigma(k).powi(-2),
+            }
         };
         let (free, stiff) = (settings.pose_sigma_rad.powi(-2), settings.twist_sigma_rad.powi(-2));
         let directions = bone_directions(&keypoints);
@@ -98,18 +120,11 @@ impl HandProblem {
             q.set_column(3, &column);
             q / q.fixed_view::<1, 3>(2, 0).norm().max(1e-30)
         };
-        // Projections of a joint that means something else to the detector count less in the same measure.
-        let mut observations = observations.to_vec();
-        for observation in &mut observations {
-            for (k, weight) in observation.weights.iter_mut().enumerate() {
-                *weight *= (settings.joint_sigma_m / sigma(k)).powi(2);
-            }
-        }
         Self {
             model: keypoints,
             targets: (0..KEYPOINTS).map(target).collect(),
             projections: projections.iter().map(moved).collect(),
-            observations,
+            observations: observations.to_vec(),
             prior_mean: model.hands_mean,
             prior,
             limits: model.joint_limits,
@@ -139,7 +154,7 @@ impl HandProblem {
         let (points, _) = self.model.evaluate(p);
         let mean = |f: &dyn Fn(usize) -> Vector3<f64>| PALM.iter().map(|&k| f(k)).sum::<Vector3<f64>>() / 6.0;
         let from = |k: usize| Vector3::from(points[k]);
-        let to = |k: usize| self.targets[k].0;
+        let to = |k: usize| self.targets[k].position;
         let (from_mean, to_mean) = (mean(&from), mean(&to));
         let mut correlation = Matrix3::zeros();
         for &k in &PALM {

@@ -5,8 +5,11 @@ use crate::anatomy::KEYPOINTS;
 use crate::hand::{PARAMETERS, POSE, SCALE, SHAPE, parameters_from_vector};
 use nalgebra::{Matrix3, Vector3};
 
-/// Losses by term: joints, reprojection, pose, limits, shape.
-pub(super) const TERMS: usize = 5;
+/// Losses by term: joints, reprojection, pose, limits, shape, offsets.
+pub(super) const TERMS: usize = 6;
+/// Gauss-Newton steps by which a landmark's offset is found: enough near the solution, where it matters; far from it the
+/// gradient of the whole is then approximate.
+pub(super) const OFFSET_STEPS: u32 = 6;
 
 /// Normal equations at a point.
 #[derive(Clone, Debug)]
@@ -24,7 +27,83 @@ pub(super) fn robust(s: f64, c: f64) -> (f64, f64) {
     (0.5 * c * (s / c).ln_1p(), 1.0 / (1.0 + s / c))
 }
 
+/// What the data say about one landmark at a world position: information, slope, losses (joints, reprojection).
+struct Pull {
+    information: Matrix3<f64>,
+    slope: Vector3<f64>,
+    losses: [f64; 2],
+}
+
+fn pull_at(problem: &HandProblem, weights: &Weights, k: usize, world: &Vector3<f64>) -> Pull {
+    let target = &problem.targets[k];
+    let d = world - target.position;
+    let (value, weight) = robust(d.dot(&(target.information * d)), weights.joints_robust);
+    let mut losses = [weights.joints * value, 0.0];
+    let mut a: Matrix3<f64> = target.information * (weights.joints * weight);
+    let mut g: Vector3<f64> = a * d;
+    for observation in &problem.observations {
+        let p = &problem.projections[observation.view];
+        let h = p * world.push(1.0);
+        let seen = observation.weights[k];
+        if h.z < 1e-3 || seen <= 0.0 {
+            continue;
+        }
+        let (u, v) = (h.x / h.z, h.y / h.z);
+        let r = [u - observation.px[k][0], v - observation.px[k][1]];
+        let (value, weight) = robust(r[0] * r[0] + r[1] * r[1], weights.reprojection_robust);
+        let w = weights.reprojection * seen;
+        losses[1] += w * value;
+        let row = |axis: usize, value: f64| {
+            ((p.fixed_view::<1, 3>(axis, 0) - p.fixed_view::<1, 3>(2, 0) * value) / h.z).transpose()
+        };
+        let (ju, jv) = (row(0, u), row(1, v));
+        a += (ju * ju.transpose() + jv * jv.transpose()) * (w * weight);
+        g += (ju * r[0] + jv * r[1]) * (w * weight);
+    }
+    Pull { information: a, slope: g, losses }
+}
+
+fn solve(a: &Matrix3<f64>, stiffness: f64, v: &Vector3<f64>) -> Vector3<f64> {
+    (a + Matrix3::identity() * stiffness).try_inverse().map_or_else(Vector3::zeros, |inverse| inverse * v)
+}
+
+/// Where a detector puts landmark `k` relative to the model's joint at `world`: the offset (world axes, metres) that the data
+/// ask for against its prior.
+pub(super) fn landmark_offset(
+    problem: &HandProblem,
+    weights: &Weights,
+    k: usize,
+    world: &Vector3<f64>,
+) -> Vector3<f64> {
+    let stiffness = problem.targets[k].offset_information;
+    let mut offset = Vector3::zeros();
+    for _ in 0..weights.offset_steps {
+        let pull = pull_at(problem, weights, k, &(world + offset));
+        offset -= solve(&pull.information, stiffness, &(pull.slope + offset * stiffness));
+    }
+    offset
+}
+
+/// The scale of all offsets in units of their prior deviations that the data at `x` ask for: one step of expectation
+/// maximisation, `E|w|²` being the square of the best offset and what is left uncertain about it.
+pub(super) fn offset_scale(problem: &HandProblem, weights: &Weights, x: &[f64; PARAMETERS], prior: &[f64]) -> f64 {
+    let (keypoints, _) = problem.model.evaluate(&parameters_from_vector(problem.model.side, x));
+    let mut square = 0.0;
+    for (k, keypoint) in keypoints.iter().enumerate() {
+        let world = Vector3::from(*keypoint);
+        let offset = landmark_offset(problem, weights, k, &world);
+        let information = pull_at(problem, weights, k, &(world + offset)).information;
+        let whole = information + Matrix3::identity() * problem.targets[k].offset_information;
+        let uncertain = whole.try_inverse().map_or(0.0, |c| c.trace());
+        square += prior[k] * (offset.norm_squared() + uncertain) / 3.0;
+    }
+    (square / f64::from(u32::try_from(KEYPOINTS).expect("21"))).sqrt()
+}
+
 /// Loss, gradient and Gauss-Newton matrix of a problem at `x`.
+///
+/// The offset of each landmark is eliminated: it takes its best value (so that the gradient is that at fixed offset), and the
+/// information `A` that is left for the joint is `A − A (A + P)⁻¹ A = P (A + P)⁻¹ A`, with `P` the prior's (Schur complement).
 pub(super) fn hand_normal(problem: &HandProblem, weights: &Weights, x: &[f64; PARAMETERS]) -> System {
     let (keypoints, mut jacobian) = problem.model.evaluate(&parameters_from_vector(problem.model.side, x));
     let mut hessian = vec![[0.0; PARAMETERS]; PARAMETERS];
@@ -32,31 +111,16 @@ pub(super) fn hand_normal(problem: &HandProblem, weights: &Weights, x: &[f64; PA
     let mut losses = [0.0; TERMS];
     for k in 0..KEYPOINTS {
         let world = Vector3::from(keypoints[k]);
-        let (target, information) = &problem.targets[k];
-        let d = world - target;
-        let (value, weight) = robust(d.dot(&(information * d)), weights.joints_robust);
-        losses[0] += weights.joints * value;
-        let mut a: Matrix3<f64> = information * (weights.joints * weight);
-        let mut g: Vector3<f64> = a * d;
-        for observation in &problem.observations {
-            let p = &problem.projections[observation.view];
-            let h = p * world.push(1.0);
-            let seen = observation.weights[k];
-            if h.z < 1e-3 || seen <= 0.0 {
-                continue;
-            }
-            let (u, v) = (h.x / h.z, h.y / h.z);
-            let r = [u - observation.px[k][0], v - observation.px[k][1]];
-            let (value, weight) = robust(r[0] * r[0] + r[1] * r[1], weights.reprojection_robust);
-            let w = weights.reprojection * seen;
-            losses[1] += w * value;
-            let row = |axis: usize, value: f64| {
-                ((p.fixed_view::<1, 3>(axis, 0) - p.fixed_view::<1, 3>(2, 0) * value) / h.z).transpose()
-            };
-            let (ju, jv) = (row(0, u), row(1, v));
-            a += (ju * ju.transpose() + jv * jv.transpose()) * (w * weight);
-            g += (ju * r[0] + jv * r[1]) * (w * weight);
-        }
+        let offset = landmark_offset(problem, weights, k, &world);
+        let pull = pull_at(problem, weights, k, &(world + offset));
+        let stiffness = problem.targets[k].offset_information;
+        losses[0] += pull.losses[0];
+        losses[1] += pull.losses[1];
+        losses[5] += 0.5 * stiffness * offset.norm_squared();
+        let column_left =
+            |axis: usize| solve(&pull.information, stiffness, &pull.information.column(axis).into_owned());
+        let a = Matrix3::from_columns(&[0, 1, 2].map(column_left)) * stiffness;
+        let g = pull.slope;
         if !weights.scale_free {
             for row in &mut jacobian[k] {
                 row[SCALE] = 0.0;

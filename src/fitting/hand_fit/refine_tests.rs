@@ -117,7 +117,8 @@ fn the_gradient_is_that_of_the_loss() {
         p.transl[k] += 0.75 * shift[k];
     }
     rig.hands[1] = pose_hand(&models[1], &p);
-    let (fit, hands) = energy_problem(&rig);
+    let (mut fit, hands) = energy_problem(&rig);
+    fit.weights.offset_steps = 300;
     let masks: Vec<GrayImage> = rig.cameras.iter().map(|c| mask_of(c, &rig, &models)).collect();
     let views: Vec<Silhouette<'_>> =
         (0..4).map(|v| Silhouette { view: v, camera: &rig.cameras[v], mask: &masks[v] }).collect();
@@ -184,7 +185,7 @@ fn hands_in_one_another_part() {
     assert!(before > 3.0, "the test's hands are in one another: {before} mm");
     let free = HandFitSettings { contact_sigma_m: 10.0, ..HandFitSettings::default() };
     let posed = |settings: &HandFitSettings| -> Vec<PosedHand> {
-        fit(&rig, 1.0, &[], settings).hands.into_iter().map(|h| h.posed).collect()
+        fit(&rig, 6.0, &[], settings).hands.into_iter().map(|h| h.posed).collect()
     };
     let (loose, held) = (deepest_mm(&posed(&free), &models), deepest_mm(&posed(&HandFitSettings::default()), &models));
     eprintln!("deepest: truth {before:.2} mm, without the term {loose:.2} mm, with it {held:.2} mm");

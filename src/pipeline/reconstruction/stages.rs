@@ -52,8 +52,8 @@ impl Reconstruction {
             .map(|h| {
                 let side = h.posed.parameters.side;
                 format!(
-                    "{side} hand: {:.1} mm from the joints, {:.1} px median reprojection",
-                    h.mean_joint_mm, h.median_px
+                    "{side} hand: {:.1} mm from the joints; median reprojection {:.1} px, {:.1} px without the detector's offsets",
+                    h.mean_joint_mm, h.median_px, h.model_median_px
                 )
             })
             .collect();
