@@ -27,6 +27,7 @@ const SYSTEM: u32 = 4096u;
 @group(0) @binding(3) var<storage, read_write> kept: array<f32>;       // of the current parameters
 @group(0) @binding(4) var<storage, read_write> current: array<f32>;
 @group(0) @binding(5) var<storage, read_write> trial: array<f32>;
+@group(0) @binding(6) var<storage, read_write> losses: array<f32>;     // terms of the current parameters, 8 per problem
 
 var<workgroup> lower: array<f32, 1953>; // packed rows
 var<workgroup> right: array<f32, 64>;
@@ -63,6 +64,7 @@ fn damped_step(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups)
     if (accept == 1u) {
         for (var i = p; i < LOSSES + 6u; i += 64u) { kept[base + i] = systems[base + i]; }
         current[index * 64u + p] = trial[index * 64u + p];
+        if (p < 6u) { losses[index * 8u + p] = systems[base + LOSSES + p]; }
     }
     storageBarrier();
     workgroupBarrier();

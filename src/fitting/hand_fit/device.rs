@@ -11,6 +11,8 @@ const SYSTEM: usize = 4096;
 #[cfg(test)]
 const GRADIENT: usize = 3844;
 const LOSSES: usize = 3906;
+/// Floats of the terms of one problem, padded.
+const LOSS_STRIDE: usize = 8;
 /// Floats of one parameter vector, padded.
 const STRIDE: usize = 64;
 
@@ -60,7 +62,7 @@ pub(super) struct DeviceFit {
     normal: Bound,
     step: Bound,
     control: Buffer,
-    kept: Buffer,
+    losses: Buffer,
     current: Buffer,
     #[cfg(test)]
     systems: Buffer,
@@ -114,6 +116,7 @@ impl DeviceFit {
     ) -> Result<Self, GpuError> {
         let models: Vec<f32> = hands.iter().flat_map(pack_model).collect();
         let mut targets = Vec::new();
+        let mut cameras: Vec<[f32; 4]> = Vec::new();
         let mut observations = Vec::new();
         let mut ranges = Vec::new();
         for hand in hands {
@@ -123,18 +126,16 @@ impl DeviceFit {
                 let values = [x.x, x.y, x.z, d[0], d[1], d[2], o[0], o[1], o[2], target.offset_information];
                 targets.extend(values.map(f32_of));
             }
+            let first_camera = cameras.len() / 3;
+            let row = |p: &nalgebra::Matrix3x4<f64>, r: usize| std::array::from_fn(|c| f32_of(p[(r, c)]));
+            cameras.extend(hand.projections.iter().flat_map(|p| [row(p, 0), row(p, 1), row(p, 2)]));
             ranges.push([u32_of(observations.len() / KEYPOINTS), u32_of(hand.observations.len())]);
             for o in &hand.observations {
-                let view = f64::from(u32_of(o.view));
+                // A number of a camera in the list of all hands' cameras is exact in single precision up to 2^24.
+                let view = f64::from(u32_of(first_camera + o.view));
                 observations.extend((0..KEYPOINTS).map(|k| [o.px[k][0], o.px[k][1], o.weights[k], view].map(f32_of)));
             }
         }
-        let rows = |h: &HandProblem| -> Vec<[f32; 4]> {
-            let row = |p: &nalgebra::Matrix3x4<f64>, r: usize| std::array::from_fn(|c| f32_of(p[(r, c)]));
-            h.projections.iter().flat_map(|p| (0..3).map(|r| row(p, r)).collect::<Vec<_>>()).collect()
-        };
-        // All hands share the cameras and the origin.
-        let cameras = hands.first().map(rows).unwrap_or_default();
         let entry = |(hand, _): &(usize, [f64; PARAMETERS])| [u32_of(*hand), ranges[*hand][0], ranges[*hand][1], 0];
         let problems: Vec<[u32; 4]> = starts.iter().map(entry).collect();
         let mut parameters = vec![0.0f32; starts.len() * STRIDE];
@@ -165,6 +166,7 @@ impl DeviceFit {
         let system_bytes = (count * SYSTEM * 4) as u64;
         let systems = Buffer::zeros(gpu, "fit systems", system_bytes)?;
         let kept = Buffer::zeros(gpu, "fit kept systems", system_bytes)?;
+        let losses = Buffer::zeros(gpu, "fit losses", (count * LOSS_STRIDE * 4) as u64)?;
         let current = Buffer::storage(gpu, "fit parameters", &parameters)?;
         let trial = Buffer::storage(gpu, "fit trial", &parameters)?;
         let normal = kernels.normal.bind(&[
@@ -185,6 +187,7 @@ impl DeviceFit {
             ("kept", &kept),
             ("current", &current),
             ("trial", &trial),
+            ("losses", &losses),
         ])?;
         Ok(Self {
             gpu: gpu.clone(),
@@ -192,7 +195,7 @@ impl DeviceFit {
             normal,
             step,
             control,
-            kept,
+            losses,
             current,
             #[cfg(test)]
             systems,
@@ -213,16 +216,14 @@ impl DeviceFit {
     pub(super) fn read(&self) -> Result<Vec<DeviceState>, GpuError> {
         let control: Vec<Control> = self.gpu.read(&self.control)?;
         let current: Vec<f32> = self.gpu.read(&self.current)?;
-        let mut states = Vec::new();
-        for problem in 0..self.problems as usize {
-            let offset = ((problem * SYSTEM + LOSSES) * 4) as u64;
-            let losses: Vec<f32> = self.gpu.read_range(&self.kept, offset, (4 * 8) as u64)?;
-            states.push(DeviceState {
+        let losses: Vec<f32> = self.gpu.read(&self.losses)?;
+        let states = (0..self.problems as usize)
+            .map(|problem| DeviceState {
                 loss: f64::from(control[problem].loss),
-                losses: std::array::from_fn(|i| f64::from(losses[i])),
+                losses: std::array::from_fn(|i| f64::from(losses[problem * LOSS_STRIDE + i])),
                 current: std::array::from_fn(|i| f64::from(current[problem * STRIDE + i])),
-            });
-        }
+            })
+            .collect();
         Ok(states)
     }
 

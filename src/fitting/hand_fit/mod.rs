@@ -35,6 +35,8 @@ use reference::{State, StepRule, TERMS, damped_step, hand_normal, landmark_offse
 use refine::Refinement;
 pub use refine::SilhouetteReport;
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Names of the loss terms, in the order of [`FitStep::terms`].
 pub const FIT_TERMS: [&str; TERMS] = ["joints", "reprojection", "pose", "limits", "shape", "offsets"];
@@ -207,16 +209,26 @@ enum Engine {
     Reference(Vec<State>),
 }
 
+/// The hands of one frame of a sequence.
+#[derive(Clone, Debug)]
+struct Frame {
+    hands: Range<usize>,
+    /// What positions of these hands' problems are relative to, world metres.
+    origin: Vector3<f64>,
+}
+
 /// A fit in progress. Make it, call [`HandFit::step`] until it returns `None`, then [`HandFit::finish`].
 pub struct HandFit {
-    models: Vec<HandModel>,
+    /// By side.
+    models: [Option<HandModel>; 2],
+    /// Of all frames.
     hands: Vec<HandProblem>,
+    frames: Vec<Frame>,
     /// Hand of each problem.
     problem_hand: Vec<usize>,
     weights: Weights,
     rule: StepRule,
     engine: Engine,
-    origin: Vector3<f64>,
     iteration: u32,
     settings: HandFitSettings,
     /// Loss, terms and parameters of each problem after the last step.
@@ -257,32 +269,39 @@ impl HandFit {
         pose: &PoseResult,
         settings: &HandFitSettings,
     ) -> Result<Self, FitError> {
+        Self::of_frames(backend, models, std::slice::from_ref(pose), settings)
+    }
+
+    /// The same for many frames in one batch; frames without a hand stay empty.
+    ///
+    /// # Errors
+    /// As [`HandFit::new`]; [`FitError::NoJoints`] when no frame has a hand.
+    pub fn of_frames(
+        backend: FitBackend<'_>,
+        models: [Option<&HandModel>; 2],
+        poses: &[PoseResult],
+        settings: &HandFitSettings,
+    ) -> Result<Self, FitError> {
         check(settings)?;
-        let present: Vec<_> = Side::BOTH
-            .into_iter()
-            .filter_map(|s| Some((s, models[s.index()]?, pose.joints.hands[s.index()].as_ref()?)))
-            .collect();
-        if present.is_empty() {
+        let mut hands = Vec::new();
+        let mut frames = Vec::new();
+        for pose in poses {
+            let first = hands.len();
+            let (origin, found) = frame_problems(models, pose, settings)?;
+            hands.extend(found);
+            frames.push(Frame { hands: first..hands.len(), origin });
+        }
+        if hands.is_empty() {
             return Err(FitError::NoJoints);
         }
-        let all: Vec<Vector3<f64>> =
-            present.iter().flat_map(|(_, _, j)| j.joints.iter().map(|p| Vector3::from(*p))).collect();
-        if let Some((side, ..)) = present.iter().find(|(_, _, j)| j.joints.iter().flatten().any(|v| !v.is_finite())) {
-            return Err(FitError::Diverged { side: *side });
-        }
-        #[expect(clippy::cast_precision_loss, reason = "at most 42 joints")]
-        let origin = all.iter().sum::<Vector3<f64>>() / all.len() as f64;
-        let projections: Vec<Matrix3x4<f64>> = pose.cameras.iter().map(Camera::projection).collect();
-        let hands: Vec<HandProblem> = present
-            .iter()
-            .map(|(s, m, j)| HandProblem::new(m, j, &pose.observations[s.index()], &projections, &origin, settings))
-            .collect();
+        // One detector, one noise.
+        let noise_px = super::pose::median(poses.iter().map(|p| p.noise_px).collect());
         let starts: Vec<(usize, [f64; PARAMETERS])> = hands
             .iter()
             .enumerate()
             .flat_map(|(hand, problem)| problem.starts(settings).into_iter().map(move |x| (hand, x)))
             .collect();
-        let weights = Weights::new(settings, pose.noise_px);
+        let weights = Weights::new(settings, noise_px);
         let rule = StepRule { lambda_down: 0.2, lambda_up: 5.0, max_turn: 0.5 };
         let lambda = 1e-2;
         let engine = match backend {
@@ -295,13 +314,13 @@ impl HandFit {
         };
         let states = starts.iter().map(|(_, x)| (f64::INFINITY, [0.0; TERMS], *x)).collect();
         Ok(Self {
-            models: present.iter().map(|(_, m, _)| (*m).clone()).collect(),
+            models: models.map(|m| m.cloned()),
             hands,
+            frames,
             problem_hand: starts.iter().map(|(hand, _)| *hand).collect(),
             weights,
             rule,
             engine,
-            origin,
             iteration: 0,
             settings: settings.clone(),
             states,
@@ -319,7 +338,6 @@ impl HandFit {
         match &mut self.engine {
             Engine::Device(device) => {
                 device.step()?;
-                self.states = device.read()?.into_iter().map(|s| (s.loss, s.losses, s.current)).collect();
             }
             Engine::Reference(states) => {
                 for (state, &hand) in states.iter_mut().zip(&self.problem_hand) {
@@ -330,12 +348,13 @@ impl HandFit {
                 self.states = states.iter().map(row).collect();
             }
         }
+        self.read_states()?;
         self.iteration += 1;
         let mut terms = [0.0; TERMS];
         for hand in 0..self.hands.len() {
             let (loss, losses, _) = &self.states[self.best(hand)];
             if !loss.is_finite() || *loss >= f64::from(f32::MAX) {
-                return Err(FitError::Diverged { side: self.models[hand].side });
+                return Err(FitError::Diverged { side: self.hands[hand].model.side });
             }
             for (sum, term) in terms.iter_mut().zip(losses) {
                 *sum += term;
@@ -343,6 +362,13 @@ impl HandFit {
         }
         let total = terms.iter().sum();
         Ok(Some(FitStep { iteration: self.iteration, iterations: self.settings.iterations, total, terms }))
+    }
+
+    fn read_states(&mut self) -> Result<(), FitError> {
+        if let Engine::Device(device) = &self.engine {
+            self.states = device.read()?.into_iter().map(|s| (s.loss, s.losses, s.current)).collect();
+        }
+        Ok(())
     }
 
     /// Problem with the least loss of a hand (the first of equals).
@@ -356,9 +382,15 @@ impl HandFit {
         best.expect("every hand has a start")
     }
 
+    fn model(&self, hand: usize) -> &HandModel {
+        self.models[self.hands[hand].model.side.index()].as_ref().expect("a problem is made for a model")
+    }
+
     fn world_parameters(&self, hand: usize, x: &[f64; PARAMETERS]) -> HandParameters {
-        let mut p = parameters_from_vector(self.models[hand].side, x);
-        for (value, shift) in p.transl.iter_mut().zip(&self.origin) {
+        let mut p = parameters_from_vector(self.hands[hand].model.side, x);
+        let frame = self.frames.iter().find(|f| f.hands.contains(&hand));
+        let origin = frame.map_or_else(Vector3::zeros, |f| f.origin);
+        for (value, shift) in p.transl.iter_mut().zip(&origin) {
             *value += shift;
         }
         p
@@ -368,7 +400,7 @@ impl HandFit {
     #[must_use]
     pub fn hands(&self) -> Vec<PosedHand> {
         let pose =
-            |hand: usize| pose_hand(&self.models[hand], &self.world_parameters(hand, &self.states[self.best(hand)].2));
+            |hand: usize| pose_hand(self.model(hand), &self.world_parameters(hand, &self.states[self.best(hand)].2));
         (0..self.hands.len()).map(pose).collect()
     }
 
@@ -376,84 +408,166 @@ impl HandFit {
     ///
     /// # Errors
     /// [`FitError::Diverged`] when the loss is not finite.
-    pub fn finish(mut self, silhouettes: &[Silhouette<'_>]) -> Result<FitResult, FitError> {
+    pub fn finish(self, silhouettes: &[Silhouette<'_>]) -> Result<FitResult, FitError> {
+        let mut frames = self.finish_frames(std::slice::from_ref(&silhouettes))?;
+        Ok(frames.swap_remove(0))
+    }
+
+    /// The same for all frames, with the masks of each; frames beyond `silhouettes` have none. Frames are shared among the
+    /// processor's cores; the result does not depend on how many there are.
+    ///
+    /// # Errors
+    /// [`FitError::Diverged`] for the first frame whose loss is not finite.
+    pub fn finish_frames(mut self, silhouettes: &[&[Silhouette<'_>]]) -> Result<Vec<FitResult>, FitError> {
+        self.read_states()?;
+        let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(self.frames.len());
+        let next = AtomicUsize::new(0);
+        let work = || {
+            let mut done = Vec::new();
+            loop {
+                let frame = next.fetch_add(1, Ordering::Relaxed);
+                if frame >= self.frames.len() {
+                    return done;
+                }
+                done.push((frame, self.finish_frame(frame, silhouettes.get(frame).copied().unwrap_or_default())));
+            }
+        };
+        let mut results: Vec<(usize, Result<FitResult, FitError>)> = std::thread::scope(|scope| {
+            let workers: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+            let mut all = work();
+            for worker in workers {
+                all.extend(worker.join().expect("a frame's fit does not panic"));
+            }
+            all
+        });
+        results.sort_by_key(|(frame, _)| *frame);
+        results.into_iter().map(|(_, result)| result).collect()
+    }
+
+    fn finish_frame(&self, frame: usize, silhouettes: &[Silhouette<'_>]) -> Result<FitResult, FitError> {
+        let Frame { hands: range, origin } = self.frames[frame].clone();
+        let mut problems: Vec<HandProblem> = self.hands[range.clone()].to_vec();
         let mut hands = Vec::new();
-        for hand in 0..self.hands.len() {
-            hands.push(self.polish(hand)?);
+        for (hand, problem) in range.clone().zip(&mut problems) {
+            hands.push(self.polish(self.states[self.best(hand)].2, problem)?);
         }
+        let models: Vec<&HandModel> = range.clone().map(|hand| self.model(hand)).collect();
         let mut reports = Vec::new();
         if self.settings.refine_rounds > 0 {
-            let fields = self.mask_fields(&hands, silhouettes);
-            let mut refinement = Refinement::new(&self.models, &self.hands, &self.weights, &self.settings, fields);
+            let fields = mask_fields(&models, &hands, &origin, silhouettes);
+            let mut refinement = Refinement::new(&models, &problems, &self.weights, &self.settings, fields);
             reports = refinement.run(&mut hands);
         }
         let mut fitted = Vec::new();
-        for (hand, (problem, x)) in self.hands.iter().zip(&hands).enumerate() {
+        for ((hand, problem), x) in range.zip(&problems).zip(&hands) {
             let loss = hand_normal(problem, &self.weights, x).losses.iter().sum::<f64>();
             if !loss.is_finite() {
-                return Err(FitError::Diverged { side: self.models[hand].side });
+                return Err(FitError::Diverged { side: problem.model.side });
             }
-            let posed = pose_hand(&self.models[hand], &self.world_parameters(hand, x));
-            let keypoints = posed.keypoints.map(|p| Vector3::from(p) - self.origin);
-            let distance = |k: usize| (keypoints[k] - problem.targets[k].position).norm();
-            let mean_joint_mm = 1e3 * (0..KEYPOINTS).map(distance).sum::<f64>() / 21.0;
-            let offsets: [Vector3<f64>; KEYPOINTS] =
-                std::array::from_fn(|k| landmark_offset(problem, &self.weights, k, &keypoints[k]));
-            let parameters = &posed.parameters;
-            let frames = joint_frames(&regress_shaped(&problem.model, &parameters.betas), parameters);
-            fitted.push(FittedHand {
-                mean_joint_mm,
-                median_px: median_px(problem, &std::array::from_fn(|k| keypoints[k] + offsets[k])),
-                model_median_px: median_px(problem, &keypoints),
-                landmark_offsets: std::array::from_fn(|k| {
-                    (frames.rotation[bone_of_keypoint(k)].transpose() * offsets[k]).into()
-                }),
-                loss,
-                posed,
-            });
+            let posed = pose_hand(self.model(hand), &self.world_parameters(hand, x));
+            fitted.push(measured(problem, &self.weights, posed, &origin, loss));
         }
         Ok(FitResult { hands: fitted, silhouettes: reports })
     }
 
     /// The best start of a hand, continued in `f64`; between the passes the scale of the landmarks' offsets follows the data,
     /// so that a detector that means the model's joints is believed to the fraction of a millimetre.
-    fn polish(&mut self, hand: usize) -> Result<[f64; PARAMETERS], FitError> {
-        let mut x = self.states[self.best(hand)].2;
-        let prior: Vec<f64> = self.hands[hand].targets.iter().map(|t| t.offset_information).collect();
+    fn polish(&self, start: [f64; PARAMETERS], problem: &mut HandProblem) -> Result<[f64; PARAMETERS], FitError> {
+        let mut x = start;
+        let prior: Vec<f64> = problem.targets.iter().map(|t| t.offset_information).collect();
         for pass in 0..=OFFSET_PASSES {
-            let problem = &self.hands[hand];
             let mut state = State::new(x, 1e-3);
             for _ in 0..=self.settings.polish_iterations {
+                let before = state.loss;
                 let system = hand_normal(problem, &self.weights, &state.trial);
                 damped_step(&mut state, system, &self.rule);
+                let gain = before - state.loss;
+                if gain > 0.0 && gain < 1e-9 * state.loss {
+                    break;
+                }
             }
             if !state.loss.is_finite() || state.kept.is_none() {
-                return Err(FitError::Diverged { side: self.models[hand].side });
+                return Err(FitError::Diverged { side: problem.model.side });
             }
             x = state.current;
             if pass < OFFSET_PASSES {
                 let scale = offset_scale(problem, &self.weights, &x, &prior).clamp(LEAST_OFFSET_SCALE, 1.0);
-                for (target, prior) in self.hands[hand].targets.iter_mut().zip(&prior) {
+                for (target, prior) in problem.targets.iter_mut().zip(&prior) {
                     target.offset_information = prior / (scale * scale);
                 }
             }
         }
         Ok(x)
     }
+}
 
-    /// The fields of the masks, cameras seen from the fit's origin.
-    fn mask_fields(&self, hands: &[[f64; PARAMETERS]], silhouettes: &[Silhouette<'_>]) -> Vec<(usize, MaskField)> {
-        let mut points = Vec::new();
-        for (model, x) in self.models.iter().zip(hands) {
-            points.extend(pose_hand(model, &parameters_from_vector(model.side, x)).vertices);
-        }
-        let field = |s: &Silhouette<'_>| {
-            let translation = s.camera.rotation * self.origin + s.camera.translation;
-            let camera = Camera { translation, ..s.camera.clone() };
-            let step = if camera.width_px.max(camera.height_px) >= 3000 { 3 } else { 1 };
-            Some((s.view, MaskField::new(&camera, s.mask, &points, step)?))
-        };
-        silhouettes.iter().filter_map(field).collect()
+/// The problems of one frame and what their positions are relative to.
+fn frame_problems(
+    models: [Option<&HandModel>; 2],
+    pose: &PoseResult,
+    settings: &HandFitSettings,
+) -> Result<(Vector3<f64>, Vec<HandProblem>), FitError> {
+    let present: Vec<_> = Side::BOTH
+        .into_iter()
+        .filter_map(|s| Some((s, models[s.index()]?, pose.joints.hands[s.index()].as_ref()?)))
+        .collect();
+    if let Some((side, ..)) = present.iter().find(|(_, _, j)| j.joints.iter().flatten().any(|v| !v.is_finite())) {
+        return Err(FitError::Diverged { side: *side });
+    }
+    let all: Vec<Vector3<f64>> =
+        present.iter().flat_map(|(_, _, j)| j.joints.iter().map(|p| Vector3::from(*p))).collect();
+    #[expect(clippy::cast_precision_loss, reason = "at most 42 joints")]
+    let origin = all.iter().sum::<Vector3<f64>>() / all.len().max(1) as f64;
+    let projections: Vec<Matrix3x4<f64>> = pose.cameras.iter().map(Camera::projection).collect();
+    let problem = |(s, m, j): &(Side, &HandModel, &super::pose::HandJoints)| {
+        HandProblem::new(m, j, &pose.observations[s.index()], &projections, &origin, settings)
+    };
+    Ok((origin, present.iter().map(problem).collect()))
+}
+
+/// The fields of the masks, cameras seen from the frame's origin.
+fn mask_fields(
+    models: &[&HandModel],
+    hands: &[[f64; PARAMETERS]],
+    origin: &Vector3<f64>,
+    silhouettes: &[Silhouette<'_>],
+) -> Vec<(usize, MaskField)> {
+    let mut points = Vec::new();
+    for (model, x) in models.iter().zip(hands) {
+        points.extend(pose_hand(model, &parameters_from_vector(model.side, x)).vertices);
+    }
+    let field = |s: &Silhouette<'_>| {
+        let translation = s.camera.rotation * origin + s.camera.translation;
+        let camera = Camera { translation, ..s.camera.clone() };
+        let step = if camera.width_px.max(camera.height_px) >= 3000 { 3 } else { 1 };
+        Some((s.view, MaskField::new(&camera, s.mask, &points, step)?))
+    };
+    silhouettes.iter().filter_map(field).collect()
+}
+
+/// A fitted hand held against its data.
+fn measured(
+    problem: &HandProblem,
+    weights: &Weights,
+    posed: PosedHand,
+    origin: &Vector3<f64>,
+    loss: f64,
+) -> FittedHand {
+    let keypoints = posed.keypoints.map(|p| Vector3::from(p) - origin);
+    let distance = |k: usize| (keypoints[k] - problem.targets[k].position).norm();
+    let offsets: [Vector3<f64>; KEYPOINTS] =
+        std::array::from_fn(|k| landmark_offset(problem, weights, k, &keypoints[k]));
+    let parameters = &posed.parameters;
+    let frames = joint_frames(&regress_shaped(&problem.model, &parameters.betas), parameters);
+    FittedHand {
+        mean_joint_mm: 1e3 * (0..KEYPOINTS).map(distance).sum::<f64>() / 21.0,
+        median_px: median_px(problem, &std::array::from_fn(|k| keypoints[k] + offsets[k])),
+        model_median_px: median_px(problem, &keypoints),
+        landmark_offsets: std::array::from_fn(|k| {
+            (frames.rotation[bone_of_keypoint(k)].transpose() * offsets[k]).into()
+        }),
+        loss,
+        posed,
     }
 }
 

@@ -64,7 +64,7 @@ struct Held {
 
 /// All hands of a capture with the masks they are compared with.
 pub(super) struct Refinement<'a> {
-    models: &'a [HandModel],
+    models: &'a [&'a HandModel],
     problems: &'a [HandProblem],
     weights: &'a Weights,
     settings: &'a HandFitSettings,
@@ -84,19 +84,19 @@ struct Joint {
 
 impl<'a> Refinement<'a> {
     pub(super) fn new(
-        models: &'a [HandModel],
+        models: &'a [&'a HandModel],
         problems: &'a [HandProblem],
         weights: &'a Weights,
         settings: &'a HandFitSettings,
         fields: Vec<(usize, MaskField)>,
     ) -> Self {
-        let outlines = models.iter().map(Outline::new).collect();
+        let outlines = models.iter().map(|m| Outline::new(m)).collect();
         Self { models, problems, weights, settings, outlines, fields }
     }
 
     fn posed(&self, hands: &Hands) -> Vec<PosedOutline<'_>> {
         let pose = |(hand, x): (usize, &[f64; PARAMETERS])| {
-            let model = &self.models[hand];
+            let model = self.models[hand];
             let vertices = pose_hand(model, &parameters_from_vector(model.side, x)).vertices;
             PosedOutline::new(&self.outlines[hand], vertices)
         };

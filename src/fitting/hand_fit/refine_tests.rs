@@ -96,7 +96,7 @@ fn energy_problem(rig: &Rig) -> (super::super::HandFit, Hands) {
     for side in 0..2 {
         let mut x = crate::hand::parameter_vector(&rig.hands[side].parameters);
         for k in 0..3 {
-            x[3 + k] -= fit.origin[k];
+            x[3 + k] -= fit.frames[0].origin[k];
         }
         for (i, value) in x[..SCALE].iter_mut().enumerate() {
             *value += 0.01 * f64::from(u32::try_from(i * 7 % 5).expect("small")) - 0.02;
@@ -123,8 +123,9 @@ fn the_gradient_is_that_of_the_loss() {
     let views: Vec<Silhouette<'_>> =
         (0..4).map(|v| Silhouette { view: v, camera: &rig.cameras[v], mask: &masks[v] }).collect();
     let settings = HandFitSettings::default();
-    let fields = fit.mask_fields(&hands, &views);
-    let refinement = Refinement::new(&fit.models, &fit.hands, &fit.weights, &settings, fields);
+    let models: Vec<&HandModel> = models.iter().collect();
+    let fields = super::super::mask_fields(&models, &hands, &fit.frames[0].origin, &views);
+    let refinement = Refinement::new(&models, &fit.hands, &fit.weights, &settings, fields);
     let held = refinement.collect(&hands, 4.0);
     assert!(held.outline.len() > 200, "outlines are found: {}", held.outline.len());
     assert!(!held.contacts.is_empty(), "contacts are found");
