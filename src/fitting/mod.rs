@@ -4,4 +4,6 @@ pub mod ham;
 pub mod hand_fit;
 pub mod pose;
 #[cfg(test)]
+mod sweeps;
+#[cfg(test)]
 mod test_rig;

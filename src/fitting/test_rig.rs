@@ -45,6 +45,11 @@ pub(super) struct Rig {
 
 /// A plausible random hand: relaxed pose, flexed fingers within the limits, shape near the mean.
 pub(super) fn random_parameters(side: Side, random: &mut Random) -> HandParameters {
+    posed_parameters(side, 0.25, random)
+}
+
+/// The same with flexions of a standard deviation of `flexion_rad`.
+fn posed_parameters(side: Side, flexion_rad: f64, random: &mut Random) -> HandParameters {
     let model = open_hand(side).expect("sound asset");
     let mut p = HandParameters::rest(side);
     for (i, value) in p.hand_pose.iter_mut().enumerate() {
@@ -53,7 +58,7 @@ pub(super) fn random_parameters(side: Side, random: &mut Random) -> HandParamete
         // Knuckles move sideways and the thumb every way; elsewhere a finger neither twists nor bends sideways much.
         let loose = i >= 36 || (i % 9 == 1);
         let spread = if flexion {
-            0.25
+            flexion_rad
         } else if loose {
             0.1
         } else {
@@ -76,8 +81,13 @@ pub(super) fn random_parameters(side: Side, random: &mut Random) -> HandParamete
 impl Rig {
     /// `views` cameras of 1280×1024 about a metre away, hands posed from `seed`.
     pub(super) fn new(views: usize, seed: u64) -> Self {
+        Self::posed(views, seed, 0.25)
+    }
+
+    /// The same with flexions of a standard deviation of `flexion_rad`.
+    pub(super) fn posed(views: usize, seed: u64, flexion_rad: f64) -> Self {
         let mut random = Random(seed);
-        let [left, mut right] = Side::BOTH.map(|side| random_parameters(side, &mut random));
+        let [left, mut right] = Side::BOTH.map(|side| posed_parameters(side, flexion_rad, &mut random));
         // Both hands are one person's.
         right.betas.clone_from(&left.betas);
         let hands = [left, right].map(|p| pose_hand(&open_hand(p.side).expect("sound asset"), &p));

@@ -10,6 +10,7 @@ use crate::hand::PARAMETERS;
 const SYSTEM: usize = 4096;
 #[cfg(test)]
 const GRADIENT: usize = 3844;
+#[cfg(test)]
 const LOSSES: usize = 3906;
 /// Floats of the terms of one problem, padded.
 const LOSS_STRIDE: usize = 8;
