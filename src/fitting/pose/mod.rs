@@ -4,12 +4,14 @@
 //! triangulated in one batch and scored by how many views have a detection that fits. The best gives the first hand, the
 //! best of what is left the second. Sides follow by the majority of the claimed labels (flexion decides a tie). Then each
 //! detection goes to the hand it fits, a constant shift per camera allowed; cameras whose detections all shift the same way
-//! are flagged and their principal point is moved by that shift; outlier joints lose their weight.
+//! are flagged and repaired (extrinsics and principal point, points from the other cameras); outlier joints lose their weight.
 
 mod assign;
+mod resect;
 mod shift;
 mod triangulate;
 
+pub use resect::CameraCorrection;
 pub use triangulate::{HandSolution, JointSolution, TriangulateOptions, TriangulateScene, Triangulator};
 
 use crate::anatomy::{KEYPOINTS, Side};
@@ -70,6 +72,12 @@ pub struct PoseSettings {
     pub flag_min_px: f64,
     /// Gauss-Newton iterations of a triangulation.
     pub iterations: u32,
+    /// How far a camera that is off may be turned about each axis: standard deviation, degrees.
+    pub camera_sigma_deg: f64,
+    /// The same for moves of its centre along each axis, metres.
+    pub camera_sigma_m: f64,
+    /// The same for its principal point, pixels.
+    pub camera_sigma_px: f64,
 }
 
 impl Default for PoseSettings {
@@ -84,6 +92,9 @@ impl Default for PoseSettings {
             flag_ratio: 2.5,
             flag_min_px: 3.0,
             iterations: 16,
+            camera_sigma_deg: 1.0,
+            camera_sigma_m: 0.01,
+            camera_sigma_px: 20.0,
         }
     }
 }
@@ -137,8 +148,10 @@ pub struct PoseViewReport {
     pub view: usize,
     /// Its detections.
     pub detections: Vec<DetectionReport>,
-    /// Constant shift (detections minus projections) of a camera found to be off, pixels; the principal point was moved by it.
+    /// Constant shift (detections minus projections) of a camera found to be off, pixels.
     pub flagged_shift_px: Option<[f64; 2]>,
+    /// How such a camera was repaired.
+    pub correction: Option<CameraCorrection>,
 }
 
 /// Result of the pose stage.
@@ -146,7 +159,7 @@ pub struct PoseViewReport {
 pub struct PoseResult {
     /// Joints.
     pub joints: Joints3d,
-    /// Cameras, flagged ones corrected; same order as given.
+    /// Cameras, flagged ones repaired; same order as given.
     pub cameras: Vec<Camera>,
     /// Assigned observations by side.
     pub observations: [Vec<HandObservation>; 2],

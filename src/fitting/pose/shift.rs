@@ -1,11 +1,12 @@
 //! From found hands to the result: assignment with a shift per camera, flagged cameras, final joints.
 
 use super::assign::{FoundHand, options, typical_size_px};
+use super::resect::{CameraCorrection, CameraPrior, Sighting, resect};
 use super::{
     Detection, DetectionReport, HandChoice, HandJoints, HandObservation, HandSolution, Joints3d, Points, PoseError,
     PoseResult, PoseSettings, PoseViewReport, Triangulator, median, median_length, points_of, residuals, scene_of,
 };
-use crate::anatomy::Side;
+use crate::anatomy::{KEYPOINTS, Side};
 use crate::camera::Camera;
 
 /// How much stronger a shift must be when only one hand was seen by the camera.
@@ -74,6 +75,13 @@ fn assign(
     assigned
 }
 
+/// What was found out about a camera that is off, and done about it.
+#[derive(Clone, Copy, Debug)]
+struct Repair {
+    shift_px: [f64; 2],
+    correction: CameraCorrection,
+}
+
 /// State while cameras are being refined.
 struct Refinement<'a> {
     detections: &'a [Detection],
@@ -134,6 +142,42 @@ impl Refinement<'_> {
         kept.flat_map(|d| self.residuals_of(d)).collect()
     }
 
+    /// The keypoints of a view that belong to a known hand.
+    fn sightings(&self, view: usize) -> Vec<Sighting> {
+        let mut found = Vec::new();
+        for (d, detection) in self.detections.iter().enumerate().filter(|(_, d)| d.view == view) {
+            let Some(points) = self.assigned[d].and_then(|hand| self.points[hand].as_ref()) else { continue };
+            let seen = points.iter().zip(&detection.px).zip(&detection.confidence);
+            found.extend(seen.map(|((point, px), weight)| Sighting { point: *point, px: *px, weight: *weight }));
+        }
+        found
+    }
+
+    fn resected(&self, view: usize) -> (Camera, CameraCorrection) {
+        let prior = CameraPrior {
+            rotation_rad: self.settings.camera_sigma_deg.to_radians(),
+            centre_m: self.settings.camera_sigma_m,
+            principal_px: self.settings.camera_sigma_px,
+        };
+        resect(&self.cameras[view], &self.sightings(view), self.noise_px, &prior)
+    }
+
+    /// Whether a view of both hands is far off and another camera would do much better: its residual over the typical one.
+    /// This finds cameras that are turned, which no constant shift describes.
+    fn repairable(&self, view: usize, typical_px: f64) -> Option<f64> {
+        let seen = self.sightings(view);
+        let median_px = |camera: &Camera| {
+            let miss = |s: &Sighting| camera.project(&s.point).map(|p| (p.x - s.px[0]).hypot(p.y - s.px[1]));
+            median(seen.iter().filter_map(miss).collect())
+        };
+        let before = median_px(&self.cameras[view]);
+        let ratio = before / typical_px.max(1e-9) / self.settings.flag_ratio;
+        if seen.len() < 2 * KEYPOINTS || ratio <= 1.0 || before <= self.settings.flag_min_px {
+            return None;
+        }
+        (median_px(&self.resected(view).0) < 0.5 * before).then_some(ratio)
+    }
+
     /// Shift of a view if all its detections move the same way, with its ratio to the typical residual.
     fn coherent_shift(&self, view: usize, typical_px: f64) -> Option<(f64, [f64; 2])> {
         let per_hand: Vec<Vec<[f64; 2]>> = (0..self.detections.len())
@@ -187,7 +231,10 @@ pub(super) fn refine(
         let typical = median(state.all_residuals(&flagged).iter().map(|r| length(*r)).collect());
         let candidates = views.iter().filter(|v| !flagged.contains(v));
         let worst = candidates
-            .filter_map(|&v| state.coherent_shift(v, typical).map(|(ratio, _)| (ratio, v)))
+            .filter_map(|&v| {
+                let shifted = state.coherent_shift(v, typical).map(|(ratio, _)| ratio);
+                Some((shifted.or_else(|| state.repairable(v, typical))?, v))
+            })
             .max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1)));
         let Some((_, view)) = worst else { break };
         flagged.push(view);
@@ -195,15 +242,17 @@ pub(super) fn refine(
         state.round(&flagged)?;
     }
     flagged.sort_unstable();
-    let mut shifts = Vec::new();
+    let mut repairs = Vec::new();
     for &view in &flagged {
         let here = (0..detections.len()).filter(|&d| detections[d].view == view);
         let shift = median_shift(&here.flat_map(|d| state.residuals_of(d)).collect::<Vec<_>>());
-        shifts.push((view, shift));
+        let (camera, correction) = state.resected(view);
+        repairs.push((view, camera, Repair { shift_px: shift, correction }));
     }
-    for &(view, shift) in &shifts {
-        state.cameras[view].k[(0, 2)] += shift[0];
-        state.cameras[view].k[(1, 2)] += shift[1];
+    let mut shifts = Vec::new();
+    for (view, camera, repair) in repairs {
+        state.cameras[view] = camera;
+        shifts.push((view, repair));
     }
     state.round(&[])?;
     reject_misfits(&mut state)?;
@@ -243,18 +292,26 @@ fn wanted(choice: HandChoice, side: Side) -> bool {
     !matches!((choice, side), (HandChoice::Left, Side::Right) | (HandChoice::Right, Side::Left))
 }
 
-fn report(given: &[Camera], state: &Refinement<'_>, shifts: &[(usize, [f64; 2])]) -> PoseResult {
+fn report(given: &[Camera], state: &Refinement<'_>, repairs: &[(usize, Repair)]) -> PoseResult {
     let mut observations = [Vec::new(), Vec::new()];
     let mut reports: Vec<PoseViewReport> = Vec::new();
     let mut findings = Vec::new();
     let mut lengths = Vec::new();
     let scale = state.settings.robust_scale * state.noise_px;
     for &view in state.views {
-        let shift = shifts.iter().find(|(v, _)| *v == view).map(|(_, s)| *s);
-        reports.push(PoseViewReport { view, detections: Vec::new(), flagged_shift_px: shift });
-        if let Some([x, y]) = shift {
-            findings
-                .push(format!("view {view}: the camera is off by ({x:.1}, {y:.1}) px; its principal point was moved"));
+        let repair = repairs.iter().find(|(v, _)| *v == view).map(|(_, r)| *r);
+        reports.push(PoseViewReport {
+            view,
+            detections: Vec::new(),
+            flagged_shift_px: repair.map(|r| r.shift_px),
+            correction: repair.map(|r| r.correction),
+        });
+        if let Some(Repair { shift_px: [x, y], correction: c }) = repair {
+            findings.push(format!(
+                "view {view}: the camera is off by ({x:.1}, {y:.1}) px; it was turned by {:.2}°, moved by {:.1} mm, and its \
+                 principal point by ({:.1}, {:.1}) px",
+                c.rotation_deg, c.centre_mm, c.principal_px[0], c.principal_px[1]
+            ));
         }
     }
     for (d, detection) in state.detections.iter().enumerate() {
