@@ -154,7 +154,7 @@ fn list_settings(prefix: &str, tree: &serde_json::Value, out: &mut Vec<String>) 
 }
 
 /// Edit distance (Levenshtein), for "did you mean".
-fn distance(a: &str, b: &str) -> usize {
+pub(crate) fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, ca) in a.chars().enumerate() {

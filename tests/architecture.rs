@@ -548,3 +548,35 @@ mod the_checks_find {
         assert_eq!(check_shader("raster/ids.wgsl", "@vertex fn vs() -> V {}").len(), 1, "half a raster pass");
     }
 }
+
+/// Relative targets of Markdown links in `text`, without what follows `#`.
+fn links(text: &str) -> Vec<&str> {
+    let ends = text.match_indices("](").filter_map(|(at, _)| text[at + 2..].split_once(')').map(|(target, _)| target));
+    ends.filter(|t| !t.contains("://") && !t.starts_with(['#', '<']))
+        .map(|t| t.split_once('#').map_or(t, |(file, _)| file))
+        .collect()
+}
+
+#[test]
+fn links_in_the_documentation_lead_somewhere() {
+    let mut checked = 0;
+    for folder in ["", "docs", "scenes", "mano", "shaders", "assets", "benches"] {
+        let Ok(entries) = fs::read_dir(root().join(folder)) else { continue };
+        for path in entries.map(|e| e.expect("a readable folder entry").path()) {
+            if path.extension().is_none_or(|e| e != "md") {
+                continue;
+            }
+            let text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+            for target in links(&text) {
+                assert!(
+                    path.with_file_name(target).exists(),
+                    "{} links to {target}, which is not there",
+                    path.display()
+                );
+                checked += 1;
+            }
+        }
+    }
+    assert!(checked > 5, "links are found: {checked}");
+    assert_eq!(links("[a](b/c.md#d), [e](https://f), [g](#h)"), ["b/c.md"], "only files of ours");
+}

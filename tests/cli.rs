@@ -37,6 +37,7 @@ fn help_and_version_are_results_and_mistakes_are_not() {
     call("--nonsense", &[]).refused(2, &["--nonsense"]);
     call("reconstruct room", &[]).refused(2, &["--output <RUN>"]);
     call("reconstruct room -o run --until neural", &[]).refused(2, &["pose, fit, ham"]);
+    call("recontruct room -o run", &[]).refused(2, &["did you mean `thenar reconstruct`"]);
     call("synth {} --size 640", &[&absent("no-size")]).refused(2, &["WIDTHxHEIGHT"]);
     assert!(!absent("no-size").exists(), "nothing is written");
 }
@@ -156,6 +157,15 @@ fn a_folder_with_something_in_it_is_not_written_to() {
     call("reconstruct {} -o {}", &[capture(), &folder]).refused(2, &["cli-full"]);
     call("synth {}", &[&folder]).refused(2, &["cli-full"]);
     assert!(listing(&folder) == before, "nothing is written");
+}
+
+#[test]
+fn a_run_is_not_written_into_its_capture() {
+    let Some(_) = gpu() else { return };
+    let before = listing(capture());
+    let inside = capture().join("runs").join("one");
+    call("reconstruct {} -o {}", &[capture(), &inside]).refused(2, &["only read", "beside it"]);
+    assert_eq!(listing(capture()), before, "nothing is written");
 }
 
 #[test]

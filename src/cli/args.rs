@@ -121,6 +121,11 @@ impl FromStr for Setting {
     }
 }
 
+/// The position of a view.
+pub(super) fn view(s: &str) -> Result<usize, String> {
+    s.trim().parse().map_err(|_| "expected positions of views separated by commas, such as 0,3".to_owned())
+}
+
 /// A stage by its name.
 pub(super) fn stage(s: &str) -> Result<Stage, String> {
     Stage::ALL.into_iter().find(|stage| stage.name() == s).ok_or_else(|| {

@@ -85,7 +85,11 @@ impl CliError {
             Self::Usage(_)
             | Self::Synth(SynthError::Setting { .. })
             | Self::Preset(_)
-            | Self::Pipeline(PipelineError::NoSuchView { .. } | PipelineError::Files(ExportError::NotEmpty { .. }))
+            | Self::Pipeline(
+                PipelineError::NoSuchView { .. }
+                | PipelineError::InCapture { .. }
+                | PipelineError::Files(ExportError::NotEmpty { .. }),
+            )
             | Self::Export(ExportError::NotEmpty { .. })
             | Self::Gpu(GpuError::UnknownDevice { .. }) => Exit::Usage,
             Self::Capture(_)
@@ -119,7 +123,11 @@ fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(e) = cause {
-        text += &format!(": {e}");
+        // Some errors say their cause themselves.
+        let said = e.to_string();
+        if !text.contains(&said) {
+            text += &format!(": {said}");
+        }
         cause = e.source();
     }
     text
@@ -150,6 +158,7 @@ mod tests {
             (ExportError::Format { path: "x".into(), problem: "is cut short".into() }.into(), 3),
             (PipelineError::Files(ExportError::Format { path: "x".into(), problem: "is damaged".into() }).into(), 3),
             (PipelineError::Files(ExportError::NotEmpty { path: "x".into() }).into(), 2),
+            (PipelineError::InCapture { path: "x".into() }.into(), 2),
             (PipelineError::Repose("no pose".into()).into(), 3),
             (PipelineError::Rest(crate::hand::RestError::Scale(0.0)).into(), 3),
             (ExportError::Io { path: "x".into(), source: std::io::Error::other("disk full") }.into(), 1),
@@ -166,5 +175,7 @@ mod tests {
     fn causes_are_told() {
         let error = CliError::from(std::io::Error::other("disk full"));
         assert_eq!(with_causes(&error), "the result could not be written: disk full", "outer first");
+        let error = CliError::from(ExportError::Io { path: "x".into(), source: std::io::Error::other("disk full") });
+        assert_eq!(with_causes(&error).matches("disk full").count(), 1, "nothing is said twice: {error}");
     }
 }

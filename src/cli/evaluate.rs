@@ -81,7 +81,9 @@ fn table(e: &Evaluation) -> String {
     }
     line("mean", &e.mean, "over fitted views");
     let trusted = |v: &&ViewScore| !v.held_out && v.mask_trusted == Some(true);
-    line("trusted", &ViewMeans::over(e.views.iter().filter(trusted)), "over fitted views with a trusted mask");
+    if e.views.iter().any(|v| trusted(&v)) {
+        line("trusted", &ViewMeans::over(e.views.iter().filter(trusted)), "over fitted views with a trusted mask");
+    }
     if e.views.iter().any(|v| v.held_out) {
         line("held out", &e.held_out, "");
     }

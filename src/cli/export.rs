@@ -57,7 +57,7 @@ pub struct ExportArgs {
     /// Formats, separated by commas.
     #[arg(long, value_enum, value_delimiter = ',', default_value = "glb")]
     pub format: Vec<Format>,
-    /// Folder to write to (default: RUN/exports).
+    /// Folder to write to (default: RUN/exports, for the rest pose RUN/exports/rest).
     #[arg(short, long = "output", value_name = "DIR")]
     pub output: Option<PathBuf>,
     /// Frame of the positions.
@@ -89,7 +89,10 @@ pub(super) fn run(args: &ExportArgs, out: &mut dyn Write) -> Result<Exit, CliErr
     let run = FinishedRun::read(&args.run)?;
     let plan = ExportPlan {
         formats: args.format.iter().map(|f| f.name().to_owned()).collect(),
-        dir: args.output.clone().unwrap_or_else(|| run.exports_folder()),
+        dir: args.output.clone().unwrap_or_else(|| match args.pose {
+            Pose::Posed => run.exports_folder(),
+            Pose::Rest => run.exports_folder().join("rest"),
+        }),
         frame: match args.frame {
             Frame::Gltf => ExportFrame::Gltf,
             Frame::Capture => ExportFrame::Capture,

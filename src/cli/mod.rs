@@ -33,7 +33,8 @@ pub use render::{RenderArgs, RenderMode};
 pub use repose::{ReposeArgs, ReposeFormat, ReposeSide};
 pub use synth::{SynthArgs, SynthHands};
 
-use clap::Parser;
+use crate::preset::distance;
+use clap::{CommandFactory, Parser};
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::PathBuf;
@@ -47,7 +48,7 @@ use std::process::ExitCode;
     name = "thenar",
     version,
     args_conflicts_with_subcommands = true,
-    after_help = "Exit codes: 0 done, 1 failed, 2 usage, 3 input unusable, 4 finished with a warning gate, \
+    after_help = "Exit codes: 0 done, 1 failed, 2 usage, 3 input unusable, 4 kept for a warning gate, \
                   5 GPU lost or out of memory, 130 interrupted after saving.\n\
                   Results go to stdout, progress and logs to stderr (RUST_LOG=thenar=debug shows more)."
 )]
@@ -100,6 +101,10 @@ where
     I: IntoIterator<Item = T>,
     T: Into<OsString> + Clone,
 {
+    let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
+    if let Some(message) = mistyped(&arguments) {
+        return Err(report_usage(&message));
+    }
     match Cli::try_parse_from(arguments) {
         Ok(Cli { command: Some(command), .. }) => Ok(Action::Command(command)),
         Ok(Cli { path, .. }) => Ok(Action::Studio(path)),
@@ -108,6 +113,23 @@ where
             let _ = e.print();
             Err(if e.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() })
         }
+    }
+}
+
+/// What to say about a first word that is neither a command nor a path: clap alone takes it for the path of a capture.
+fn mistyped(arguments: &[OsString]) -> Option<String> {
+    let word = arguments.get(1)?.to_str()?;
+    let commands: Vec<String> = Cli::command().get_subcommands().map(|c| c.get_name().to_owned()).collect();
+    let plain = !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase() || c == '-') && !word.starts_with('-');
+    if !plain || word == "help" || commands.iter().any(|c| c == word) || std::path::Path::new(word).exists() {
+        return None;
+    }
+    let nearest = commands.iter().min_by_key(|c| distance(c, word)).filter(|c| distance(c, word) <= 1 + c.len() / 3);
+    match nearest {
+        Some(command) => Some(format!("there is no command `{word}`; did you mean `thenar {command}`?")),
+        // A single word may be meant as a path: the studio says that it is not there.
+        None if arguments.len() == 2 => None,
+        None => Some(format!("`{word}` is neither a command nor a folder; there are: {}", commands.join(", "))),
     }
 }
 
@@ -159,7 +181,6 @@ pub fn report_usage(message: &str) -> ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_consistent() {

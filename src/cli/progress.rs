@@ -210,7 +210,7 @@ fn sentence(report: &StepReport, pace: Option<Pace>) -> String {
     if let Some(Pace { rate, left }) = pace {
         // Slow steps read better as seconds a step.
         text += &if rate >= 1.0 { format!("  {rate:.1} it/s") } else { format!("  {:.1} s/it", 1.0 / rate) };
-        text += &format!("  {} left", duration(left));
+        text += &format!("  {} left in this phase", duration(left));
     }
     text
 }
@@ -295,9 +295,13 @@ mod tests {
         let lines: Vec<&str> = text.lines().collect();
         // 50 s a phase: its first step, then every 5 s; step 100 falls between two of those.
         assert_eq!(lines.len(), 2 * (1 + 9 + 1) + 3, "{text}");
-        assert_eq!(lines[5].trim_end(), "ham  albedo        51/100  loss 1.5000e0  2.0 it/s  25 s left", "one line");
+        assert_eq!(
+            lines[5].trim_end(),
+            "ham  albedo        51/100  loss 1.5000e0  2.0 it/s  25 s left in this phase",
+            "one line"
+        );
         assert!(
-            lines[10].contains(" 100/100 ") && lines[10].ends_with(" 0 s left"),
+            lines[10].contains(" 100/100 ") && lines[10].ends_with(" 0 s left in this phase"),
             "the end of a phase: {}",
             lines[10]
         );

@@ -25,9 +25,9 @@ pub struct ReconstructArgs {
     /// Run folder to write.
     #[arg(short, long = "output", value_name = "RUN")]
     pub output: PathBuf,
-    /// How to fit: a preset by name, or a RON file.
-    #[arg(long, default_value = "standard", value_name = "NAME|FILE.ron")]
-    pub preset: String,
+    /// How to fit: a preset by name (`standard` unless given), or a RON file.
+    #[arg(long, value_name = "NAME|FILE.ron")]
+    pub preset: Option<String>,
     /// Which hands.
     #[arg(long, value_enum, default_value_t)]
     pub hands: HandSelection,
@@ -42,10 +42,10 @@ pub struct ReconstructArgs {
     #[arg(long, value_parser = args::stage, value_name = "pose|fit|ham")]
     pub until: Option<Stage>,
     /// Views that no stage may see, by position, e.g. 3,11.
-    #[arg(long, value_delimiter = ',', value_name = "VIEWS")]
+    #[arg(long, value_delimiter = ',', value_parser = args::view, value_name = "VIEWS")]
     pub hold_out: Vec<usize>,
     /// Views that are left out altogether, by position.
-    #[arg(long, value_delimiter = ',', value_name = "VIEWS")]
+    #[arg(long, value_delimiter = ',', value_parser = args::view, value_name = "VIEWS")]
     pub exclude: Vec<usize>,
     /// Seed of everything random.
     #[arg(long, default_value_t = 0)]
@@ -77,7 +77,8 @@ impl From<HandSelection> for HandChoice {
 
 impl ReconstructArgs {
     fn options(&self) -> Result<RunOptions, CliError> {
-        let mut preset = Preset::load(&self.preset)?;
+        let name = self.preset.as_deref().unwrap_or("standard");
+        let mut preset = Preset::load(name)?;
         for Setting { key, value } in &self.set {
             preset.set(key, value)?;
         }
@@ -86,7 +87,7 @@ impl ReconstructArgs {
         }
         Ok(RunOptions {
             run_dir: self.output.clone(),
-            preset_name: self.preset.clone(),
+            preset_name: name.to_owned(),
             preset,
             until: self.until.unwrap_or(Stage::Ham),
             hold_out: self.hold_out.clone(),
@@ -110,6 +111,9 @@ pub(super) fn run(args: &ReconstructArgs, out: &mut dyn Write) -> Result<Exit, C
     let mut progress = Progress::new(args.progress);
     for warning in &capture.warnings {
         tracing::warn!("{warning}");
+    }
+    if args.resume && (args.preset.is_some() || !args.set.is_empty()) {
+        tracing::warn!("a run that is resumed keeps its settings: --preset and --set are not looked at");
     }
     let mut run = if args.resume {
         Reconstruction::resume(capture, models, options, gpu)?
@@ -145,7 +149,7 @@ mod tests {
         let expected = ReconstructArgs {
             capture: "room".into(),
             output: "run".into(),
-            preset: "standard".into(),
+            preset: None,
             hands: HandSelection::Auto,
             hand_model: None,
             hand_convention: None,
@@ -168,7 +172,7 @@ mod tests {
              --seed 7 --set ham.level=2 --set fit.starts=4 --resume --device 1 --progress json",
         )
         .expect("documented");
-        assert_eq!(args.preset, "my.ron", "preset");
+        assert_eq!(args.preset.as_deref(), Some("my.ron"), "preset");
         assert_eq!(args.hands, HandSelection::Both, "hands");
         assert_eq!(args.hand_model, Some(HandModelChoice::Directory("./models".into())), "hand model");
         assert_eq!(args.hand_convention.map(|c| c.name).as_deref(), Some("arctic"), "convention");
@@ -188,6 +192,7 @@ mod tests {
             "room -o run --hands three",
             "room -o run --until nowhere",
             "room -o run --hold-out a",
+            "room -o run --exclude 0-3",
             "room -o run --set level",
             "room -o run --progress loud",
             "room -o run --seed -1",

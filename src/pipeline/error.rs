@@ -48,6 +48,12 @@ pub enum PipelineError {
         /// How many.
         left: usize,
     },
+    /// A run that was to be written into the capture.
+    #[error("{path} lies in the capture folder, which is only read: choose a folder beside it")]
+    InCapture {
+        /// Where the run was wanted.
+        path: String,
+    },
     /// `--resume` without a run, or with another capture or other settings.
     #[error("{0}")]
     Resume(String),

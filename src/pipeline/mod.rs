@@ -21,7 +21,7 @@ pub use posable::PosableHand;
 pub use reconstruction::{Reconstruction, RunOptions};
 pub use repose::{ReposePlan, ReposedHand, Reposing, repose};
 pub use results::ExportPlan;
-pub use run_folder::{RunFolder, RunRecord};
+pub use run_folder::{RunFolder, RunRecord, lies_in};
 pub use snapshot::{HandSnapshot, Snapshot, ViewPicture};
 
 pub use crate::fitting::ham::DISPLAY_LEVEL;

@@ -81,7 +81,7 @@ impl Reconstruction {
     /// Begins a run in a new or empty folder.
     ///
     /// # Errors
-    /// View numbers out of range, too few views, a folder that is not empty, unreadable hand models.
+    /// View numbers out of range, too few views, a folder that is not empty or lies in the capture, unreadable hand models.
     pub fn new(
         capture: Arc<Capture>,
         models: [Arc<HandModel>; 2],
@@ -89,6 +89,9 @@ impl Reconstruction {
         gpu: Gpu,
     ) -> Result<Self, PipelineError> {
         let used = used_views(&capture, &options)?;
+        if super::lies_in(&options.run_dir, &capture.root) {
+            return Err(PipelineError::InCapture { path: options.run_dir.display().to_string() });
+        }
         let record = RunRecord::new(&capture, &models, &options, gpu.description());
         let mut folder = RunFolder::create(&options.run_dir, &record)?;
         folder.log(&format!(

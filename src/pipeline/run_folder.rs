@@ -116,6 +116,14 @@ enum Origin {
     Reopened,
 }
 
+/// Whether a path that need not exist yet lies in `folder`, links followed.
+#[must_use]
+pub fn lies_in(path: &Path, folder: &Path) -> bool {
+    let Ok(absolute) = std::path::absolute(path) else { return false };
+    let existing = absolute.ancestors().find(|p| p.exists()).and_then(|p| p.canonicalize().ok());
+    existing.zip(folder.canonicalize().ok()).is_some_and(|(path, folder)| path.starts_with(folder))
+}
+
 impl RunFolder {
     /// Makes a new (or empty) folder and writes `run.ron`.
     ///

@@ -1,7 +1,7 @@
 //! Where a run's folder stands: `<parent>/<time>_<preset>`, the parent beside the capture or where the user wants it.
 
 use crate::export::ExportError;
-use crate::pipeline::PipelineError;
+use crate::pipeline::{PipelineError, lies_in};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -56,9 +56,7 @@ pub(super) fn check(parent: &Path, capture: &Path) -> Result<(), RunPlaceError> 
     if facts.permissions().readonly() {
         return Err(refused(format!("{} is read-only", existing.display())));
     }
-    if let (Ok(existing), Ok(capture)) = (existing.canonicalize(), capture.canonicalize())
-        && existing.starts_with(capture)
-    {
+    if lies_in(parent, capture) {
         return Err(RunPlaceError::InCapture { parent: parent.to_owned() });
     }
     Ok(())

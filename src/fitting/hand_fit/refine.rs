@@ -387,5 +387,4 @@ fn bounds(points: &[[f64; 3]]) -> ([f64; 3], [f64; 3]) {
 }
 
 #[cfg(test)]
-#[path = "refine_tests.rs"]
 mod tests;

@@ -178,8 +178,10 @@ fn fitted_views_finding(scores: &[(usize, ViewScore)]) -> String {
     };
     let number = |x: Option<f64>, digits: usize| x.map_or_else(|| "-".to_owned(), |x| format!("{x:.digits$}"));
     format!(
-        "rendered against photographs: {} dB over the hands, silhouette IoU {} ({count} {kind})",
+        "rendered against photographs: {} dB where masks and rendered hands meet, {} dB over the whole masks, silhouette \
+         IoU {} ({count} {kind})",
         number(means.psnr_shared, 1),
+        number(means.psnr_mask, 1),
         number(means.iou, 3)
     )
 }

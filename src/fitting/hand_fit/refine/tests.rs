@@ -124,7 +124,7 @@ fn the_gradient_is_that_of_the_loss() {
         (0..4).map(|v| Silhouette { view: v, camera: &rig.cameras[v], mask: &masks[v] }).collect();
     let settings = HandFitSettings::default();
     let models: Vec<&HandModel> = models.iter().collect();
-    let fields = super::super::mask_fields(&models, &hands, &fit.frames[0].origin, &views);
+    let fields = super::super::finish::mask_fields(&models, &hands, &fit.frames[0].origin, &views);
     let refinement = Refinement::new(&models, &fit.hands, &fit.weights, &settings, fields);
     let held = refinement.collect(&hands, 4.0);
     assert!(held.outline.len() > 200, "outlines are found: {}", held.outline.len());
