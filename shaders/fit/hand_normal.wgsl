@@ -24,7 +24,8 @@ const TIPS: u32 = 693u;      // 5 x 16
 const PRIOR_MEAN: u32 = 773u; // 45
 const PRIOR: u32 = 818u;     // 45 x 3: rows of 3x3 blocks
 const LIMITS: u32 = 953u;    // 45 x 2
-const MODEL: u32 = 1043u;
+const SHAPE_MEAN: u32 = 1043u; // 10
+const MODEL: u32 = 1053u;
 // One target: position 3, information xx yy zz xy xz yz, information of the offset; MediaPipe order.
 const TARGET: u32 = 10u;
 const OFFSET_STEPS: u32 = 6u;
@@ -302,9 +303,10 @@ fn hand_normal(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups)
             }
         }
         if (p >= 51u && p < 61u) {
-            g += settings.shape_weight * x[p];
+            let off = x[p] - models[model + SHAPE_MEAN + p - 51u];
+            g += settings.shape_weight * off;
             systems[base + p * P + p] += settings.shape_weight;
-            prior_loss[p].z = 0.5 * settings.shape_weight * x[p] * x[p];
+            prior_loss[p].z = 0.5 * settings.shape_weight * off * off;
         }
         if (p == 61u && settings.scale_free == 0u) {
             g = 0.0;

@@ -1,6 +1,6 @@
 //! Pose and fit over many random hands: what share of them is found, and how well.
 
-use super::hand_fit::{FitBackend, FitResult, HandFit, HandFitSettings};
+use super::hand_fit::{FitBackend, FitResult, HandFit, HandFitSettings, fit_sequence};
 use super::pose::{PoseResult, PoseSettings, Triangulator, estimate_joints};
 use super::test_rig::{Noise, Rig};
 use crate::anatomy::Side;
@@ -116,4 +116,28 @@ fn four_views_are_enough() {
         "4 views, 3 px: joints {joint:.2} mm in the middle, {worst_joint:.2} mm at worst; vertices {vertex:.2} and {worst_vertex:.2} mm"
     );
     assert!(joint <= 2.5 && worst_vertex <= 6.0, "joints {joint} mm, worst vertices {worst_vertex} mm");
+}
+
+#[test]
+fn frames_of_a_sequence_have_one_shape() {
+    let rigs: Vec<Rig> = (0..12).map(|seed| Rig::of_person(8, 4000 + seed, 7)).collect();
+    let noisy = |(seed, rig): (usize, &Rig)| {
+        pose_of(rig, &rig.detect(&Noise { px: 4.0, outliers: 0.05, seed: u64::try_from(seed).expect("small") }))
+    };
+    let mut poses: Vec<PoseResult> = rigs.iter().enumerate().map(noisy).collect();
+    let alone = fit(&poses);
+    // A frame in which nobody is seen.
+    poses[4].joints.hands = [None, None];
+    let models = models();
+    let both = [Some(&models[0]), Some(&models[1])];
+    let together = fit_sequence(FitBackend::Reference, both, &poses, &HandFitSettings::default()).expect("a sequence");
+    assert!(together.frames.len() == 12 && together.frames[4].hands.is_empty(), "the empty frame stays empty");
+    let truth = &rigs[0].hands[0].parameters.betas;
+    let off = |betas: &[f64]| betas.iter().zip(truth).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt();
+    let betas = |results: &[FitResult]| -> Vec<f64> {
+        results.iter().flat_map(|r| &r.hands).map(|h| off(&h.posed.parameters.betas)).collect()
+    };
+    let ((single, _), (common, worst)) = (summary(betas(&alone)), summary(betas(&together.frames)));
+    eprintln!("shape of a sequence: {:.2} off; frames {common:.2}, alone {single:.2}", off(&together.betas));
+    assert!(common < 0.8 * single && worst < 1.2 * common, "one shape, nearer to the truth: {common}, alone {single}");
 }

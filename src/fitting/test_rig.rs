@@ -109,6 +109,19 @@ impl Rig {
         Self { cameras, hands }
     }
 
+    /// The same with the shape of person number `person`.
+    pub(super) fn of_person(views: usize, seed: u64, person: u64) -> Self {
+        let mut rig = Self::new(views, seed);
+        let mut random = Random(person);
+        let betas: Vec<f64> = (0..10).map(|_| random.normal()).collect();
+        for hand in &mut rig.hands {
+            let mut p = hand.parameters.clone();
+            p.betas.clone_from(&betas);
+            *hand = pose_hand(&open_hand(p.side).expect("sound asset"), &p);
+        }
+        rig
+    }
+
     /// Keypoints of both hands in all views, claimed sides correct.
     pub(super) fn detect(&self, noise: &Noise) -> Detected {
         let mut random = Random(noise.seed);

@@ -88,6 +88,7 @@ fn pack_model(hand: &HandProblem) -> Vec<f32> {
     out.extend(hand.prior_mean);
     out.extend(hand.prior.as_flattened());
     out.extend(hand.limits.as_flattened());
+    out.extend(hand.shape_mean);
     out.into_iter().map(f32_of).collect()
 }
 

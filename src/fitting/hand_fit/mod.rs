@@ -19,6 +19,7 @@ mod mask_field;
 mod problem;
 mod reference;
 mod refine;
+mod sequence;
 mod settings;
 
 use super::pose::{HandObservation, PoseResult};
@@ -32,6 +33,7 @@ use nalgebra::{Matrix3x4, Vector3};
 use problem::{HandProblem, Weights};
 use reference::{State, StepRule, TERMS, damped_step, hand_normal};
 pub use refine::SilhouetteReport;
+pub use sequence::{SequenceFit, fit_sequence};
 pub use settings::HandFitSettings;
 use settings::check;
 use std::ops::Range;
@@ -176,8 +178,19 @@ impl HandFit {
         poses: &[PoseResult],
         settings: &HandFitSettings,
     ) -> Result<Self, FitError> {
+        Self::of_frames_shaped(backend, models, poses, settings, None)
+    }
+
+    /// The same with a shape that is known beforehand as the mean of the shape prior.
+    pub(super) fn of_frames_shaped(
+        backend: FitBackend<'_>,
+        models: [Option<&HandModel>; 2],
+        poses: &[PoseResult],
+        settings: &HandFitSettings,
+        shape: Option<&[f64; 10]>,
+    ) -> Result<Self, FitError> {
         check(settings)?;
-        let mut hands = Vec::new();
+        let mut hands: Vec<HandProblem> = Vec::new();
         let mut frames = Vec::new();
         for pose in poses {
             let first = hands.len();
@@ -187,6 +200,11 @@ impl HandFit {
         }
         if hands.is_empty() {
             return Err(FitError::NoJoints);
+        }
+        if let Some(shape) = shape {
+            for hand in &mut hands {
+                hand.shape_mean = *shape;
+            }
         }
         // One detector, one noise.
         let noise_px = super::pose::median(poses.iter().map(|p| p.noise_px).collect());

@@ -64,6 +64,8 @@ pub(super) struct HandProblem {
     /// Rows of the 15 precision blocks.
     pub prior: [[f64; 3]; 45],
     pub limits: [[f64; 2]; 45],
+    /// Mean of the shape prior: zero, or the shape that is known from other frames.
+    pub shape_mean: [f64; 10],
 }
 
 /// Bone direction at rest below each of joints 1 to 15 (the next joint, or the tip).
@@ -128,6 +130,7 @@ impl HandProblem {
             prior_mean: model.hands_mean,
             prior,
             limits: model.joint_limits,
+            shape_mean: [0.0; 10],
         }
     }
 

@@ -155,9 +155,10 @@ pub(super) fn hand_normal(problem: &HandProblem, weights: &Weights, x: &[f64; PA
         }
     }
     for p in SHAPE..SCALE {
-        gradient[p] += weights.shape * x[p];
+        let off = x[p] - problem.shape_mean[p - SHAPE];
+        gradient[p] += weights.shape * off;
         hessian[p][p] += weights.shape;
-        losses[4] += 0.5 * weights.shape * x[p] * x[p];
+        losses[4] += 0.5 * weights.shape * off * off;
     }
     if !weights.scale_free {
         gradient[SCALE] = 0.0;

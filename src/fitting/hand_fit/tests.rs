@@ -15,9 +15,10 @@ pub(crate) const CHECKS: &[KernelCheck] = &[
         edits: &[
             ("identity() + c * f.y + c * c * f.z", "identity() + c * f.y * 1.02 + c * c * f.z"),
             ("1.0 / (1.0 + q)", "1.0 / (1.0 + 1.02 * q)"),
-            ("g += settings.shape_weight * x[p]", "g += 1.5 * settings.shape_weight * x[p]"),
+            ("g += settings.shape_weight * off", "g += 1.5 * settings.shape_weight * off"),
             ("g += pull", "g += 1.5 * pull"),
             ("below + above", "below"),
+            ("models[model + SHAPE_MEAN + p - 51u]", "models[model + SHAPE_MEAN + p - 50u]"),
             ("pull.g + stiffness * offset)", "pull.g + 1.1 * stiffness * offset)"),
             ("let left_y = stiffness *", "let left_y = 1.01 * stiffness *"),
         ],
@@ -119,6 +120,7 @@ fn gradient(factor: f64) -> f64 {
     let mut fit = new_fit(FitBackend::Reference, &pose_of(&rig, &Noise { px: 4.0, outliers: 0.1, seed: 9 }), &settings);
     // The gradient is that at the best offsets; this far off they take longer to find.
     fit.weights.offset_steps = 300;
+    fit.hands[0].shape_mean = [0.3; 10];
     let x = somewhere(&fit, 1);
     let system = hand_normal(&fit.hands[0], &fit.weights, &x);
     let loss = |i: usize, h: f64| {
@@ -155,7 +157,8 @@ fn difference(edit: Option<Edit>) -> Option<f64> {
     let test = KernelTest::new(edit)?;
     let rig = Rig::new(6, 62);
     let settings = HandFitSettings { fit_scale: true, ..HandFitSettings::default() };
-    let fit = new_fit(FitBackend::Reference, &pose_of(&rig, &Noise { px: 4.0, outliers: 0.1, seed: 8 }), &settings);
+    let mut fit = new_fit(FitBackend::Reference, &pose_of(&rig, &Noise { px: 4.0, outliers: 0.1, seed: 8 }), &settings);
+    fit.hands[0].shape_mean = std::array::from_fn(|i| 0.1 * f64::from(u32::try_from(i).expect("small")));
     let starts = [(0, somewhere(&fit, 2)), (1, somewhere(&fit, 3)), (0, somewhere(&fit, 4))];
     let kernels = FitKernels { normal: test.kernel("fit/hand_normal"), step: test.kernel("fit/damped_step") };
     let device =
