@@ -282,7 +282,11 @@ impl<'a> Refinement<'a> {
             // Wide at first, so that fingers a little off are not outliers; then narrow.
             let t = f64::from(round) / f64::from((rounds - 1).max(1));
             let held = self.collect(hands, 4.0 * (1.0 - t) + 2.0 * t);
-            self.descend(hands, &held);
+            let gain = self.descend(hands, &held);
+            // Without masks nothing gets narrower: what has come to rest stays there.
+            if self.fields.is_empty() && gain < 1e-6 {
+                break;
+            }
         }
         let posed = self.posed(hands);
         for (view, field) in &self.fields {
@@ -293,10 +297,11 @@ impl<'a> Refinement<'a> {
         reports
     }
 
-    /// Some Levenberg-Marquardt steps on what is held.
-    fn descend(&self, hands: &mut Hands, held: &Held) {
+    /// Some Levenberg-Marquardt steps on what is held; by what share they made the loss smaller.
+    fn descend(&self, hands: &mut Hands, held: &Held) -> f64 {
         let mut lambda = 1e-3;
         let mut best = self.joint(hands, held);
+        let before = best.loss;
         for _ in 0..INNER_STEPS {
             let Some(step) = solve(&best, lambda) else { break };
             let turned = |i: usize| i % PARAMETERS < 3 || (POSE..SHAPE).contains(&(i % PARAMETERS));
@@ -308,12 +313,17 @@ impl<'a> Refinement<'a> {
             }
             let found = self.joint(&trial, held);
             if found.loss < best.loss {
+                let gain = best.loss - found.loss;
                 (*hands, best) = (trial, found);
                 lambda *= 0.2;
+                if gain < 1e-7 * best.loss {
+                    break;
+                }
             } else {
                 lambda *= 10.0;
             }
         }
+        (before - best.loss) / before.abs().max(1e-12)
     }
 }
 
