@@ -110,7 +110,9 @@ impl CliError {
             | Self::Export(ExportError::Format { .. }) => Exit::Input,
             Self::Gpu(e) if e.is_lost_or_full() => Exit::Gpu,
             Self::Pipeline(e) if e.gpu().is_some_and(GpuError::is_lost_or_full) => Exit::Gpu,
-            Self::Detect(_) | Self::Pipeline(_) | Self::Gpu(_) | Self::Export(_) | Self::Output(_) | Self::Other(_) => Exit::Failed,
+            Self::Detect(_) | Self::Pipeline(_) | Self::Gpu(_) | Self::Export(_) | Self::Output(_) | Self::Other(_) => {
+                Exit::Failed
+            }
         }
     }
 }

@@ -199,8 +199,7 @@ impl Drop for Progress {
 
 /// `ham  shape  120/300  loss 0.01234  3.2 it/s  56 s left`
 fn sentence(report: &StepReport, pace: Option<Pace>) -> String {
-    let mut text =
-        format!("{:<4} {:<11} {:>4}/{:<4}", report.stage.name(), report.phase, report.iter, report.iters);
+    let mut text = format!("{:<4} {:<11} {:>4}/{:<4}", report.stage.name(), report.phase, report.iter, report.iters);
     // The search for keypoints has no loss; it counts views.
     if report.phase != DETECTION {
         text += &format!(" loss {:.4e}", report.total);

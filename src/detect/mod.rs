@@ -12,8 +12,8 @@
 //!    repeated on the picture turned by quarters, and on its mirror image.
 //!
 //! # Confidence
-//! Of keypoint `j`: presence × 1 / (1 + (d_j / (0.02 s))²). Presence is the landmark network's own probability that there
-//! is a hand, `d_j` the RMS distance of the three looks from their mean and `s` the side of the window, both in pixels:
+//! Of keypoint `j`: presence × 1 / (1 + (d / (0.02 s))²). Presence is the landmark network's own probability that there
+//! is a hand, `d` the RMS distance of the three looks from their mean and `s` the side of the window, both in pixels:
 //! two hundredths of the window (about a finger's half width) halve it.
 //!
 //! # Sides
@@ -47,8 +47,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 pub enum DetectError {
     /// The model files were not fetched yet.
     #[error(
-        "the capture has no keypoints, and the detector's model files are not there (looked in {looked_in}). Run \
-         {command} in the checkout once, or put keypoints into the capture (pose/NN.json)"
+        "hand keypoints have to be found in the images, but the detector's model files are not there (looked in \
+         {looked_in}). Run {command} in the checkout once, or put keypoints into the capture (pose/NN.json)"
     )]
     ModelsMissing {
         /// Folders, for people.
@@ -128,7 +128,8 @@ impl Detector {
         let next = AtomicUsize::new(0);
         let work = || {
             let mut found = Vec::new();
-            while let Some((i, image)) = Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|i| Some((i, images.get(i)?)))
+            while let Some((i, image)) =
+                Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|i| Some((i, images.get(i)?)))
             {
                 found.push((i, self.detect(image)));
             }

@@ -1,7 +1,7 @@
 //! The model files: where they are looked for, and that they are the ones this module was checked with.
 
-use super::DetectError;
 use super::network::Network;
+use super::{DetectError, landmarks, palm};
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -15,17 +15,21 @@ const FETCH: &str = "scripts/fetch-models";
 pub(super) struct ModelFile {
     name: &'static str,
     sha256: &'static str,
+    /// Pixels of its input, each way.
+    size: usize,
 }
 
 /// Palms in a picture. As in the Python package `mediapipe` 0.10.21; `scripts/fetch-models` holds the same numbers.
 pub(super) const PALM: ModelFile = ModelFile {
     name: "palm_detection_full.tflite",
     sha256: "1b14e9422c6ad006cde6581a46c8b90dd573c07ab7f3934b5589e7cea3f89a54",
+    size: palm::SIZE,
 };
 /// Landmarks of a hand.
 pub(super) const LANDMARKS: ModelFile = ModelFile {
     name: "hand_landmark_full.tflite",
     sha256: "11c272b891e1a99ab034208e23937a8008388cf11ed2a9d776ed3d01d0ba00e3",
+    size: landmarks::SIZE,
 };
 
 /// The folders that are looked at, in order: the one that `THENAR_MODELS` names, else `assets/models` in the working
@@ -73,7 +77,12 @@ impl ModelFile {
         if sum != self.sha256 {
             return Err(unusable("it is not the file of mediapipe 0.10.21 (its SHA-256 differs)".to_owned()));
         }
-        Network::read(&bytes).map_err(|e| unusable(e.to_string()))
+        let network = Network::read(&bytes).map_err(|e| unusable(e.to_string()))?;
+        let size = self.size;
+        if network.input_shape() != [1, size, size, 3] {
+            return Err(unusable(format!("it takes {:?}, not an RGB image of {size} pixels", network.input_shape())));
+        }
+        Ok(network)
     }
 }
 

@@ -8,16 +8,14 @@
 use super::tflite::{Activation, Graph, Kind, Operator, TensorInfo, TfliteError, Values, Window};
 use std::sync::Arc;
 use tract_core::internal::{
-    AxisOp, Datum as _, DatumExt as _, IntoRunnable, OutletId, SpecialOps as _, TValue, Tensor, ToDim as _, TractError, TractResult, TypedModel,
-    TypedRunnableModel, tensor0, tensor1, tvec,
+    AxisOp, Datum as _, DatumExt as _, IntoRunnable, OutletId, SpecialOps as _, TValue, Tensor, ToDim as _, TractError,
+    TractResult, TypedModel, TypedRunnableModel, tensor0, tensor1, tvec,
 };
 use tract_core::ops::array::{Pad, PadMode, TypedConcat};
 use tract_core::ops::cnn::{Conv, KernelFormat, MaxPool, PaddingSpec, PoolSpec};
 use tract_core::ops::einsum::EinSum;
 use tract_core::ops::math;
-use tract_core::ops::nn::{
-    CoordTransformer, DataFormat, Interpolator, Nearest, Reduce, Reducer, Resize, sigmoid,
-};
+use tract_core::ops::nn::{CoordTransformer, DataFormat, Interpolator, Nearest, Reduce, Reducer, Resize, sigmoid};
 
 /// A network ready to run; clones share it.
 #[derive(Clone)]
@@ -60,7 +58,7 @@ impl Network {
         let outputs = self.plan.run(tvec!(TValue::from(input))).map_err(engine)?;
         outputs
             .iter()
-            .map(|t| Ok(t.try_as_plain_ram().and_then(|v| Ok(v.as_slice::<f32>()?.to_vec())).map_err(engine)?))
+            .map(|t| t.try_as_plain_ram().and_then(|v| Ok(v.as_slice::<f32>()?.to_vec())).map_err(engine))
             .collect()
     }
 }
@@ -103,7 +101,12 @@ impl<'a> Builder<'a> {
         format!("{}.{what}", self.nodes)
     }
 
-    fn wire(&mut self, what: &str, op: impl Into<Box<dyn tract_core::ops::TypedOp>>, inputs: &[OutletId]) -> TractResult<OutletId> {
+    fn wire(
+        &mut self,
+        what: &str,
+        op: impl Into<Box<dyn tract_core::ops::TypedOp>>,
+        inputs: &[OutletId],
+    ) -> TractResult<OutletId> {
         let name = self.name(what);
         Ok(self.model.wire_node(name, op, inputs)?[0])
     }
@@ -286,7 +289,11 @@ impl<'a> Builder<'a> {
         let sizes: Vec<_> = self.info(operator.output).shape.iter().map(|d| d.to_dim()).collect();
         let sizes = self.constant(tensor1(&sizes))?;
         let op = Resize {
-            coord_transformer: if half_pixel_centers { CoordTransformer::HalfPixel } else { CoordTransformer::Asymmetric },
+            coord_transformer: if half_pixel_centers {
+                CoordTransformer::HalfPixel
+            } else {
+                CoordTransformer::Asymmetric
+            },
             interpolator: Interpolator::Linear,
             nearest: Nearest::Floor,
             optional_scales_input: None,
@@ -303,7 +310,8 @@ impl<'a> Builder<'a> {
         let Some(mut axes) = axes else { return refuse("MEAN over an axis that is not there".to_owned()) };
         axes.sort_unstable();
         let count: usize = axes.iter().map(|a| shape[*a]).product();
-        let mut result = self.wire("sum", Reduce { axes: axes.iter().copied().collect(), reducer: Reducer::Sum }, &[x])?;
+        let mut result =
+            self.wire("sum", Reduce { axes: axes.iter().copied().collect(), reducer: Reducer::Sum }, &[x])?;
         #[expect(clippy::cast_precision_loss, reason = "a few hundred pixels")]
         let share = self.scalar(1.0 / count as f32, result)?;
         result = self.wire("mean", math::mul(), &[result, share])?;

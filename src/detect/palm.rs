@@ -75,7 +75,8 @@ pub(super) fn decode(
             side_px,
             keypoints_px: std::array::from_fn(|k| window.image_from_window(point(4 + 2 * k))),
         };
-        if palm.side_px > 0.0 && palm.centre_px.iter().chain(palm.keypoints_px.iter().flatten()).all(|v| v.is_finite()) {
+        if palm.side_px > 0.0 && palm.centre_px.iter().chain(palm.keypoints_px.iter().flatten()).all(|v| v.is_finite())
+        {
             palms.push(palm);
         }
     }

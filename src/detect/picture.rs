@@ -96,7 +96,10 @@ fn halved(image: &RgbImage) -> Option<RgbImage> {
     }))
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "weights and colours lose only digits; positions are checked first")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "weights and colours lose only digits; positions are checked first"
+)]
 fn bilinear(image: &RgbImage, x: f64, y: f64, beyond: Beyond) -> [f32; 3] {
     let (width, height) = (i64::from(image.width()), i64::from(image.height()));
     let far = |v: f64, size: i64| !(v > -1e6 && v < 1e6 + size as f64);

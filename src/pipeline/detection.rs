@@ -67,8 +67,8 @@ pub(super) fn write(run: &Path, view: &View, hands: &DetectedHands) -> Result<()
         left_confidence: confidence(&hands[0]),
         right_confidence: confidence(&hands[1]),
     };
-    let text = serde_json::to_string(&file)
-        .map_err(|e| ExportError::Encode { what: "keypoints", reason: e.to_string() })?;
+    let text =
+        serde_json::to_string(&file).map_err(|e| ExportError::Encode { what: "keypoints", reason: e.to_string() })?;
     let path = file_of(run, view);
     let folder = run.join("keypoints");
     std::fs::create_dir_all(&folder).map_err(ExportError::io(&folder))?;

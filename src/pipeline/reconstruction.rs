@@ -206,7 +206,7 @@ impl Reconstruction {
 
     /// The run folder.
     #[must_use]
-    pub fn folder(&self) -> &std::path::Path {
+    pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 

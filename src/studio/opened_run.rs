@@ -6,8 +6,8 @@ use crate::export::ExportHand;
 use crate::gpu::{DeviceChoice, Gpu};
 use crate::mesh::vertex_normals;
 use crate::pipeline::{
-    self, Advance, ExportPlan, FinishedRun, HandSnapshot, KeypointSource, PictureMaker, PictureMode, PosableHand, Snapshot, Stage,
-    StepReport, ViewPicture, to_rgba8,
+    self, Advance, ExportPlan, FinishedRun, HandSnapshot, KeypointSource, PictureMaker, PictureMode, PosableHand,
+    Snapshot, Stage, StepReport, ViewPicture, to_rgba8,
 };
 use anyhow::Context as _;
 use std::io::BufReader;

@@ -1,7 +1,8 @@
 //! The real program behind the window: captures, presets and reconstructions as the command line has them.
 
 use super::backend::{
-    Backend, Detected, Engine, ExportRequest, HandModelChoice, Opened, Parameter, PresetInfo, ResumeRequest, RunRequest, Started,
+    Backend, Detected, Engine, ExportRequest, HandModelChoice, Opened, Parameter, PresetInfo, ResumeRequest,
+    RunRequest, Started,
 };
 use super::{opened_run, run_place};
 use crate::capture::Capture;
