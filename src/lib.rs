@@ -6,6 +6,7 @@ pub mod anatomy;
 pub mod camera;
 pub mod capture;
 pub mod cli;
+pub mod detect;
 pub mod energy;
 pub mod export;
 pub mod fitting;

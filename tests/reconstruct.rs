@@ -83,6 +83,7 @@ fn run_options(run: &Path) -> RunOptions {
         hold_out: vec![HELD_OUT],
         exclude: vec![],
         seed: SEED,
+        detect: false,
     }
 }
 

@@ -66,7 +66,7 @@ pub fn read_fmhr(root: &Path) -> Result<Capture, CaptureError> {
         };
         views.push(View { name: file.stem.clone(), camera, image, mask, keypoints });
     }
-    check_keypoints(&source, &views)?;
+    check_keypoints(&source, &views, &mut warnings)?;
     Ok(Capture {
         name: folder_name(root),
         root: root.into(),
@@ -318,23 +318,17 @@ fn read_keypoints(source: &mut Source, name: &str, image: &RgbImage) -> Result<[
     Ok(hands)
 }
 
-/// Enough detections to reconstruct from, in the units they should be in.
-fn check_keypoints(source: &Source, views: &[View]) -> Result<(), CaptureError> {
+/// Enough detections to reconstruct from, or none at all, in the units they should be in.
+fn check_keypoints(source: &Source, views: &[View], warnings: &mut Vec<String>) -> Result<(), CaptureError> {
     let path = source.path("pose");
     let detected: Vec<&View> = views.iter().filter(|v| v.keypoints.iter().any(Option::is_some)).collect();
     match detected.as_slice() {
-        [] => {
-            return Err(CaptureError::unusable(
-                &path,
-                "no view has keypoints",
-                "Run a hand keypoint detector on the images and write pose/NN.json, 21 × (x, y, z) per hand",
-            ));
-        }
+        [] => warnings.push("pose/: no view has keypoints; they are to be found in the images".to_owned()),
         [one] => {
             return Err(CaptureError::unusable(
                 &path,
                 format!("only view {} has keypoints; at least two usable views are needed", one.name),
-                "Run the keypoint detector on the other views",
+                "Run the keypoint detector on the other views, or delete the folder to have them found in the images",
             ));
         }
         _ => {}

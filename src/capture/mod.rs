@@ -103,6 +103,12 @@ impl Capture {
         open::open_capture(path)
     }
 
+    /// Whether any view has keypoints; without them, they have to be found in the images.
+    #[must_use]
+    pub fn has_keypoints(&self) -> bool {
+        self.views.iter().any(|view| view.keypoints.iter().any(Option::is_some))
+    }
+
     /// Sides for which at least two views claim a detection.
     #[must_use]
     pub fn claimed_sides(&self) -> Vec<Side> {

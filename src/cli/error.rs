@@ -1,6 +1,7 @@
 //! How a command ends: exit codes, and the one place that maps errors to them.
 
 use crate::capture::CaptureError;
+use crate::detect::DetectError;
 use crate::export::ExportError;
 use crate::fitting::pose::PoseError;
 use crate::gpu::GpuError;
@@ -45,6 +46,9 @@ pub enum CliError {
     /// The capture folder cannot be used.
     #[error(transparent)]
     Capture(#[from] CaptureError),
+    /// Keypoints cannot be found in the images.
+    #[error(transparent)]
+    Detect(#[from] DetectError),
     /// The hand model cannot be used.
     #[error(transparent)]
     Hand(#[from] HandError),
@@ -93,10 +97,12 @@ impl CliError {
             | Self::Export(ExportError::NotEmpty { .. })
             | Self::Gpu(GpuError::UnknownDevice { .. }) => Exit::Usage,
             Self::Capture(_)
+            | Self::Detect(DetectError::ModelsMissing { .. } | DetectError::Model { .. })
             | Self::Hand(_)
             | Self::Synth(SynthError::Hand(_))
             | Self::Pipeline(
                 PipelineError::Pose(PoseError::NoHand | PoseError::HandMissing { .. } | PoseError::TooFewViews { .. })
+                | PipelineError::Detect(DetectError::ModelsMissing { .. } | DetectError::Model { .. })
                 | PipelineError::Hand(_)
                 | PipelineError::TooFewViews { .. }
                 | PipelineError::Resume(_)
@@ -108,7 +114,9 @@ impl CliError {
             | Self::Export(ExportError::Format { .. }) => Exit::Input,
             Self::Gpu(e) if e.is_lost_or_full() => Exit::Gpu,
             Self::Pipeline(e) if e.gpu().is_some_and(GpuError::is_lost_or_full) => Exit::Gpu,
-            Self::Pipeline(_) | Self::Gpu(_) | Self::Export(_) | Self::Output(_) | Self::Other(_) => Exit::Failed,
+            Self::Detect(_) | Self::Pipeline(_) | Self::Gpu(_) | Self::Export(_) | Self::Output(_) | Self::Other(_) => {
+                Exit::Failed
+            }
         }
     }
 }
@@ -142,6 +150,7 @@ mod tests {
         let unusable =
             CaptureError::Unusable { path: "x".into(), problem: "is not there".into(), remedy: String::new() };
         let hand = || HandError::Unusable { path: "x".into(), problem: "is not there".into(), remedy: String::new() };
+        let models = || DetectError::ModelsMissing { looked_in: "x".into(), command: "y" };
         let setting = SynthError::Setting { name: "views", value: "1".into(), allowed: "2 to 64" };
         let unknown = GpuError::UnknownDevice { wanted: "9".into(), available: String::new() };
         for (error, code) in [
@@ -149,6 +158,9 @@ mod tests {
             (unusable.into(), 3),
             (hand().into(), 3),
             (PipelineError::Hand(hand()).into(), 3),
+            (models().into(), 3),
+            (PipelineError::Detect(models()).into(), 3),
+            (DetectError::Run("no".into()).into(), 1),
             (GpuError::Lost("reset".into()).into(), 5),
             (GpuError::OutOfMemory { label: "x".into(), bytes: 1 }.into(), 5),
             (GpuError::NoAdapter.into(), 1),

@@ -1,22 +1,34 @@
 //! `thenar inspect`: what a capture folder holds and how good it is.
 
+use super::progress::{Progress, ProgressMode};
 use super::{CliError, Exit};
 use crate::capture::{Capture, inspect};
+use crate::detect::Detector;
+use crate::pipeline::{DETECTION, Stage, StepReport};
+use image::RgbImage;
 use std::io::Write;
 use std::path::PathBuf;
+use std::time::Instant;
 
 /// Arguments of `thenar inspect`.
 #[derive(Clone, Debug, PartialEq, Eq, clap::Args)]
 pub struct InspectArgs {
     /// Capture folder; it is only read.
     pub capture: PathBuf,
+    /// Find the keypoints in the images although the capture has its own; without own ones that happens anyway.
+    #[arg(long)]
+    pub detect: bool,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
 }
 
 pub(super) fn run(args: &InspectArgs, out: &mut dyn Write) -> Result<Exit, CliError> {
-    let report = inspect(&Capture::open(&args.capture)?);
+    let mut capture = Capture::open(&args.capture)?;
+    if args.detect || !capture.has_keypoints() {
+        find_keypoints(&mut capture)?;
+    }
+    let report = inspect(&capture);
     if args.json {
         serde_json::to_writer_pretty(&mut *out, &report)?;
         writeln!(out)?;
@@ -26,6 +38,34 @@ pub(super) fn run(args: &InspectArgs, out: &mut dyn Write) -> Result<Exit, CliEr
     Ok(Exit::Done)
 }
 
+/// Gives the views the keypoints found in their images; the capture's files stay as they are.
+fn find_keypoints(capture: &mut Capture) -> Result<(), CliError> {
+    let detector = Detector::open()?;
+    let mut progress = Progress::new(ProgressMode::Auto);
+    let began = Instant::now();
+    let views = capture.views.len();
+    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    let mut done = 0;
+    for views_at_once in capture.views.chunks_mut(Detector::parallel_views()) {
+        let images: Vec<&RgbImage> = views_at_once.iter().map(|view| &view.image).collect();
+        let found = detector.detect_all(&images)?;
+        for (view, hands) in views_at_once.iter_mut().zip(found) {
+            view.keypoints = hands;
+        }
+        done += views_at_once.len();
+        progress.step(&StepReport {
+            t: began.elapsed().as_secs_f64(),
+            stage: Stage::Pose,
+            phase: DETECTION.to_owned(),
+            iter: count(done),
+            iters: count(views),
+            total: 0.0,
+            terms: Vec::new(),
+        });
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -33,14 +73,14 @@ mod tests {
 
     #[test]
     fn the_documented_forms_parse() {
-        let expected = InspectArgs { capture: "room".into(), json: true };
+        let expected = InspectArgs { capture: "room".into(), detect: false, json: true };
         assert_eq!(parse_only::<InspectArgs>("room --json").expect("documented"), expected, "with --json");
         assert!(parse_only::<InspectArgs>("").is_err(), "a capture is needed");
     }
 
     #[test]
     fn a_folder_that_is_not_there_is_unusable_input() {
-        let args = InspectArgs { capture: "no/such/folder".into(), json: true };
+        let args = InspectArgs { capture: "no/such/folder".into(), detect: false, json: true };
         let mut out = Vec::new();
         let error = run(&args, &mut out).expect_err("there is no such folder");
         assert_eq!(error.exit(), Exit::Input, "{error}");

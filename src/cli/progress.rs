@@ -3,7 +3,7 @@
 //! Rate and time left are those of the current phase, from the steps' own clock (pauses excluded) over the last
 //! [`WINDOW`] steps, so that a slow first step (shader compilation) is soon forgotten.
 
-use crate::pipeline::{Stage, StepReport};
+use crate::pipeline::{DETECTION, Stage, StepReport};
 use serde::Serialize;
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{IsTerminal, Write};
@@ -199,14 +199,11 @@ impl Drop for Progress {
 
 /// `ham  shape  120/300  loss 0.01234  3.2 it/s  56 s left`
 fn sentence(report: &StepReport, pace: Option<Pace>) -> String {
-    let mut text = format!(
-        "{:<4} {:<11} {:>4}/{:<4} loss {:.4e}",
-        report.stage.name(),
-        report.phase,
-        report.iter,
-        report.iters,
-        report.total
-    );
+    let mut text = format!("{:<4} {:<11} {:>4}/{:<4}", report.stage.name(), report.phase, report.iter, report.iters);
+    // The search for keypoints has no loss; it counts views.
+    if report.phase != DETECTION {
+        text += &format!(" loss {:.4e}", report.total);
+    }
     if let Some(Pace { rate, left }) = pace {
         // Slow steps read better as seconds a step.
         text += &if rate >= 1.0 { format!("  {rate:.1} it/s") } else { format!("  {:.1} s/it", 1.0 / rate) };

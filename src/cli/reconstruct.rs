@@ -53,6 +53,9 @@ pub struct ReconstructArgs {
     /// Change one setting of the preset; may be repeated.
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<Setting>,
+    /// Find the keypoints in the images although the capture has its own; without own ones that happens anyway.
+    #[arg(long)]
+    pub detect: bool,
     /// Go on from the checkpoint of RUN.
     #[arg(long)]
     pub resume: bool,
@@ -93,6 +96,7 @@ impl ReconstructArgs {
             hold_out: self.hold_out.clone(),
             exclude: self.exclude.clone(),
             seed: self.seed,
+            detect: self.detect,
         })
     }
 }
@@ -158,6 +162,7 @@ mod tests {
             exclude: vec![],
             seed: 0,
             set: vec![],
+            detect: false,
             resume: false,
             device: DeviceChoice::Auto,
             progress: ProgressMode::Auto,
@@ -169,7 +174,7 @@ mod tests {
     fn every_documented_option_parses() {
         let args: ReconstructArgs = parse_only(
             "room -o run --preset my.ron --hands both --hand-model ./models --hand-convention arctic --until fit --hold-out 3,11 --exclude 1,2 \
-             --seed 7 --set ham.level=2 --set fit.starts=4 --resume --device 1 --progress json",
+             --seed 7 --set ham.level=2 --set fit.starts=4 --detect --resume --device 1 --progress json",
         )
         .expect("documented");
         assert_eq!(args.preset.as_deref(), Some("my.ron"), "preset");
@@ -178,7 +183,7 @@ mod tests {
         assert_eq!(args.hand_convention.map(|c| c.name).as_deref(), Some("arctic"), "convention");
         assert_eq!(args.until, Some(Stage::Fit), "until");
         assert_eq!((args.hold_out, args.exclude), (vec![3, 11], vec![1, 2]), "view lists");
-        assert_eq!((args.seed, args.resume), (7, true), "seed and resume");
+        assert_eq!((args.seed, args.resume, args.detect), (7, true, true), "seed, resume, detect");
         assert_eq!(args.set.len(), 2, "--set repeats");
         assert_eq!(args.device, DeviceChoice::Index(1), "device");
         assert_eq!(args.progress, ProgressMode::Json, "progress");

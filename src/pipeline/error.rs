@@ -1,5 +1,6 @@
 //! Why a reconstruction stops.
 
+use crate::detect::DetectError;
 use crate::export::ExportError;
 use crate::fitting::ham::HamError;
 use crate::fitting::hand_fit::FitError;
@@ -10,6 +11,9 @@ use crate::hand::{HandError, RestError};
 /// Errors of the pipeline.
 #[derive(Debug, thiserror::Error)]
 pub enum PipelineError {
+    /// Keypoints.
+    #[error(transparent)]
+    Detect(#[from] DetectError),
     /// Joints.
     #[error(transparent)]
     Pose(#[from] PoseError),

@@ -3,6 +3,7 @@
 
 mod checkpoint;
 mod comparison;
+mod detection;
 mod error;
 mod finished;
 mod picture;
@@ -14,6 +15,7 @@ mod run_folder;
 mod snapshot;
 
 pub use checkpoint::{Checkpoint, CheckpointFacts, CheckpointHand};
+pub use detection::{DETECTION, KeypointSource, detected_keypoints};
 pub use error::PipelineError;
 pub use finished::FinishedRun;
 pub use picture::{PictureMaker, PictureMode, to_rgba8};
@@ -62,7 +64,7 @@ pub struct StepReport {
     pub t: f64,
     /// Stage.
     pub stage: Stage,
-    /// Part of the stage: `triangulate`, `lm`, `albedo`, `shape`.
+    /// Part of the stage: `detect`, `triangulate`, `lm`, `albedo`, `shape`.
     pub phase: String,
     /// Iteration within the phase, from 1.
     pub iter: u32,

@@ -6,19 +6,21 @@ mod views;
 pub(super) use views::joined;
 
 use super::checkpoint::{Checkpoint, CheckpointFacts, CheckpointHand};
+use super::detection::Detection;
 use super::picture::PictureMaker;
 use super::run_folder::{RunFolder, RunRecord};
-use super::{Advance, PipelineError, Stage, StepReport};
+use super::{Advance, KeypointSource, PipelineError, Stage, StepReport};
 use crate::anatomy::KEYPOINTS;
 use crate::camera::Camera;
 use crate::capture::Capture;
+use crate::detect::DetectedHands;
 use crate::fitting::ham::Ham;
 use crate::fitting::hand_fit::{FittedHand, HandFit};
 use crate::fitting::pose::PoseResult;
 use crate::gpu::Gpu;
 use crate::hand::HandModel;
 use crate::preset::Preset;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -39,6 +41,8 @@ pub struct RunOptions {
     pub exclude: Vec<usize>,
     /// Seed of everything random.
     pub seed: u64,
+    /// Find keypoints in the images although the capture has its own.
+    pub detect: bool,
 }
 
 /// Seconds between checkpoints while HAM runs.
@@ -47,6 +51,7 @@ const CHECKPOINT_SECONDS: f64 = 30.0;
 const TRACK_SNAPSHOTS: u32 = 24;
 
 enum State {
+    Detect(Box<Detection>),
     Pose,
     Fit { pose: Box<PoseResult>, fit: Box<HandFit> },
     Ham { ham: Box<Ham> },
@@ -64,6 +69,8 @@ pub struct Reconstruction {
     state: State,
     /// Result of the pose stage, kept for reports.
     pose: Option<PoseResult>,
+    /// Keypoints found in the images; `None` for those of the capture.
+    detected: Option<Vec<DetectedHands>>,
     fitted: Vec<FittedHand>,
     step: u32,
     /// Computing time before the present call of `advance()`.
@@ -92,6 +99,7 @@ impl Reconstruction {
         if super::lies_in(&options.run_dir, &capture.root) {
             return Err(PipelineError::InCapture { path: options.run_dir.display().to_string() });
         }
+        let state = first_state(&capture, &options, None)?;
         let record = RunRecord::new(&capture, &models, &options, gpu.description());
         let mut folder = RunFolder::create(&options.run_dir, &record)?;
         folder.log(&format!(
@@ -102,7 +110,7 @@ impl Reconstruction {
             used.iter().filter(|u| **u).count(),
             used.len()
         ))?;
-        Ok(Self::at_start(capture, models, options, gpu, folder, used))
+        Ok(Self { state, ..Self::at_start(capture, models, options, gpu, folder, used) })
     }
 
     fn at_start(
@@ -122,6 +130,7 @@ impl Reconstruction {
             used,
             state: State::Pose,
             pose: None,
+            detected: None,
             fitted: Vec::new(),
             step: 0,
             seconds: 0.0,
@@ -166,6 +175,7 @@ impl Reconstruction {
         options.hold_out = record.hold_out;
         options.exclude = record.exclude;
         options.seed = record.seed;
+        options.detect = record.keypoints == KeypointSource::Detected;
         let path = options.run_dir.join("checkpoint");
         let checkpoint = if path.exists() { Some(Checkpoint::read(&path)?) } else { None };
         let used = used_views(&capture, &options)?;
@@ -178,10 +188,11 @@ impl Reconstruction {
                 options.until.name()
             )));
         }
+        let state = first_state(&capture, &options, Some(&options.run_dir))?;
         let lines = in_ham.as_ref().map_or(0, |c| c.facts.step);
         let mut folder = RunFolder::reopen(&options.run_dir, lines)?;
         folder.log(&format!("resumed at line {lines} of metrics.jsonl"))?;
-        let mut run = Self::at_start(capture, models, options, gpu, folder, used);
+        let mut run = Self { state, ..Self::at_start(capture, models, options, gpu, folder, used) };
         if let Some(checkpoint) = in_ham {
             run.seconds = checkpoint.facts.seconds;
             run.last_checkpoint = run.seconds;
@@ -198,7 +209,7 @@ impl Reconstruction {
 
     /// The run folder.
     #[must_use]
-    pub fn folder(&self) -> &std::path::Path {
+    pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
@@ -206,10 +217,19 @@ impl Reconstruction {
     #[must_use]
     pub const fn stage(&self) -> Option<Stage> {
         match self.state {
-            State::Pose => Some(Stage::Pose),
+            State::Detect(_) | State::Pose => Some(Stage::Pose),
             State::Fit { .. } => Some(Stage::Fit),
             State::Ham { .. } => Some(Stage::Ham),
             State::Done { .. } => None,
+        }
+    }
+
+    /// Keypoints found in the images so far, a view of the capture each; `None` when the capture's own are used.
+    #[must_use]
+    pub fn detected_keypoints(&self) -> Option<Vec<DetectedHands>> {
+        match &self.state {
+            State::Detect(detection) => Some(detection.keypoints()),
+            _ => self.detected.clone(),
         }
     }
 
@@ -229,6 +249,7 @@ impl Reconstruction {
         let Some(stage) = self.stage() else { return Ok(Advance::Finished) };
         self.began = (!self.replaying).then(Instant::now);
         let result = match stage {
+            Stage::Pose if matches!(self.state, State::Detect(_)) => self.advance_detection(),
             Stage::Pose => self.advance_pose(),
             Stage::Fit => self.advance_fit(),
             Stage::Ham => self.advance_ham(),
@@ -326,6 +347,17 @@ impl Reconstruction {
             self.folder.metrics(&report)?;
         }
         Ok(Advance::Stepped(report))
+    }
+}
+
+/// The search for keypoints, where they have to be found; `run` is a run that is resumed.
+fn first_state(capture: &Capture, options: &RunOptions, run: Option<&Path>) -> Result<State, PipelineError> {
+    match KeypointSource::of(capture, options.detect) {
+        KeypointSource::Capture => Ok(State::Pose),
+        KeypointSource::Detected => {
+            let wanted = (0..capture.views.len()).map(|view| !options.exclude.contains(&view)).collect();
+            Ok(State::Detect(Box::new(Detection::new(capture, wanted, run)?)))
+        }
     }
 }
 

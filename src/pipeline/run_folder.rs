@@ -1,7 +1,7 @@
 //! The run folder: what is written when. Every file is written whole or not at all, except the two logs, which grow by
 //! whole lines.
 
-use super::{PipelineError, RunOptions, StepReport};
+use super::{KeypointSource, PipelineError, RunOptions, StepReport};
 use crate::export::{ExportError, atomic};
 use crate::gpu::DeviceDescription;
 use crate::hand::{HandModel, HandModelRecord, open_hands};
@@ -30,6 +30,9 @@ pub struct RunRecord {
     /// Its files, their SHA-256 and its conventions; runs of older versions have none and used the open hand.
     #[serde(default)]
     pub hand_model: Option<HandModelRecord>,
+    /// Where its keypoints come from.
+    #[serde(default)]
+    pub keypoints: KeypointSource,
     /// Views no stage has seen, but which are compared.
     pub hold_out: Vec<usize>,
     /// Views left out altogether.
@@ -62,6 +65,7 @@ impl RunRecord {
             preset: options.preset.clone(),
             model: models[1].name.clone(),
             hand_model: Some(HandModelRecord::of(models)),
+            keypoints: KeypointSource::of(capture, options.detect),
             hold_out: options.hold_out.clone(),
             exclude: options.exclude.clone(),
             seed: options.seed,

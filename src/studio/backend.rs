@@ -4,6 +4,7 @@
 //! an engine of the tests. The binary passes the real one.
 
 use crate::capture::Capture;
+use crate::detect::DetectedHands;
 use crate::fitting::pose::HandChoice;
 use crate::hand::mano::ManoConvention;
 use crate::pipeline::{Advance, PosableHand, Snapshot, StepReport, ViewPicture};
@@ -29,6 +30,11 @@ pub trait Engine {
     /// # Errors
     /// A lost device.
     fn render_view(&mut self, snapshot: &Snapshot, view: usize) -> anyhow::Result<ViewPicture>;
+
+    /// Keypoints found in the images so far, a view each; `None` when those of the capture are used.
+    fn detected_keypoints(&self) -> Detected {
+        None
+    }
 
     /// Writes result files and returns their paths.
     ///
@@ -135,6 +141,9 @@ pub struct Started {
     pub steps: Vec<StepReport>,
 }
 
+/// Keypoints found in the images, a view each; `None` when those of the capture are used.
+pub type Detected = Option<Arc<Vec<DetectedHands>>>;
+
 /// What a run folder holds.
 #[derive(Clone, Debug)]
 pub struct RunRecord {
@@ -152,6 +161,8 @@ pub struct RunRecord {
     pub held_out: Vec<usize>,
     /// It has not finished and can be gone on with.
     pub resumable: bool,
+    /// Keypoints it has found in the images.
+    pub detected: Detected,
 }
 
 /// A folder that was read.

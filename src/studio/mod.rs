@@ -39,7 +39,7 @@ mod worker;
 mod testing;
 
 pub use backend::{
-    Backend, Engine, ExportRequest, HandModelChoice, Opened, Parameter, PresetInfo, ResumeRequest, RunRecord,
+    Backend, Detected, Engine, ExportRequest, HandModelChoice, Opened, Parameter, PresetInfo, ResumeRequest, RunRecord,
     RunRequest, Started,
 };
 pub use problem::Problem;

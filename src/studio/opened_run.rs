@@ -1,13 +1,13 @@
 //! A run folder opened in the window: its curves, its stored snapshots, its final meshes, rendered and exported again.
 
-use super::backend::{Engine, ExportRequest, Opened, RunRecord};
+use super::backend::{Detected, Engine, ExportRequest, Opened, RunRecord};
 use crate::capture::Capture;
 use crate::export::ExportHand;
 use crate::gpu::{DeviceChoice, Gpu};
 use crate::mesh::vertex_normals;
 use crate::pipeline::{
-    self, Advance, ExportPlan, FinishedRun, HandSnapshot, PictureMaker, PictureMode, PosableHand, Snapshot, Stage,
-    StepReport, ViewPicture, to_rgba8,
+    self, Advance, ExportPlan, FinishedRun, HandSnapshot, KeypointSource, PictureMaker, PictureMode, PosableHand,
+    Snapshot, Stage, StepReport, ViewPicture, to_rgba8,
 };
 use anyhow::Context as _;
 use std::io::BufReader;
@@ -21,7 +21,8 @@ pub(super) fn open(folder: &Path, device: &DeviceChoice) -> anyhow::Result<Opene
         // Stopped before there was a mesh: nothing to show but the capture, and a run to go on with.
         let record = pipeline::RunRecord::read(folder)?;
         let capture = open_capture(&record)?;
-        let run = run_record(folder, &record, steps, Vec::new(), true);
+        let detected = detected(&record, &capture, folder)?;
+        let run = RunRecord { detected, ..run_record(folder, &record, steps, Vec::new(), true) };
         return Ok(Opened { capture, run: Some(run), engine: None });
     }
     let run = FinishedRun::read(folder)?;
@@ -34,12 +35,21 @@ pub(super) fn open(folder: &Path, device: &DeviceChoice) -> anyhow::Result<Opene
     let gpu = Gpu::new(device)?;
     let engine = Finished { maker: PictureMaker::new(&gpu)?, run, last };
     let resumable = !engine.run.checkpoint.facts.finished || engine.run.checkpoint.ham.is_none();
-    let record = run_record(folder, &engine.run.record, steps, snapshots, resumable);
+    let detected = detected(&engine.run.record, &capture, folder)?;
+    let record = RunRecord { detected, ..run_record(folder, &engine.run.record, steps, snapshots, resumable) };
     Ok(Opened { capture, run: Some(record), engine: Some(Box::new(engine)) })
 }
 
 fn open_capture(record: &pipeline::RunRecord) -> anyhow::Result<Capture> {
     Capture::open(&record.capture).with_context(|| format!("the capture of this run, {}", record.capture.display()))
+}
+
+/// What the run has found in the images, if that is where its keypoints come from.
+fn detected(record: &pipeline::RunRecord, capture: &Capture, folder: &Path) -> anyhow::Result<Detected> {
+    Ok(match record.keypoints {
+        KeypointSource::Capture => None,
+        KeypointSource::Detected => Some(Arc::new(pipeline::detected_keypoints(capture, folder)?)),
+    })
 }
 
 fn run_record(
@@ -57,6 +67,7 @@ fn run_record(
         excluded: record.exclude.clone(),
         held_out: record.hold_out.clone(),
         resumable,
+        detected: None,
     }
 }
 

@@ -46,6 +46,13 @@ impl Problem {
                 "Choose another place with \"Results folder…\" and press Reconstruct again.",
             );
         }
+        if let Some(PipelineError::Detect(models)) = error.downcast_ref::<PipelineError>() {
+            return Self::new(
+                models.to_string(),
+                "The capture stays open; nothing was computed and nothing was written.",
+                "Fetch the model files, or add keypoints, and press Reconstruct again.",
+            );
+        }
         Self::of_device(error).unwrap_or_else(|| {
             Self::new(
                 format!("The reconstruction could not begin: {error:#}"),

@@ -1,7 +1,8 @@
 //! The real program behind the window: captures, presets and reconstructions as the command line has them.
 
 use super::backend::{
-    Backend, Engine, ExportRequest, HandModelChoice, Opened, Parameter, PresetInfo, ResumeRequest, RunRequest, Started,
+    Backend, Detected, Engine, ExportRequest, HandModelChoice, Opened, Parameter, PresetInfo, ResumeRequest,
+    RunRequest, Started,
 };
 use super::{opened_run, run_place};
 use crate::capture::Capture;
@@ -88,6 +89,7 @@ impl Backend for Program {
             hold_out: request.held_out.clone(),
             exclude: request.excluded.clone(),
             seed: request.seed,
+            detect: false,
         };
         let gpu = Gpu::new(&self.device)?;
         let run = Reconstruction::new(Arc::clone(&request.capture), models, options, gpu)
@@ -105,6 +107,7 @@ impl Backend for Program {
             hold_out: Vec::new(),
             exclude: Vec::new(),
             seed: 0,
+            detect: false,
         };
         let gpu = Gpu::new(&self.device)?;
         let models = RunRecord::read(&request.run_dir)?.load_models()?;
@@ -144,6 +147,10 @@ impl Engine for Live {
 
     fn render_view(&mut self, snapshot: &Snapshot, view: usize) -> anyhow::Result<ViewPicture> {
         Ok(self.run.render_view(snapshot, view, PictureMode::Shaded)?)
+    }
+
+    fn detected_keypoints(&self) -> Detected {
+        self.run.detected_keypoints().map(Arc::new)
     }
 
     fn posable(&mut self) -> anyhow::Result<Vec<PosableHand>> {

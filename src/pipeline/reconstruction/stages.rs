@@ -10,17 +10,48 @@ use crate::fitting::hand_fit::{FIT_TERMS, FitBackend, HandFit, Silhouette, Silho
 use crate::fitting::pose::{PoseResult, Triangulator, estimate_joints};
 use crate::hand::{HandModel, PosedHand};
 use crate::metrics::{ViewMeans, ViewScore};
-use crate::pipeline::{Advance, PipelineError, Stage, results};
+use crate::pipeline::{Advance, DETECTION, PipelineError, Stage, results};
 
 impl Reconstruction {
+    /// Looks for keypoints in the next views. `total` counts the hands that were not seen.
+    pub(super) fn advance_detection(&mut self) -> Result<Advance, PipelineError> {
+        let State::Detect(detection) = &mut self.state else { return Ok(Advance::Working) };
+        if let Some(step) = detection.step(&self.capture, self.folder.path())? {
+            let [views, of] = step.views;
+            let (found, unseen) = (f64::from(step.hands), 2.0 * f64::from(views) - f64::from(step.hands));
+            return self.stepped(Stage::Pose, DETECTION, [views, of], unseen, vec![("hands".to_owned(), found)]);
+        }
+        self.detected = Some(detection.keypoints());
+        self.state = State::Pose;
+        Ok(Advance::Working)
+    }
+
     pub(super) fn advance_pose(&mut self) -> Result<Advance, PipelineError> {
         let cameras: Vec<Camera> = self.capture.views.iter().map(|v| v.camera.clone()).collect();
-        let keypoints: Vec<_> = self.capture.views.iter().map(|v| v.keypoints.clone()).collect();
+        let own = || self.capture.views.iter().map(|v| v.keypoints.clone()).collect();
+        let keypoints: Vec<_> = self.detected.clone().unwrap_or_else(own);
         let triangulator = Triangulator::on(&self.gpu)?;
         let pose = estimate_joints(&cameras, &keypoints, &self.used, &self.options.preset.pose, &triangulator)
-            .inspect_err(|_| self.folder.discard())?;
+            .inspect_err(|_| {
+                // What was found in the images took time and says what is wrong: it stays.
+                if self.detected.is_none() {
+                    self.folder.discard();
+                }
+            })?;
         results::write_pose(self.folder.path(), &self.capture, &self.options, &pose)?;
-        let findings = pose.findings.clone();
+        let mut findings = pose.findings.clone();
+        if let Some(detected) = &self.detected {
+            let count = |side: Side| detected.iter().filter(|hands| hands[side.index()].is_some()).count();
+            findings.insert(
+                0,
+                format!(
+                    "keypoints found in the images: left hand in {} of {} views, right hand in {}",
+                    count(Side::Left),
+                    detected.len(),
+                    count(Side::Right)
+                ),
+            );
+        }
         self.pose = Some(pose.clone());
         if self.options.until == Stage::Pose {
             self.state = State::Done { ham: None };

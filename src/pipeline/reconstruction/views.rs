@@ -33,6 +33,7 @@ impl Reconstruction {
     /// A lost device.
     pub fn snapshot(&mut self) -> Result<Snapshot, PipelineError> {
         let (stage, phase, iter, hands) = match &self.state {
+            State::Detect(_) => (Stage::Pose, crate::pipeline::DETECTION, 0, Vec::new()),
             State::Pose => (Stage::Pose, "triangulate", 0, Vec::new()),
             State::Fit { fit, .. } => (Stage::Fit, "lm", 0, self.posed_snapshots(&fit.hands())),
             State::Ham { ham } | State::Done { ham: Some(ham) } => {

@@ -4,6 +4,7 @@ use super::textures::Textures;
 use super::theme::{self, ACCENT, TEXT, WEAK, WELL};
 use crate::anatomy::KEYPOINT_BONES;
 use crate::capture::View;
+use crate::detect::DetectedHands;
 use crate::studio::picture::{Picture, heat};
 use crate::studio::session::{Action, Session};
 use crate::studio::ui_state::CompareMode;
@@ -38,8 +39,9 @@ pub(super) fn show(ui: &mut Ui, session: &mut Session, textures: &mut Textures, 
     ui.painter().rect_filled(area, 4.0, WELL);
     let Some(photo) = textures.photo(ui.ctx(), session) else { return };
     let rendered = picture.as_ref().map(|(p, _)| textures.render(ui.ctx(), p).id());
-    let crop = crop(view, picture.as_ref().map(|(p, _)| p.as_ref()), session.ui.zoom_to_hands);
-    let stage = Stage { view, photo: photo.id(), rendered, crop };
+    let keypoints = session.keypoints(session.selected);
+    let crop = crop(view, &keypoints, picture.as_ref().map(|(p, _)| p.as_ref()), session.ui.zoom_to_hands);
+    let stage = Stage { view, keypoints, photo: photo.id(), rendered, crop };
     if session.ui.blink {
         stage.photo(ui, fit(area, crop), session.ui.show_keypoints, "photograph");
     } else {
@@ -74,7 +76,7 @@ fn footer(ui: &mut Ui, session: &Session, picture: Option<&(Arc<Picture>, bool)>
 }
 
 /// Part of the photograph that is shown, in pixels `[x0, y0, x1, y1]`.
-fn crop(view: &View, picture: Option<&Picture>, zoom: bool) -> Rect {
+fn crop(view: &View, keypoints: &DetectedHands, picture: Option<&Picture>, zoom: bool) -> Rect {
     let (w, h) = view.image.dimensions();
     #[expect(clippy::cast_precision_loss, reason = "image sizes are small")]
     let whole = Rect::from_min_max(Pos2::ZERO, pos2(w as f32, h as f32));
@@ -83,7 +85,7 @@ fn crop(view: &View, picture: Option<&Picture>, zoom: bool) -> Rect {
     }
     let mut found = Rect::NOTHING;
     #[expect(clippy::cast_possible_truncation, reason = "pixel positions")]
-    for p in view.keypoints.iter().flatten().flat_map(|k| k.px) {
+    for p in keypoints.iter().flatten().flat_map(|k| k.px) {
         found.extend_with(pos2(p[0] as f32, p[1] as f32));
     }
     #[expect(clippy::cast_precision_loss, reason = "image sizes are small")]
@@ -105,6 +107,7 @@ fn fit(area: Rect, crop: Rect) -> Rect {
 
 struct Stage<'a> {
     view: &'a View,
+    keypoints: DetectedHands,
     photo: TextureId,
     rendered: Option<TextureId>,
     crop: Rect,
@@ -140,7 +143,7 @@ impl Stage<'_> {
         #[expect(clippy::cast_possible_truncation, reason = "pixel positions")]
         let place = |p: [f64; 2]| rect.min + (pos2(p[0] as f32, p[1] as f32) - self.crop.min) * scale;
         let colours = [Color32::from_rgb(86, 180, 233), Color32::from_rgb(230, 159, 0)];
-        for (detection, colour) in self.view.keypoints.iter().zip(colours) {
+        for (detection, colour) in self.keypoints.iter().zip(colours) {
             let Some(k) = detection else { continue };
             for (a, b) in KEYPOINT_BONES {
                 painter.line_segment([place(k.px[a]), place(k.px[b])], Stroke::new(1.2, colour));

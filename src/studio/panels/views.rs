@@ -55,7 +55,8 @@ fn row(ui: &mut Ui, session: &Session, textures: &Textures, view: usize, actions
     } else if let Some(psnr) = session.psnr_db(view) {
         (format!("{psnr:.1} dB"), WEAK)
     } else {
-        let hands = ["L", "R"].into_iter().zip(&found.keypoints).filter(|(_, k)| k.is_some()).map(|(n, _)| n);
+        let keypoints = session.keypoints(view);
+        let hands = ["L", "R"].into_iter().zip(&keypoints).filter(|(_, k)| k.is_some()).map(|(n, _)| n);
         let hands: Vec<&str> = hands.collect();
         match (hands.is_empty(), found.mask.is_none()) {
             (true, _) => ("⚠ no hand seen".to_owned(), AMBER),

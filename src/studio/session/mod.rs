@@ -11,7 +11,7 @@ pub(crate) use action::{Action, Effect, Level, LogLine, RunState};
 pub(crate) use hand::HandPick;
 pub(crate) use posing::{Chosen, NamedPose, PoseAction, Posing, SYNERGIES};
 
-use super::backend::{Parameter, PresetInfo};
+use super::backend::{Detected, Parameter, PresetInfo};
 use super::picture::Picture;
 use super::problem::Problem;
 use super::track::Track;
@@ -43,6 +43,8 @@ pub(crate) struct Session {
     pub opening: Option<PathBuf>,
     /// The opened capture.
     pub capture: Option<Arc<Capture>>,
+    /// Keypoints that the run has found in the images, a view each.
+    pub detected: Detected,
     /// Counts captures opened, so that textures and the rig know when to rebuild.
     pub capture_revision: u64,
     /// One small picture a view.
@@ -120,6 +122,7 @@ impl Session {
             device: None,
             opening: None,
             capture: None,
+            detected: None,
             capture_revision: 0,
             thumbnails: Vec::new(),
             excluded: BTreeSet::new(),

@@ -2,6 +2,7 @@
 
 use super::{Level, PICTURES, RunState, Session};
 use crate::capture::Capture;
+use crate::detect::DetectedHands;
 use crate::pipeline::{Stage, StepReport};
 use crate::studio::backend::RunRecord;
 use crate::studio::picture::Picture;
@@ -12,6 +13,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 impl Session {
+    /// The keypoints of a view: those found in the images, else the capture's own.
+    #[must_use]
+    pub(crate) fn keypoints(&self, view: usize) -> DetectedHands {
+        let own = || self.capture.as_ref()?.views.get(view).map(|v| &v.keypoints);
+        let found = self.detected.as_ref().map_or_else(own, |detected| detected.get(view));
+        found.cloned().unwrap_or_default()
+    }
+
     /// Takes in what the worker says.
     pub(crate) fn on_event(&mut self, event: Event) {
         match event {
@@ -33,6 +42,7 @@ impl Session {
                 self.default_results = results;
             }
             Event::Started { run_dir, steps } => self.on_started(run_dir, steps),
+            Event::Keypoints(detected) => self.detected = Some(detected),
             Event::Step(report) => self.steps.push(report),
             Event::StageDone(stage, findings) => {
                 self.note(Level::Info, format!("Stage {} done", stage.name()));
@@ -112,6 +122,7 @@ impl Session {
                 self.overrides.clear();
             }
             self.resumable = run.resumable;
+            self.detected = run.detected;
             if run.resumable {
                 self.note(Level::Warning, "This run has not finished: Resume goes on where it stopped");
             }

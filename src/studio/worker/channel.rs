@@ -1,6 +1,7 @@
 //! What travels between the window and the worker.
 
 use crate::capture::Capture;
+use crate::detect::DetectedHands;
 use crate::pipeline::{PosableHand, Snapshot, Stage, StepReport};
 use crate::studio::backend::{ExportRequest, ResumeRequest, RunRecord, RunRequest};
 use crate::studio::problem::Problem;
@@ -37,6 +38,8 @@ pub(crate) enum Event {
         /// Its metrics lines so far: none of a new run, those up to its checkpoint of a resumed one.
         steps: Vec<StepReport>,
     },
+    /// Keypoints that the run has found in the images so far, a view each.
+    Keypoints(Arc<Vec<DetectedHands>>),
     /// One line of the loss curves.
     Step(StepReport),
     /// A stage ended; its findings in words.

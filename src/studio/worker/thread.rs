@@ -3,7 +3,7 @@
 use super::Wake;
 use super::channel::{Command, Control, Event, Latest, TakenSnapshot, ViewRequest};
 use crate::capture::Capture;
-use crate::pipeline::{Advance, DISPLAY_LEVEL};
+use crate::pipeline::{Advance, DETECTION, DISPLAY_LEVEL};
 use crate::studio::backend::{Backend, Engine, ExportRequest, Started};
 use crate::studio::picture::{Picture, thumbnail};
 use crate::studio::problem::Problem;
@@ -129,6 +129,7 @@ impl Inner {
                 self.capture = Some(Arc::clone(capture));
                 self.running = true;
                 self.tell(Event::Started { run_dir, steps });
+                self.tell_keypoints();
             }
             // What could be resumed before still can be, once the cause is mended.
             Err(error) => {
@@ -167,6 +168,13 @@ impl Inner {
         }
     }
 
+    /// What the run has found in the images, if that is where it looks for keypoints.
+    fn tell_keypoints(&mut self) {
+        if let Some(keypoints) = self.engine.as_ref().and_then(|engine| engine.detected_keypoints()) {
+            self.push(Event::Keypoints(keypoints));
+        }
+    }
+
     fn step(&mut self) {
         let Some(engine) = &mut self.engine else {
             self.running = false;
@@ -175,6 +183,9 @@ impl Inner {
         match engine.advance() {
             Ok(Advance::Working) => {}
             Ok(Advance::Stepped(report)) => {
+                if report.phase == DETECTION {
+                    self.tell_keypoints();
+                }
                 self.push(Event::Step(report));
                 self.wake_for_progress();
             }

@@ -66,6 +66,7 @@ fn an_unfinished_run_that_is_opened_can_be_gone_on_with() {
         excluded: vec![1],
         held_out: vec![3],
         resumable: true,
+        detected: None,
     };
     bench.session.on_event(Event::Opened {
         capture: Arc::new(test_capture(6)),
