@@ -1,6 +1,6 @@
 //! How a command ends: exit codes, and the one place that maps errors to them.
 
-use crate::capture::CaptureError;
+use crate::capture::{CalibrationWriteError, CaptureError};
 use crate::export::ExportError;
 use crate::fitting::pose::PoseError;
 use crate::gpu::GpuError;
@@ -45,6 +45,9 @@ pub enum CliError {
     /// The capture folder cannot be used.
     #[error(transparent)]
     Capture(#[from] CaptureError),
+    /// A calibration cannot be written in the format asked for.
+    #[error(transparent)]
+    Calibration(#[from] CalibrationWriteError),
     /// The hand model cannot be used.
     #[error(transparent)]
     Hand(#[from] HandError),
@@ -89,6 +92,7 @@ impl CliError {
             | Self::Export(ExportError::NotEmpty { .. })
             | Self::Gpu(GpuError::UnknownDevice { .. }) => Exit::Usage,
             Self::Capture(_)
+            | Self::Calibration(_)
             | Self::Hand(_)
             | Self::Synth(SynthError::Hand(_))
             | Self::Pipeline(

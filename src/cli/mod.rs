@@ -5,6 +5,8 @@
 //! it ended; [`CliError::exit`] is the one place that turns an error into an exit code.
 
 mod args;
+mod capture_args;
+mod convert;
 mod devices;
 mod error;
 mod evaluate;
@@ -19,6 +21,8 @@ mod render;
 mod repose;
 mod synth;
 
+pub use capture_args::CaptureArgs;
+pub use convert::{ConvertArgs, ConvertFormat};
 pub use args::{HandModelChoice, HandSelection, Setting, ViewSelection};
 pub use devices::DevicesArgs;
 pub use error::{CliError, Exit};
@@ -63,6 +67,8 @@ struct Cli {
 pub enum Command {
     /// Say what a capture folder holds and how good it is.
     Inspect(InspectArgs),
+    /// Write the calibration of a capture in another format.
+    ConvertCalib(ConvertArgs),
     /// Turn a capture folder into textured hands.
     Reconstruct(ReconstructArgs),
     /// Write files for other programs from a run folder.
@@ -138,6 +144,7 @@ pub fn run(command: Command) -> ExitCode {
 pub fn run_to(command: Command, out: &mut dyn Write) -> Result<Exit, CliError> {
     match command {
         Command::Inspect(args) => inspect::run(&args, out),
+        Command::ConvertCalib(args) => convert::run(&args, out),
         Command::Reconstruct(args) => reconstruct::run(&args, out),
         Command::Export(args) => export::run(&args, out),
         Command::Repose(args) => repose::run(&args, out),

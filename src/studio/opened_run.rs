@@ -39,7 +39,7 @@ pub(super) fn open(folder: &Path, device: &DeviceChoice) -> anyhow::Result<Opene
 }
 
 fn open_capture(record: &pipeline::RunRecord) -> anyhow::Result<Capture> {
-    Capture::open(&record.capture).with_context(|| format!("the capture of this run, {}", record.capture.display()))
+    record.open_capture().with_context(|| format!("the capture of this run, {}", record.capture.display()))
 }
 
 fn run_record(
