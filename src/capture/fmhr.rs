@@ -51,8 +51,7 @@ pub fn read_fmhr(root: &Path, options: &OpenOptions) -> Result<Capture, CaptureE
         let image = source.read_image(&file.name)?.into_rgb8();
         let rig = cameras[&file.index];
         let (width_px, height_px) = image.dimensions();
-        let camera =
-            Camera { width_px, height_px, k: rig.k, rotation: rig.rotation, translation: rig.translation };
+        let camera = Camera { width_px, height_px, k: rig.k, rotation: rig.rotation, translation: rig.translation };
         let camera = camera.checked().map_err(|e| no_camera(&source, file.index, &e))?;
         let [cx, cy] = [camera.k[(0, 2)] / f64::from(image.width()), camera.k[(1, 2)] / f64::from(image.height())];
         if ![cx, cy].iter().all(|c| (0.0..1.0).contains(c)) {
@@ -61,8 +60,10 @@ pub fn read_fmhr(root: &Path, options: &OpenOptions) -> Result<Capture, CaptureE
                 file.name
             ));
         }
-        let mask =
-            masks.get(&file.index).map(|name| read_mask(&mut source, name, &file.name, image.dimensions())).transpose()?;
+        let mask = masks
+            .get(&file.index)
+            .map(|name| read_mask(&mut source, name, &file.name, image.dimensions()))
+            .transpose()?;
         let keypoints = match poses.get(&file.index) {
             Some(name) => read_keypoints(&mut source, name, &image)?,
             None => [None, None],
@@ -325,7 +326,11 @@ struct PoseFile {
 }
 
 /// Both hands of a pose file, in pixels.
-pub(super) fn read_keypoints(source: &mut Source, name: &str, image: &RgbImage) -> Result<[Option<Keypoints>; 2], CaptureError> {
+pub(super) fn read_keypoints(
+    source: &mut Source,
+    name: &str,
+    image: &RgbImage,
+) -> Result<[Option<Keypoints>; 2], CaptureError> {
     let bytes = source.read(name)?;
     let path = source.path(name);
     let unusable = |problem: String| {

@@ -81,10 +81,14 @@ pub(super) fn locate_images(
         } else if let Some(frames) = frames_of(source, &camera.name)? {
             sequences.push((index, frames));
         } else {
-            let what = camera.image.clone().map_or_else(|| "a file or folder of its name".to_owned(), |i| format!("`{i}`"));
+            let what =
+                camera.image.clone().map_or_else(|| "a file or folder of its name".to_owned(), |i| format!("`{i}`"));
             return Err(source.unusable(
                 &calibration.file,
-                format!("there is no image for camera {}: looked for {what} in images/, img/ and beside it", camera.name),
+                format!(
+                    "there is no image for camera {}: looked for {what} in images/, img/ and beside it",
+                    camera.name
+                ),
                 "Copy the images into images/, each called like its camera, or take the camera out of the calibration",
             ));
         }
@@ -143,7 +147,11 @@ fn choose_frame(
         let first: Vec<&str> = common.iter().map(String::as_str).take(5).collect();
         return Err(source.unusable(
             "images",
-            format!("the cameras have {} frames in common ({} …), not the one asked for", common.len(), first.join(", ")),
+            format!(
+                "the cameras have {} frames in common ({} …), not the one asked for",
+                common.len(),
+                first.join(", ")
+            ),
             "Choose one with --frame, and check that every camera has an image of it",
         ));
     };
@@ -177,7 +185,8 @@ pub(super) fn read_capture(
     }
     if !undone.is_empty() {
         let names: Vec<&str> = undone.into_iter().collect();
-        let reason = "the cameras have lens distortion; images, masks and keypoints were resampled to pinholes of the same K";
+        let reason =
+            "the cameras have lens distortion; images, masks and keypoints were resampled to pinholes of the same K";
         calibration.inferences.push(Inference::new("lens", format!("{}, undone", names.join(", ")), reason));
     }
     fmhr::check_keypoints(&source, &views)?;
@@ -197,18 +206,17 @@ pub(super) fn read_capture(
     })
 }
 
-fn view(
-    source: &mut Source,
-    camera: &RigCamera,
-    calibration: &Calibration,
-) -> Result<View, CaptureError> {
+fn view(source: &mut Source, camera: &RigCamera, calibration: &Calibration) -> Result<View, CaptureError> {
     let name = camera.image.clone().unwrap_or_default();
     let decoded = source.read_image(&name)?;
     let (width, height) = (decoded.width(), decoded.height());
     if let Some((w, h)) = camera.size_px.filter(|&size| size != (width, height)) {
         return Err(source.unusable(
             &name,
-            format!("the image has {width}×{height} pixels, {} says {w}×{h} for camera {}", calibration.file, camera.name),
+            format!(
+                "the image has {width}×{height} pixels, {} says {w}×{h} for camera {}",
+                calibration.file, camera.name
+            ),
             "Use the images that were calibrated, or scale the calibration with them",
         ));
     }
@@ -228,9 +236,9 @@ fn view(
         rotation: camera.rotation,
         translation: camera.translation,
     };
-    let pinhole = pinhole
-        .checked()
-        .map_err(|e| source.unusable(&calibration.file, format!("camera {}: {e}", camera.name), "Calibrate it again"))?;
+    let pinhole = pinhole.checked().map_err(|e| {
+        source.unusable(&calibration.file, format!("camera {}: {e}", camera.name), "Calibrate it again")
+    })?;
     let (image, mask) = match Undistortion::of(camera) {
         None => (image, mask),
         Some(undistortion) => {
@@ -285,17 +293,17 @@ struct PixelFile {
     right: Option<Vec<Vec<f64>>>,
 }
 
-fn read_keypoints(
-    source: &mut Source,
-    name: &str,
-    image: &RgbImage,
-) -> Result<[Option<Keypoints>; 2], CaptureError> {
+fn read_keypoints(source: &mut Source, name: &str, image: &RgbImage) -> Result<[Option<Keypoints>; 2], CaptureError> {
     let bytes = source.read(name)?;
     let Ok(file) = serde_json::from_slice::<PixelFile>(&bytes) else {
         return fmhr::read_keypoints(source, name, image);
     };
     let unusable = |problem: String| {
-        Err(source.unusable(name, problem, "Write {\"unit\": \"px\", \"left\": [[x, y, confidence], … 21], \"right\": null}"))
+        Err(source.unusable(
+            name,
+            problem,
+            "Write {\"unit\": \"px\", \"left\": [[x, y, confidence], … 21], \"right\": null}",
+        ))
     };
     if file.unit != "px" {
         return unusable(format!("the unit of the keypoints is `{}`, expected px", file.unit));

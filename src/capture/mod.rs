@@ -15,7 +15,8 @@ mod undistort;
 
 pub use fmhr::read_fmhr;
 pub use formats::{
-    Axes, Brown, Calibration, CalibrationWriteError, Direction, Format, Inference, Lens, OpenOptions, PixelCentre, RigCamera, Units,
+    Axes, Brown, Calibration, CalibrationWriteError, Direction, Format, Inference, Lens, OpenOptions, PixelCentre,
+    RigCamera, Units,
 };
 pub use inspect::{DetectionReport, Flag, Inspection, MaskReport, MaskVerdict, ViewReport, inspect};
 pub use npz::{FloatArray, Npz, NpzError};

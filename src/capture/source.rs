@@ -95,7 +95,11 @@ impl Source {
     fn entries(&self, folder: &str, keep: impl Fn(&Path) -> bool) -> Result<Vec<String>, CaptureError> {
         let path = self.path(folder);
         let unreadable = |e: std::io::Error| {
-            CaptureError::unusable(&path, format!("the folder cannot be read ({e})"), "Check the path and its permissions")
+            CaptureError::unusable(
+                &path,
+                format!("the folder cannot be read ({e})"),
+                "Check the path and its permissions",
+            )
         };
         let mut found = Vec::new();
         for entry in std::fs::read_dir(&path).map_err(unreadable)? {

@@ -79,7 +79,8 @@ fn bilinear(image: &RgbImage, at: Vector2<f64>) -> Option<Rgb<u8>> {
         (low, (low + 1).min(size - 1), at - f64::from(low))
     };
     let ((x0, x1, fx), (y0, y1, fy)) = (axis(at.x, width), axis(at.y, height));
-    let weights = [(x0, y0, (1.0 - fx) * (1.0 - fy)), (x1, y0, fx * (1.0 - fy)), (x0, y1, (1.0 - fx) * fy), (x1, y1, fx * fy)];
+    let weights =
+        [(x0, y0, (1.0 - fx) * (1.0 - fy)), (x1, y0, fx * (1.0 - fy)), (x0, y1, (1.0 - fx) * fy), (x1, y1, fx * fy)];
     let mut sum = [0.0; 3];
     for (x, y, weight) in weights {
         for (sum, value) in sum.iter_mut().zip(image.get_pixel(x, y).0) {

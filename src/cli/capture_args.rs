@@ -62,7 +62,8 @@ mod tests {
         };
         assert_eq!(args.options(), expected, "all of them");
         assert_eq!(parse_only::<CaptureArgs>("--units 0.0254").expect("inches").units, Some(Units(0.0254)), "a number");
-        for wrong in ["--units ell", "--units -1", "--format fbx", "--axes y-up", "--direction up", "--pixel-centre 1"] {
+        for wrong in ["--units ell", "--units -1", "--format fbx", "--axes y-up", "--direction up", "--pixel-centre 1"]
+        {
             assert_eq!(parse_only::<CaptureArgs>(wrong).expect_err(wrong).exit_code(), 2, "{wrong}");
         }
     }

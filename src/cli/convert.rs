@@ -101,10 +101,8 @@ pub(super) fn run(args: &ConvertArgs, out: &mut dyn Write) -> Result<Exit, CliEr
         tracing::warn!("{warning}");
     }
     let files = calibration_files(&calibration, format.into())?;
-    let paths: Vec<PathBuf> = files
-        .iter()
-        .map(|(name, _)| if is_file { args.output.clone() } else { args.output.join(name) })
-        .collect();
+    let paths: Vec<PathBuf> =
+        files.iter().map(|(name, _)| if is_file { args.output.clone() } else { args.output.join(name) }).collect();
     if let Some(path) = paths.iter().find(|p| p.exists()) {
         return Err(CliError::Usage(format!("{} exists already: name another place", path.display())));
     }

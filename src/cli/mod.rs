@@ -21,9 +21,9 @@ mod render;
 mod repose;
 mod synth;
 
+pub use args::{HandModelChoice, HandSelection, Setting, ViewSelection};
 pub use capture_args::CaptureArgs;
 pub use convert::{ConvertArgs, ConvertFormat};
-pub use args::{HandModelChoice, HandSelection, Setting, ViewSelection};
 pub use devices::DevicesArgs;
 pub use error::{CliError, Exit};
 pub use evaluate::EvaluateArgs;

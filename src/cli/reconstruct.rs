@@ -109,8 +109,7 @@ pub(super) fn run(args: &ReconstructArgs, out: &mut dyn Write) -> Result<Exit, C
         }
     };
     // A run that is resumed keeps the way its capture was read, as it keeps its other settings.
-    let reading =
-        if args.resume { RunRecord::read(&args.output)?.capture_options } else { args.reading.options() };
+    let reading = if args.resume { RunRecord::read(&args.output)?.capture_options } else { args.reading.options() };
     let capture = Arc::new(Capture::open_with(&args.capture, &reading)?);
     let gpu = Gpu::new(&args.device)?;
     let interrupt = Interrupt::install()?;

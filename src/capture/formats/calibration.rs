@@ -149,12 +149,8 @@ pub(in crate::capture) struct Conventions {
 
 impl Conventions {
     /// Those of `OpenCV` and of most of what is built on it; the unit is that of the calibration board.
-    pub(in crate::capture) const OPENCV: Self = Self {
-        direction: Direction::WorldToCamera,
-        axes: Axes::OpenCv,
-        units: None,
-        pixel_centre: PixelCentre::Zero,
-    };
+    pub(in crate::capture) const OPENCV: Self =
+        Self { direction: Direction::WorldToCamera, axes: Axes::OpenCv, units: None, pixel_centre: PixelCentre::Zero };
 }
 
 /// What a reader found: poses, lengths and pixels still in the conventions of the file.
@@ -170,7 +166,12 @@ pub(in crate::capture) struct Reading {
 }
 
 impl Reading {
-    pub(in crate::capture) fn new(format: Format, file: &str, cameras: Vec<RigCamera>, conventions: Conventions) -> Self {
+    pub(in crate::capture) fn new(
+        format: Format,
+        file: &str,
+        cameras: Vec<RigCamera>,
+        conventions: Conventions,
+    ) -> Self {
         Self {
             format,
             file: file.to_owned(),

@@ -63,8 +63,7 @@ impl Sensor {
     fn lens(&self) -> (Matrix3<f64>, Lens) {
         let p = |i: usize| self.params.get(i).copied().unwrap_or(0.0);
         let one_focal = matches!(self.model.id, 0 | 2 | 3 | 8 | 9);
-        let (fx, fy, cx, cy, rest) =
-            if one_focal { (p(0), p(0), p(1), p(2), 3) } else { (p(0), p(1), p(2), p(3), 4) };
+        let (fx, fy, cx, cy, rest) = if one_focal { (p(0), p(0), p(1), p(2), 3) } else { (p(0), p(1), p(2), p(3), 4) };
         let brown = |k: [f64; 6], p: [f64; 2]| Lens::of_brown(Brown { k, p, s: [0.0; 4] });
         let q = |i: usize| p(rest + i);
         let lens = match self.model.id {
@@ -146,7 +145,11 @@ pub(super) fn read(source: &mut Source, folder: &str, ending: &str) -> Result<Re
         let [w, x, y, z] = image.quaternion;
         let quaternion = Quaternion::new(w, x, y, z);
         if !(quaternion.norm() > 1e-6 && quaternion.norm() < 1e6) {
-            return Err(source.unusable(&images_name, format!("image {}: its quaternion is no rotation", image.name), REMEDY));
+            return Err(source.unusable(
+                &images_name,
+                format!("image {}: its quaternion is no rotation", image.name),
+                REMEDY,
+            ));
         }
         let size = u32::try_from(sensor.width).ok().zip(u32::try_from(sensor.height).ok());
         let (k, lens) = sensor.lens();

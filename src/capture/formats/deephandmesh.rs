@@ -8,7 +8,8 @@ use crate::capture::CaptureError;
 use crate::capture::source::Source;
 use nalgebra::{Matrix3, Matrix3x4};
 
-const REMEDY: &str = "Copy the file again: a camera is a name, 3 lines of K, a line of distortion and 3 lines of [R | t]";
+const REMEDY: &str =
+    "Copy the file again: a camera is a name, 3 lines of K, a line of distortion and 3 lines of [R | t]";
 /// Numbers in the lines after the name; the distortion line has any number.
 const LINES: [Option<usize>; 7] = [Some(3), Some(3), Some(3), None, Some(4), Some(4), Some(4)];
 
@@ -28,7 +29,9 @@ pub(super) fn read(source: &mut Source, name: &str) -> Result<Reading, CaptureEr
     let mut lines = text.lines().map(str::trim).filter(|l| !l.is_empty());
     let mut cameras = Vec::new();
     while let Some(camera) = lines.next() {
-        cameras.push(block(camera, &mut lines).map_err(|e| source.unusable(name, format!("camera {camera}: {e}"), REMEDY))?);
+        cameras.push(
+            block(camera, &mut lines).map_err(|e| source.unusable(name, format!("camera {camera}: {e}"), REMEDY))?,
+        );
     }
     let conventions = Conventions { units: Some(Units::MILLIMETRES), ..Conventions::OPENCV };
     Ok(Reading::new(Format::DeepHandMesh, name, cameras, conventions))
@@ -38,9 +41,12 @@ fn block<'a>(name: &str, lines: &mut impl Iterator<Item = &'a str>) -> Result<Ri
     let mut rows = Vec::with_capacity(LINES.len());
     for count in LINES {
         let line = lines.next().ok_or("is truncated")?;
-        let row = numbers(line).ok_or_else(|| format!("`{}` is no line of numbers", line.chars().take(40).collect::<String>()))?;
+        let row = numbers(line)
+            .ok_or_else(|| format!("`{}` is no line of numbers", line.chars().take(40).collect::<String>()))?;
         match count {
-            Some(count) if row.len() != count => return Err(format!("a line has {} numbers, expected {count}", row.len())),
+            Some(count) if row.len() != count => {
+                return Err(format!("a line has {} numbers, expected {count}", row.len()));
+            }
             _ => rows.push(row),
         }
     }

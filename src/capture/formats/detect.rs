@@ -38,11 +38,16 @@ pub(in crate::capture) fn candidates(source: &Source, only: Option<&str>) -> Vec
         if known && only.is_none() {
             continue;
         }
-        let Some(tree) = source.peek(&name, MAX_LOOK_BYTES).and_then(|text| super::tree::Tree::parse(&text).ok()) else {
+        let Some(tree) = source.peek(&name, MAX_LOOK_BYTES).and_then(|text| super::tree::Tree::parse(&text).ok())
+        else {
             continue;
         };
         if kalibr::recognise(&tree) {
-            found.push(Candidate::new(Format::Kalibr, vec![name.clone()], format!("by `cam0` with a camera_model in {name}")));
+            found.push(Candidate::new(
+                Format::Kalibr,
+                vec![name.clone()],
+                format!("by `cam0` with a camera_model in {name}"),
+            ));
         } else if let Some(what) = opencv::recognise(&tree) {
             if what == "a camera matrix" {
                 single.push(name);
@@ -70,7 +75,11 @@ fn in_folder(source: &Source) -> Vec<Candidate> {
     }
     for name in source.files("", &["txt", ""]).unwrap_or_default() {
         if source.peek(&name, MAX_LOOK_BYTES).is_some_and(|text| deephandmesh::recognise(&text)) {
-            found.push(Candidate::new(Format::DeepHandMesh, vec![name.clone()], format!("by blocks of K and [R | t] in {name}")));
+            found.push(Candidate::new(
+                Format::DeepHandMesh,
+                vec![name.clone()],
+                format!("by blocks of K and [R | t] in {name}"),
+            ));
         }
     }
     if let Some((folder, ending)) = colmap::find(source) {
@@ -101,7 +110,11 @@ fn by_ending(source: &Source, name: &str) -> Vec<Candidate> {
         "ron" => one(Format::Scene, "by its ending .ron"),
         "json" if text().contains("\"transform_matrix\"") => one(Format::Transforms, "by `transform_matrix` in it"),
         "yml" | "yaml" if easymocap::FILES.contains(&name) => {
-            vec![Candidate::new(Format::EasyMocap, easymocap::FILES.map(String::from).to_vec(), "by intri.yml and extri.yml")]
+            vec![Candidate::new(
+                Format::EasyMocap,
+                easymocap::FILES.map(String::from).to_vec(),
+                "by intri.yml and extri.yml",
+            )]
         }
         "bin" | "txt" if ["cameras.", "images."].iter().any(|n| name.starts_with(n)) => {
             let files = vec![format!("cameras.{ending}"), format!("images.{ending}")];

@@ -28,7 +28,11 @@ const FAR_M: f64 = 8.0;
 /// # Errors
 /// [`CaptureError`] for fewer than two cameras, a camera that is none, names that are not unique, or a unit that cannot be
 /// told.
-pub(in crate::capture) fn resolve(reading: Reading, path: &Path, options: &OpenOptions) -> Result<Calibration, CaptureError> {
+pub(in crate::capture) fn resolve(
+    reading: Reading,
+    path: &Path,
+    options: &OpenOptions,
+) -> Result<Calibration, CaptureError> {
     let Reading { format, file, mut cameras, conventions, mut inferences, mut warnings, metres_per_unit } = reading;
     check(path, &mut cameras)?;
     let chosen = poses(&mut cameras, conventions, options, &mut inferences, &mut warnings);
@@ -62,10 +66,14 @@ fn check(path: &Path, cameras: &mut [RigCamera]) -> Result<(), CaptureError> {
     }
     let mut names = BTreeSet::new();
     for camera in cameras {
-        camera.name = camera.name.trim().chars().map(|c| if c.is_control() || "/\\:".contains(c) { '_' } else { c }).collect();
+        camera.name =
+            camera.name.trim().chars().map(|c| if c.is_control() || "/\\:".contains(c) { '_' } else { c }).collect();
         let name = &camera.name;
         if name.is_empty() || !names.insert(name.clone()) {
-            return unusable(format!("the camera name `{name}` is empty or there twice"), "Give each camera its own name");
+            return unusable(
+                format!("the camera name `{name}` is empty or there twice"),
+                "Give each camera its own name",
+            );
         }
         let numbers = camera.k.iter().chain(camera.rotation.iter()).chain(camera.translation.iter());
         let coefficients = match &camera.lens {
@@ -192,17 +200,15 @@ fn poses(
         let poses: Vec<_> = cameras.iter().map(|c| pose(c, direction, axes)).collect();
         (look(&poses), poses)
     };
-    let documented =
-        (options.direction.unwrap_or(conventions.direction), options.axes.unwrap_or(conventions.axes));
+    let documented = (options.direction.unwrap_or(conventions.direction), options.axes.unwrap_or(conventions.axes));
     let (mut seen, mut chosen) = under(documented.0, documented.1);
     let mut taken = documented;
     let stands = |look: &Look, angle: f64| look.meeting.is_some_and(|(front, a)| front >= IN_FRONT && a <= angle);
     let mut reason = match seen.meeting {
         None => "convention of the format; the cameras look in parallel, so nothing can be checked".to_owned(),
-        Some((_, angle)) => format!(
-            "convention of the format; the cameras look at one place within {:.0}°",
-            angle.to_degrees()
-        ),
+        Some((_, angle)) => {
+            format!("convention of the format; the cameras look at one place within {:.0}°", angle.to_degrees())
+        }
     };
     if seen.meeting.is_some() && !stands(&seen, PLAUSIBLE) {
         let (front, angle) = seen.meeting.unwrap_or_default();
@@ -272,7 +278,9 @@ fn units(
         let [units] = fits[..] else {
             return Err(CaptureError::unusable(
                 path,
-                format!("nothing says its unit of length, and cameras {distance:.3} units {what} are neither metres nor millimetres"),
+                format!(
+                    "nothing says its unit of length, and cameras {distance:.3} units {what} are neither metres nor millimetres"
+                ),
                 "Say it with --units m, cm, mm, or the metres that a unit has",
             ));
         };

@@ -44,7 +44,9 @@ pub(super) fn read(source: &mut Source, files: &[String], options: &OpenOptions)
         }
     }
     // `--frame Capture0/0000_neutral/image100`: the part before the last `/` chooses the sequence when it is one of many.
-    let by_name = |sequence: &str| wanted.is_empty() || wanted.split('/').any(|w| !w.is_empty() && sequence.split('/').any(|s| s == w));
+    let by_name = |sequence: &str| {
+        wanted.is_empty() || wanted.split('/').any(|w| !w.is_empty() && sequence.split('/').any(|s| s == w))
+    };
     if instants.len() > 1 {
         instants.retain(|(_, _, sequence)| by_name(sequence));
     }
@@ -58,16 +60,15 @@ pub(super) fn read(source: &mut Source, files: &[String], options: &OpenOptions)
         ));
     };
     let bytes = source.read(file)?;
-    let all: BTreeMap<String, Cameras> =
-        serde_json::from_slice(&bytes).map_err(|e| source.unusable(file, format!("is truncated or no camera file ({e})"), REMEDY))?;
+    let all: BTreeMap<String, Cameras> = serde_json::from_slice(&bytes)
+        .map_err(|e| source.unusable(file, format!("is truncated or no camera file ({e})"), REMEDY))?;
     let number: String = capture.rsplit('/').next().unwrap_or("").chars().filter(char::is_ascii_digit).collect();
     let cameras = all
         .get(&number)
         .ok_or_else(|| source.unusable(file, format!("has no capture {number}, to which {capture} belongs"), REMEDY))?;
 
     let folders = source.folders(sequence)?;
-    let images: Vec<Vec<String>> =
-        folders.iter().map(|f| source.files(f, super::IMAGES)).collect::<Result<_, _>>()?;
+    let images: Vec<Vec<String>> = folders.iter().map(|f| source.files(f, super::IMAGES)).collect::<Result<_, _>>()?;
     let stem = |name: &str| name.rsplit('/').next().and_then(|n| n.rsplit_once('.')).map_or("", |(s, _)| s).to_owned();
     let frames: BTreeSet<String> = images.iter().flatten().map(|n| stem(n)).collect();
     let chosen = frames.iter().find(|f| wanted.split('/').any(|w| w == f.as_str() || format!("image{w}") == **f));

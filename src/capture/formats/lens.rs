@@ -219,7 +219,8 @@ mod tests {
             Lens::Pinhole,
             Lens::from_opencv(&[-0.31, 0.12, 0.001, -0.002]).expect("four"),
             Lens::from_opencv(&[0.2, -0.05, -0.003, 0.001, 0.02]).expect("five"),
-            Lens::from_opencv(&[0.4, 0.1, 1e-3, 2e-3, 0.01, 0.3, 0.05, 0.002, 1e-3, -2e-3, 5e-4, 1e-3]).expect("twelve"),
+            Lens::from_opencv(&[0.4, 0.1, 1e-3, 2e-3, 0.01, 0.3, 0.05, 0.002, 1e-3, -2e-3, 5e-4, 1e-3])
+                .expect("twelve"),
             Lens::Fisheye([-0.02, 0.01, -0.005, 0.001]),
         ]
     }

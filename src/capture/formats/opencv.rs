@@ -169,9 +169,7 @@ pub(super) fn write(calibration: &Calibration, as_json: bool) -> Result<Vec<u8>,
 /// The fields of a camera, matrices in `OpenCV`'s JSON form.
 fn fields(camera: &RigCamera) -> Result<Vec<(String, Value)>, CalibrationWriteError> {
     CalibrationWriteError::check_skew(Format::OpenCv, camera)?;
-    let matrix = |rows: usize, cols: usize, data: Vec<f64>| {
-        json!({ "type_id": "opencv-matrix", "rows": rows, "cols": cols, "dt": "d", "data": data })
-    };
+    let matrix = |rows: usize, cols: usize, data: Vec<f64>| json!({ "type_id": "opencv-matrix", "rows": rows, "cols": cols, "dt": "d", "data": data });
     let square = |m: &Matrix3<f64>| matrix(3, 3, m.transpose().as_slice().to_vec());
     let mut k = camera.k;
     k[(0, 1)] = 0.0;
@@ -189,7 +187,13 @@ fn fields(camera: &RigCamera) -> Result<Vec<(String, Value)>, CalibrationWriteEr
         Lens::Fisheye(k) => k.to_vec(),
         Lens::Brown(b) => {
             let all = [b.k[0], b.k[1], b.p[0], b.p[1], b.k[2], b.k[3], b.k[4], b.k[5], b.s[0], b.s[1], b.s[2], b.s[3]];
-            let length = if b.s != [0.0; 4] { 12 } else if b.k[3..] == [0.0; 3] { 5 } else { 8 };
+            let length = if b.s != [0.0; 4] {
+                12
+            } else if b.k[3..] == [0.0; 3] {
+                5
+            } else {
+                8
+            };
             all[..length].to_vec()
         }
     };

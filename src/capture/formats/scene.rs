@@ -51,25 +51,15 @@ fn options() -> ron::Options {
 
 pub(super) fn read(source: &mut Source, name: &str) -> Result<Reading, CaptureError> {
     let text = source.read_text(name)?;
-    let file: File = options()
-        .from_str(&text)
-        .map_err(|e| source.unusable(name, format!("is truncated or no scene (line {}: {})", e.span.start.line, e.code), REMEDY))?;
+    let file: File = options().from_str(&text).map_err(|e| {
+        source.unusable(name, format!("is truncated or no scene (line {}: {})", e.span.start.line, e.code), REMEDY)
+    })?;
     if !(file.metres_per_unit.is_finite() && file.metres_per_unit > 0.0) {
         return Err(source.unusable(name, "`metres_per_unit` must be positive".to_owned(), REMEDY));
     }
     let cameras = file.cameras.into_iter().map(|c| RigCamera {
         name: c.name,
-        k: Matrix3::new(
-            c.focal_px.0,
-            c.skew_px,
-            c.principal_px.0,
-            0.0,
-            c.focal_px.1,
-            c.principal_px.1,
-            0.0,
-            0.0,
-            1.0,
-        ),
+        k: Matrix3::new(c.focal_px.0, c.skew_px, c.principal_px.0, 0.0, c.focal_px.1, c.principal_px.1, 0.0, 0.0, 1.0),
         lens: c.lens,
         size_px: c.size_px,
         rotation: Matrix3::from_fn(|i, j| c.rotation[i][j]),

@@ -73,8 +73,8 @@ struct File {
 
 pub(super) fn read(source: &mut Source, name: &str) -> Result<Reading, CaptureError> {
     let text = source.read_text(name)?;
-    let file: File =
-        serde_json::from_str(&text).map_err(|e| source.unusable(name, format!("is truncated or no transforms.json ({e})"), REMEDY))?;
+    let file: File = serde_json::from_str(&text)
+        .map_err(|e| source.unusable(name, format!("is truncated or no transforms.json ({e})"), REMEDY))?;
     let names = super::names_of_paths(file.frames.iter().map(|f| f.file_path.as_str()));
     let mut cameras = Vec::with_capacity(file.frames.len());
     for (frame, camera) in file.frames.iter().zip(names) {

@@ -174,8 +174,12 @@ impl Open {
             Tree::List(items) => items.push(node),
             Tree::Map(entries) => match self.key.take() {
                 None => self.key = Some(node.text().ok_or("has a key that is no word")?.to_owned()),
-                Some(key) if entries.iter().any(|(k, _)| *k == key) => return Err(format!("has the key `{key}` twice")),
-                Some(_) if entries.len() >= MAX_KEYS => return Err(format!("has more than {MAX_KEYS} keys in one place")),
+                Some(key) if entries.iter().any(|(k, _)| *k == key) => {
+                    return Err(format!("has the key `{key}` twice"));
+                }
+                Some(_) if entries.len() >= MAX_KEYS => {
+                    return Err(format!("has more than {MAX_KEYS} keys in one place"));
+                }
                 Some(key) => entries.push((key, node)),
             },
             Tree::Text(_) => return Err("has a value inside a word".to_owned()),
