@@ -15,7 +15,7 @@ use crate::anatomy::{KEYPOINTS, Side};
 use crate::camera::Camera;
 use image::{DynamicImage, GrayImage, RgbImage};
 use serde::Deserialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 const IMAGE_FOLDERS: [&str; 6] = ["images", "img", "image", "rgb", "color", ""];
 const MASK_FOLDERS: [&str; 2] = ["mask", "masks"];
@@ -93,11 +93,21 @@ pub(super) fn locate_images(
             ));
         }
     }
-    if sequences.is_empty() {
-        return Ok(());
+    if !sequences.is_empty() {
+        let inference = choose_frame(source, calibration, sequences, options)?;
+        calibration.inferences.push(inference);
     }
-    let inference = choose_frame(source, calibration, sequences, options)?;
-    calibration.inferences.push(inference);
+    let mut taken = BTreeMap::new();
+    for camera in &calibration.cameras {
+        let image = camera.image.as_deref().unwrap_or_default();
+        if let Some(other) = taken.insert(image, &camera.name) {
+            return Err(source.unusable(
+                image,
+                format!("the image would be that of camera {other} and of camera {}", camera.name),
+                "Keep each camera's images in a folder of its own, as the calibration names them",
+            ));
+        }
+    }
     Ok(())
 }
 
@@ -295,30 +305,30 @@ struct PixelFile {
 
 fn read_keypoints(source: &mut Source, name: &str, image: &RgbImage) -> Result<[Option<Keypoints>; 2], CaptureError> {
     let bytes = source.read(name)?;
-    let Ok(file) = serde_json::from_slice::<PixelFile>(&bytes) else {
+    let value = serde_json::from_slice::<serde_json::Value>(&bytes).ok().filter(|v| v.get("unit").is_some());
+    let Some(value) = value else {
         return fmhr::read_keypoints(source, name, image);
     };
     let unusable = |problem: String| {
-        Err(source.unusable(
-            name,
-            problem,
-            "Write {\"unit\": \"px\", \"left\": [[x, y, confidence], … 21], \"right\": null}",
-        ))
+        let remedy = "Write {\"unit\": \"px\", \"left\": [[x, y, confidence], … 21], \"right\": null}";
+        source.unusable(name, problem, remedy)
     };
+    let file: PixelFile =
+        serde_json::from_value(value).map_err(|e| unusable(format!("is no file of keypoints in pixels ({e})")))?;
     if file.unit != "px" {
-        return unusable(format!("the unit of the keypoints is `{}`, expected px", file.unit));
+        return Err(unusable(format!("the unit of the keypoints is `{}`, expected px", file.unit)));
     }
     let mut hands = [None, None];
     for (side, points) in Side::BOTH.into_iter().zip([file.left, file.right]) {
         let Some(points) = points.filter(|p| !p.is_empty()) else { continue };
         if points.len() != KEYPOINTS || points.iter().any(|p| !(2..=3).contains(&p.len())) {
-            return unusable(format!("the {side} hand is not 21 × (x, y) or (x, y, confidence)"));
+            return Err(unusable(format!("the {side} hand is not 21 × (x, y) or (x, y, confidence)")));
         }
         let number = |p: &[f64], i: usize| p.get(i).copied().unwrap_or(1.0);
         let px = std::array::from_fn(|k| [points[k][0], points[k][1]]);
         let confidence = std::array::from_fn(|k| number(&points[k], 2).clamp(0.0, 1.0));
         if !px.iter().flatten().all(|v: &f64| v.abs() < 1e9) {
-            return unusable(format!("a keypoint of the {side} hand is not finite"));
+            return Err(unusable(format!("a keypoint of the {side} hand is not finite")));
         }
         hands[side.index()] = Some(Keypoints { px, confidence });
     }

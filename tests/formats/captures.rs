@@ -18,7 +18,7 @@ fn keypoint(k: usize) -> Vector3<f64> {
 }
 
 /// A capture around a rig: smooth pictures, a mask at the keypoints, keypoints in distorted pixels.
-fn write_capture(root: &Path, rig: &Calibration, format: CalibrationFormat) {
+pub(super) fn write_capture(root: &Path, rig: &Calibration, format: CalibrationFormat) {
     fs::create_dir_all(root.join("images")).expect("a folder");
     fs::create_dir_all(root.join("masks")).expect("a folder");
     fs::create_dir_all(root.join("keypoints")).expect("a folder");
@@ -207,10 +207,36 @@ fn what_is_missing_is_named() {
     let rig = rig(ring(&[Lens::Pinhole; 3], 0.9));
     write_capture(temp.path(), &rig, CalibrationFormat::ColmapText);
     let message = || Capture::open(temp.path()).map(|c| c.views.len()).expect_err("must be refused").to_string();
+    let wrong = [
+        (r#"{"unit": "px", "rigth": []}"#, "unknown field `rigth`"),
+        (r#"{"unit": "mm"}"#, "unit of the keypoints is `mm`"),
+        (r#"{"unit": "px", "left": [[1, 2]]}"#, "left hand is not 21"),
+    ];
+    for (text, words) in wrong {
+        fs::write(temp.path().join("keypoints/01.json"), text).expect("written");
+        assert!(message().contains("keypoints/01.json") && message().contains(words), "{}", message());
+    }
     fs::remove_dir_all(temp.path().join("keypoints")).expect("removed");
     assert!(message().contains("no view has keypoints"), "{}", message());
     fs::remove_file(temp.path().join("images/01.png")).expect("removed");
     assert!(message().contains("no image for camera 01") && message().contains("images/01.png"), "{}", message());
+    let text = fs::read_to_string(temp.path().join("images.txt"))
+        .expect("images")
+        .replace("images/", "a/same.png ")
+        .replace(".png\n", "\n");
+    fs::write(
+        temp.path().join("images.txt"),
+        text.replace("a/same.png 00", "a/same.png")
+            .replace("a/same.png 01", "b/same.png")
+            .replace("a/same.png 02", "c/same.png"),
+    )
+    .expect("written");
+    fs::copy(temp.path().join("images/00.png"), temp.path().join("images/same.png")).expect("copied");
+    assert!(
+        message().contains("images/same.png") && message().contains("camera a_same and of camera b_same"),
+        "{}",
+        message()
+    );
     fs::write(temp.path().join("cameras.txt"), "1 FOV 640 480 1 2 3 4 5\n").expect("written");
     assert!(message().contains("`FOV`, which is not supported"), "{}", message());
 }

@@ -389,7 +389,7 @@ fn conventions_are_inferred_with_reasons_and_can_be_set() {
 
     let arbitrary = changed(&|c| c.translation *= 40.0);
     let message = Calibration::open(arbitrary.path(), &OpenOptions::default()).expect_err("no unit").to_string();
-    assert!(message.contains("36.") && message.contains("--units"), "asks for the unit: {message}");
+    assert!(message.contains("cameras 35.992 units") && message.contains("--units"), "asks for the unit: {message}");
     let options = OpenOptions { units: Some(Units(0.025)), ..OpenOptions::default() };
     let rig = Calibration::open(arbitrary.path(), &options).expect("with a unit");
     assert!(distance(&truth, &rig) < 1e-6, "a number of metres");
