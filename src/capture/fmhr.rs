@@ -32,7 +32,12 @@ const RECALIBRATE: &str = "Write the calibration again from the calibration tool
 ///
 /// # Errors
 /// [`CaptureError`] naming the file and the remedy.
-pub fn read_fmhr(root: &Path, options: &OpenOptions) -> Result<Capture, CaptureError> {
+pub fn read_fmhr(root: &Path) -> Result<Capture, CaptureError> {
+    read_with(root, &OpenOptions::default())
+}
+
+/// [`read_fmhr`] with some conventions set by hand.
+pub(super) fn read_with(root: &Path, options: &OpenOptions) -> Result<Capture, CaptureError> {
     if !root.is_dir() {
         return Err(CaptureError::unusable(root, "there is no such folder", "Check the path"));
     }

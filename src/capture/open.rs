@@ -2,7 +2,7 @@
 
 use super::formats::{self, Calibration, Candidate, Format, OpenOptions};
 use super::source::Source;
-use super::{Capture, CaptureError, folder, read_fmhr};
+use super::{Capture, CaptureError, fmhr, folder};
 use std::path::{Path, PathBuf};
 
 /// What is looked for, for messages.
@@ -20,7 +20,7 @@ pub(super) fn open_capture(path: &Path, options: &OpenOptions) -> Result<Capture
     }
     let (root, candidate) = find(path, options)?;
     if candidate.format == Format::Fmhr {
-        return read_fmhr(&root, options);
+        return fmhr::read_with(&root, options);
     }
     let mut source = Source::new(&root);
     let calibration = formats::read(&mut source, &candidate, options)?;

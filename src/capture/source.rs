@@ -53,12 +53,12 @@ impl Source {
         CaptureError::unusable(&self.path(name), problem, remedy)
     }
 
-    /// The text of a file that is looked into to tell its format, when it is small enough and UTF-8. It does not enter the
-    /// hash.
+    /// The text of a file that is looked into to tell its format, when it is small enough; bytes that are no UTF-8 are
+    /// replaced, so that reading it says so. It does not enter the hash.
     pub(in crate::capture) fn peek(&self, name: &str, most: u64) -> Option<String> {
         let path = self.path(name);
         std::fs::metadata(&path).ok().filter(|m| m.is_file() && m.len() <= most)?;
-        String::from_utf8(std::fs::read(path).ok()?).ok()
+        Some(String::from_utf8_lossy(&std::fs::read(path).ok()?).into_owned())
     }
 
     /// A UTF-8 file, without its byte order mark.

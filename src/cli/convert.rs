@@ -18,9 +18,9 @@ pub enum ConvertFormat {
     ColmapText,
     /// `transforms.json` of nerfstudio and instant-ngp.
     Transforms,
-    /// `OpenCV` `FileStorage`, YAML.
+    /// OpenCV's YAML, with a list of cameras.
     Opencv,
-    /// `OpenCV` `FileStorage`, JSON.
+    /// OpenCV's JSON, with a list of cameras.
     OpencvJson,
     /// `scene.ron`, which holds everything.
     Scene,

@@ -70,7 +70,7 @@ pub enum Command {
     /// Write the calibration of a capture in another format.
     ConvertCalib(ConvertArgs),
     /// Turn a capture folder into textured hands.
-    Reconstruct(ReconstructArgs),
+    Reconstruct(Box<ReconstructArgs>),
     /// Write files for other programs from a run folder.
     Export(ExportArgs),
     /// Write a run's hands in other poses: animated, or a mesh a frame.

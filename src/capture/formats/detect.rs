@@ -32,31 +32,36 @@ pub(in crate::capture) fn candidates(source: &Source, only: Option<&str>) -> Vec
         Some(name) => vec![name.to_owned()],
         None => source.files("", &["yml", "yaml", "json"]).unwrap_or_default(),
     };
-    let mut single = Vec::new();
+    // Files of the layout with one camera each, and files that may be damaged ones of it: those are read, too, so that
+    // their cameras are missed aloud.
+    let (mut single, mut suspects) = (Vec::new(), Vec::new());
     for name in top {
         let known = transforms::FILES.contains(&name.as_str()) || easymocap::FILES.contains(&name.as_str());
         if known && only.is_none() {
             continue;
         }
-        let Some(tree) = source.peek(&name, MAX_LOOK_BYTES).and_then(|text| super::tree::Tree::parse(&text).ok())
-        else {
-            continue;
-        };
-        if kalibr::recognise(&tree) {
-            found.push(Candidate::new(
-                Format::Kalibr,
-                vec![name.clone()],
-                format!("by `cam0` with a camera_model in {name}"),
-            ));
-        } else if let Some(what) = opencv::recognise(&tree) {
-            if what == "a camera matrix" {
-                single.push(name);
-            } else {
-                found.push(Candidate::new(Format::OpenCv, vec![name.clone()], format!("by {what} in {name}")));
+        let Some(text) = source.peek(&name, MAX_LOOK_BYTES) else { continue };
+        let tree = super::tree::Tree::parse(&text).ok();
+        let what = tree.as_ref().and_then(opencv::recognise);
+        match what {
+            _ if tree.as_ref().is_some_and(kalibr::recognise) => {
+                let reason = format!("by `cam0` with a camera_model in {name}");
+                found.push(Candidate::new(Format::Kalibr, vec![name], reason));
             }
+            Some(opencv::ONE_CAMERA) => single.push(name),
+            Some(what) => {
+                let reason = format!("by {what} in {name}");
+                found.push(Candidate::new(Format::OpenCv, vec![name], reason));
+            }
+            None if text.trim().is_empty() || text.starts_with("%YAML") || text.contains("opencv-matrix") => {
+                suspects.push(name);
+            }
+            None => {}
         }
     }
     if !single.is_empty() {
+        single.extend(suspects);
+        single.sort();
         let reason = format!("by a camera matrix in {}", single.join(", "));
         found.push(Candidate::new(Format::OpenCv, single, reason));
     }

@@ -22,6 +22,9 @@ const ROTATION: [&str; 5] = ["R", "rotation", "rotation_matrix", "rvec", "Rvec"]
 const TRANSLATION: [&str; 5] = ["T", "t", "translation", "tvec", "Tvec"];
 const REMEDY: &str = "scenes/README.md shows what a camera needs";
 
+/// What [`recognise`] calls a file with one camera.
+pub(super) const ONE_CAMERA: &str = "a camera matrix";
+
 /// What a tree is, if it is of this format: for telling formats apart.
 pub(super) fn recognise(tree: &Tree) -> Option<&'static str> {
     if tree.get("cameras").is_some_and(|c| c.items().iter().any(|c| c.any(&MATRIX).is_some())) {
@@ -29,7 +32,7 @@ pub(super) fn recognise(tree: &Tree) -> Option<&'static str> {
     } else if ["M1", "D1", "M2", "D2"].iter().all(|key| tree.get(key).is_some()) {
         Some("the matrices of a stereo pair (M1, D1, M2, D2)")
     } else if tree.any(&MATRIX[..3]).is_some() {
-        Some("a camera matrix")
+        Some(ONE_CAMERA)
     } else {
         None
     }
