@@ -8,6 +8,8 @@
 //!   list means the hand was not seen. The depth is the detector's guess and is not used.
 //! - A mask pixel above 127 is hand.
 
+use super::formats::{Axes, Conventions, Direction, Format, Inference, Lens, OpenOptions, PixelCentre, Reading};
+use super::formats::{RigCamera, Units, resolve};
 use super::source::{Numbered, Source};
 use super::{Capture, CaptureError, Keypoints, Npz, View};
 use crate::anatomy::{KEYPOINTS, Side};
@@ -31,27 +33,31 @@ const RECALIBRATE: &str = "Write the calibration again from the calibration tool
 /// # Errors
 /// [`CaptureError`] naming the file and the remedy.
 pub fn read_fmhr(root: &Path) -> Result<Capture, CaptureError> {
+    read_with(root, &OpenOptions::default())
+}
+
+/// [`read_fmhr`] with some conventions set by hand.
+pub(super) fn read_with(root: &Path, options: &OpenOptions) -> Result<Capture, CaptureError> {
     if !root.is_dir() {
         return Err(CaptureError::unusable(root, "there is no such folder", "Check the path"));
     }
     let mut source = Source::new(root);
-    let mut warnings = Vec::new();
-    let (projections, metres_per_unit) = read_calibration(&mut source, &mut warnings)?;
-    let images = matched_images(&source, &projections)?;
+    let reading = read_rig(&mut source, CALIBRATION)?;
+    let mut rig = resolve(reading, &source.path(CALIBRATION), options)?;
+    let mut warnings = std::mem::take(&mut rig.warnings);
+    let cameras: BTreeMap<u32, &RigCamera> =
+        rig.cameras.iter().filter_map(|c| Some((c.name.parse().ok()?, c))).collect();
+    let images = matched_images(&source, &cameras)?;
     let masks = matched_side_files(&source, "mask", &["png", "jpg", "jpeg"], &images, &mut warnings)?;
     let poses = matched_side_files(&source, "pose", &["json"], &images, &mut warnings)?;
 
     let mut views = Vec::with_capacity(images.len());
     for file in &images {
         let image = source.read_image(&file.name)?.into_rgb8();
-        let camera = Camera::from_projection(
-            &projections[&file.index].fixed_rows::<3>(0).into_owned(),
-            image.width(),
-            image.height(),
-        )
-        .map_err(|e| {
-            CaptureError::unusable(&source.path(CALIBRATION), format!("camera {}: {e}", file.index), RECALIBRATE)
-        })?;
+        let rig = cameras[&file.index];
+        let (width_px, height_px) = image.dimensions();
+        let camera = Camera { width_px, height_px, k: rig.k, rotation: rig.rotation, translation: rig.translation };
+        let camera = camera.checked().map_err(|e| no_camera(&source, file.index, &e))?;
         let [cx, cy] = [camera.k[(0, 2)] / f64::from(image.width()), camera.k[(1, 2)] / f64::from(image.height())];
         if ![cx, cy].iter().all(|c| (0.0..1.0).contains(c)) {
             warnings.push(format!(
@@ -59,7 +65,10 @@ pub fn read_fmhr(root: &Path) -> Result<Capture, CaptureError> {
                 file.name
             ));
         }
-        let mask = masks.get(&file.index).map(|name| read_mask(&mut source, name, file, &image)).transpose()?;
+        let mask = masks
+            .get(&file.index)
+            .map(|name| read_mask(&mut source, name, &file.name, image.dimensions()))
+            .transpose()?;
         let keypoints = match poses.get(&file.index) {
             Some(name) => read_keypoints(&mut source, name, &image)?,
             None => [None, None],
@@ -67,19 +76,62 @@ pub fn read_fmhr(root: &Path) -> Result<Capture, CaptureError> {
         views.push(View { name: file.stem.clone(), camera, image, mask, keypoints });
     }
     check_keypoints(&source, &views, &mut warnings)?;
+    if *options != OpenOptions::default() {
+        source.note("options", &format!("{options:?}"));
+    }
     Ok(Capture {
         name: folder_name(root),
         root: root.into(),
-        format: "fmhr",
+        format: Format::Fmhr.name(),
         views,
-        metres_per_unit,
+        metres_per_unit: rig.metres_per_unit,
+        inferences: rig.inferences,
+        options: options.clone(),
         warnings,
         hash: source.hash(),
     })
 }
 
+fn no_camera(source: &Source, index: u32, error: &dyn std::fmt::Display) -> CaptureError {
+    source.unusable(CALIBRATION, format!("camera {index}: {error}"), RECALIBRATE)
+}
+
+/// The cameras of a calibration file, named by their numbers.
+pub(super) fn read_rig(source: &mut Source, file: &str) -> Result<Reading, CaptureError> {
+    let mut warnings = Vec::new();
+    let (projections, metres_per_unit) = read_calibration(source, file, &mut warnings)?;
+    let mut cameras = Vec::with_capacity(projections.len());
+    for (index, projection) in &projections {
+        // The size is that of the image, which nothing here needs.
+        let camera = Camera::from_projection(&projection.fixed_rows::<3>(0).into_owned(), 1, 1)
+            .map_err(|e| no_camera(source, *index, &e))?;
+        cameras.push(RigCamera {
+            name: format!("{index:02}"),
+            k: camera.k,
+            lens: Lens::Pinhole,
+            size_px: None,
+            rotation: camera.rotation,
+            translation: camera.translation,
+            image: None,
+            mask: None,
+        });
+    }
+    let conventions = Conventions {
+        direction: Direction::WorldToCamera,
+        axes: Axes::OpenCv,
+        units: Some(Units::METRES),
+        pixel_centre: PixelCentre::Half,
+    };
+    let mut reading = Reading::new(Format::Fmhr, file, cameras, conventions);
+    reading.metres_per_unit = metres_per_unit;
+    reading.warnings = warnings;
+    let reason = "the normalised frame of the published code (scale_mat) is not used: int · ext alone is metric";
+    reading.inferences.push(Inference::new("scale_mat", format!("{metres_per_unit:.4} m a unit"), reason));
+    Ok(reading)
+}
+
 /// Name of a folder, also of `.`.
-fn folder_name(root: &Path) -> String {
+pub(super) fn folder_name(root: &Path) -> String {
     let name = |p: &Path| p.file_name().map(|n| n.to_string_lossy().into_owned());
     name(root).or_else(|| root.canonicalize().ok().as_deref().and_then(name)).unwrap_or_else(|| "capture".into())
 }
@@ -87,15 +139,16 @@ fn folder_name(root: &Path) -> String {
 /// `P` (4×4, metres) of each camera by number, and metres per unit of the normalised scene.
 fn read_calibration(
     source: &mut Source,
+    file: &str,
     warnings: &mut Vec<String>,
 ) -> Result<(BTreeMap<u32, Matrix4<f64>>, f64), CaptureError> {
-    let path = source.path(CALIBRATION);
+    let path = source.path(file);
     let unusable = |problem: String| CaptureError::unusable(&path, problem, RECALIBRATE);
     let array = |source| CaptureError::Array { source, remedy: format!("{RECALIBRATE}.") };
-    if !source.exists(CALIBRATION) {
+    if !source.exists(file) {
         return Err(CaptureError::unusable(&path, "the calibration is missing", "Copy it into the capture"));
     }
-    let bytes = source.read(CALIBRATION)?;
+    let bytes = source.read(file)?;
     let mut npz = Npz::from_bytes(&path, bytes).map_err(array)?;
     let names = npz.names();
     let mut cameras: Vec<u32> = names
@@ -128,7 +181,7 @@ fn read_calibration(
     let metres_per_unit = match scale {
         Some(s) => s[(0, 0)] / s[(3, 3)],
         None => {
-            warnings.push(format!("{CALIBRATION}: no scale_mat; the cameras are taken to be in metres"));
+            warnings.push(format!("{file}: no scale_mat; the cameras are taken to be in metres"));
             1.0
         }
     };
@@ -182,7 +235,7 @@ fn read_projection(
 }
 
 /// The images in order; exactly one for each camera.
-fn matched_images(source: &Source, projections: &BTreeMap<u32, Matrix4<f64>>) -> Result<Vec<Numbered>, CaptureError> {
+fn matched_images(source: &Source, projections: &BTreeMap<u32, &RigCamera>) -> Result<Vec<Numbered>, CaptureError> {
     if !source.exists("img") {
         return Err(CaptureError::unusable(
             &source.path("img"),
@@ -247,20 +300,18 @@ fn matched_side_files(
     Ok(by_camera)
 }
 
-/// A mask, thresholded.
-fn read_mask(source: &mut Source, name: &str, file: &Numbered, image: &RgbImage) -> Result<GrayImage, CaptureError> {
+/// A mask, thresholded; it must have the size of its image.
+pub(super) fn read_mask(
+    source: &mut Source,
+    name: &str,
+    image: &str,
+    (width, height): (u32, u32),
+) -> Result<GrayImage, CaptureError> {
     let mut mask = source.read_image(name)?.into_luma8();
-    if mask.dimensions() != image.dimensions() {
-        return Err(CaptureError::unusable(
-            &source.path(name),
-            format!(
-                "the mask has {}×{} pixels, its image {} has {}×{}",
-                mask.width(),
-                mask.height(),
-                file.name,
-                image.width(),
-                image.height()
-            ),
+    if mask.dimensions() != (width, height) {
+        return Err(source.unusable(
+            name,
+            format!("the mask has {}×{} pixels, its image {image} has {width}×{height}", mask.width(), mask.height()),
             "Export image and mask in the same size, or delete the mask to go on without it",
         ));
     }
@@ -280,7 +331,11 @@ struct PoseFile {
 }
 
 /// Both hands of a pose file, in pixels.
-fn read_keypoints(source: &mut Source, name: &str, image: &RgbImage) -> Result<[Option<Keypoints>; 2], CaptureError> {
+pub(super) fn read_keypoints(
+    source: &mut Source,
+    name: &str,
+    image: &RgbImage,
+) -> Result<[Option<Keypoints>; 2], CaptureError> {
     let bytes = source.read(name)?;
     let path = source.path(name);
     let unusable = |problem: String| {
@@ -319,7 +374,7 @@ fn read_keypoints(source: &mut Source, name: &str, image: &RgbImage) -> Result<[
 }
 
 /// Enough detections to reconstruct from, or none at all, in the units they should be in.
-fn check_keypoints(source: &Source, views: &[View], warnings: &mut Vec<String>) -> Result<(), CaptureError> {
+pub(super) fn check_keypoints(source: &Source, views: &[View], warnings: &mut Vec<String>) -> Result<(), CaptureError> {
     let path = source.path("pose");
     let detected: Vec<&View> = views.iter().filter(|v| v.keypoints.iter().any(Option::is_some)).collect();
     match detected.as_slice() {

@@ -4,13 +4,20 @@
 //! folder used. The folder is never written to. [`inspect`] says what was found and how good it is.
 
 mod fmhr;
+mod folder;
+mod formats;
 mod inspect;
 mod npz;
 mod open;
 mod poses;
 mod source;
+mod undistort;
 
 pub use fmhr::read_fmhr;
+pub use formats::{
+    Axes, Brown, Calibration, CalibrationWriteError, Direction, Format, Inference, Lens, OpenOptions, PixelCentre,
+    RigCamera, Units,
+};
 pub use inspect::{DetectionReport, Flag, Inspection, MaskReport, MaskVerdict, ViewReport, inspect};
 pub use npz::{FloatArray, Npz, NpzError};
 pub use poses::{PoseFrame, PoseSequence};
@@ -57,9 +64,13 @@ pub struct Capture {
     pub views: Vec<View>,
     /// Length of one unit of the folder's normalised frame in metres (FMHR `scale_mat`), for information.
     pub metres_per_unit: f64,
+    /// What the calibration does not say itself: what it was taken to be, and why.
+    pub inferences: Vec<Inference>,
+    /// What was set by hand when it was opened.
+    pub options: OpenOptions,
     /// What a user should know, one sentence each.
     pub warnings: Vec<String>,
-    /// SHA-256 over all files read, in name order: identifies the input in `run.ron`.
+    /// SHA-256 over all files read (and the options, if any), in name order: identifies the input in `run.ron`.
     pub hash: String,
 }
 
@@ -75,6 +86,14 @@ pub enum CaptureError {
         problem: String,
         /// What to do about it.
         remedy: String,
+    },
+    /// Several calibrations lie in one folder.
+    #[error("{path}: holds several calibrations: {candidates}. Choose one with --format, or take the others out.", path = path.display())]
+    Ambiguous {
+        /// The folder.
+        path: PathBuf,
+        /// Formats and what they were told by.
+        candidates: String,
     },
     /// An array archive cannot be used.
     #[error("{source}. {remedy}")]
@@ -100,7 +119,15 @@ impl Capture {
     /// # Errors
     /// [`CaptureError`] naming the file and the remedy; nothing is written.
     pub fn open(path: &Path) -> Result<Self, CaptureError> {
-        open::open_capture(path)
+        Self::open_with(path, &OpenOptions::default())
+    }
+
+    /// [`Capture::open`] with some of what is inferred set by hand.
+    ///
+    /// # Errors
+    /// As [`Capture::open`].
+    pub fn open_with(path: &Path, options: &OpenOptions) -> Result<Self, CaptureError> {
+        open::open_capture(path, options)
     }
 
     /// Whether any view has keypoints; without them, they have to be found in the images.

@@ -1,6 +1,6 @@
 //! How a command ends: exit codes, and the one place that maps errors to them.
 
-use crate::capture::CaptureError;
+use crate::capture::{CalibrationWriteError, CaptureError};
 use crate::detect::DetectError;
 use crate::export::ExportError;
 use crate::fitting::pose::PoseError;
@@ -49,6 +49,9 @@ pub enum CliError {
     /// Keypoints cannot be found in the images.
     #[error(transparent)]
     Detect(#[from] DetectError),
+    /// A calibration cannot be written in the format asked for.
+    #[error(transparent)]
+    Calibration(#[from] CalibrationWriteError),
     /// The hand model cannot be used.
     #[error(transparent)]
     Hand(#[from] HandError),
@@ -98,6 +101,7 @@ impl CliError {
             | Self::Gpu(GpuError::UnknownDevice { .. }) => Exit::Usage,
             Self::Capture(_)
             | Self::Detect(DetectError::ModelsMissing { .. } | DetectError::Model { .. })
+            | Self::Calibration(_)
             | Self::Hand(_)
             | Self::Synth(SynthError::Hand(_))
             | Self::Pipeline(

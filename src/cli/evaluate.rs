@@ -1,7 +1,7 @@
 //! `thenar evaluate`: how good a reconstruction is.
 
 use super::{CliError, Exit};
-use crate::capture::{Capture, CaptureError};
+use crate::capture::CaptureError;
 use crate::gpu::DeviceChoice;
 use crate::gpu::Gpu;
 use crate::metrics::{Evaluation, ViewMeans, ViewScore};
@@ -27,7 +27,7 @@ pub struct EvaluateArgs {
 
 pub(super) fn run(args: &EvaluateArgs, out: &mut dyn Write) -> Result<Exit, CliError> {
     let run = FinishedRun::read(&args.run)?;
-    let capture = Capture::open(&run.record.capture)?;
+    let capture = run.record.open_capture()?;
     if capture.hash != run.record.capture_hash {
         tracing::warn!("the files of {} have changed since this run", run.record.capture.display());
     }

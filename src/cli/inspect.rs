@@ -1,5 +1,6 @@
 //! `thenar inspect`: what a capture folder holds and how good it is.
 
+use super::capture_args::CaptureArgs;
 use super::progress::{Progress, ProgressMode};
 use super::{CliError, Exit};
 use crate::capture::{Capture, inspect};
@@ -11,7 +12,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 /// Arguments of `thenar inspect`.
-#[derive(Clone, Debug, PartialEq, Eq, clap::Args)]
+#[derive(Clone, Debug, PartialEq, clap::Args)]
 pub struct InspectArgs {
     /// Capture folder; it is only read.
     pub capture: PathBuf,
@@ -21,10 +22,13 @@ pub struct InspectArgs {
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
+    /// How to read the capture.
+    #[command(flatten)]
+    pub reading: CaptureArgs,
 }
 
 pub(super) fn run(args: &InspectArgs, out: &mut dyn Write) -> Result<Exit, CliError> {
-    let mut capture = Capture::open(&args.capture)?;
+    let mut capture = Capture::open_with(&args.capture, &args.reading.options())?;
     if args.detect || !capture.has_keypoints() {
         find_keypoints(&mut capture)?;
     }
@@ -73,14 +77,20 @@ mod tests {
 
     #[test]
     fn the_documented_forms_parse() {
-        let expected = InspectArgs { capture: "room".into(), detect: false, json: true };
+        let expected =
+            InspectArgs { capture: "room".into(), detect: false, json: true, reading: CaptureArgs::default() };
         assert_eq!(parse_only::<InspectArgs>("room --json").expect("documented"), expected, "with --json");
         assert!(parse_only::<InspectArgs>("").is_err(), "a capture is needed");
     }
 
     #[test]
     fn a_folder_that_is_not_there_is_unusable_input() {
-        let args = InspectArgs { capture: "no/such/folder".into(), detect: false, json: true };
+        let args = InspectArgs {
+            capture: "no/such/folder".into(),
+            detect: false,
+            json: true,
+            reading: CaptureArgs::default(),
+        };
         let mut out = Vec::new();
         let error = run(&args, &mut out).expect_err("there is no such folder");
         assert_eq!(error.exit(), Exit::Input, "{error}");

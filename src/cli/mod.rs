@@ -5,6 +5,8 @@
 //! it ended; [`CliError::exit`] is the one place that turns an error into an exit code.
 
 mod args;
+mod capture_args;
+mod convert;
 mod devices;
 mod error;
 mod evaluate;
@@ -20,6 +22,8 @@ mod repose;
 mod synth;
 
 pub use args::{HandModelChoice, HandSelection, Setting, ViewSelection};
+pub use capture_args::CaptureArgs;
+pub use convert::{ConvertArgs, ConvertFormat};
 pub use devices::DevicesArgs;
 pub use error::{CliError, Exit};
 pub use evaluate::EvaluateArgs;
@@ -64,8 +68,10 @@ struct Cli {
 pub enum Command {
     /// Say what a capture folder holds and how good it is.
     Inspect(InspectArgs),
+    /// Write the calibration of a capture in another format.
+    ConvertCalib(ConvertArgs),
     /// Turn a capture folder into textured hands.
-    Reconstruct(ReconstructArgs),
+    Reconstruct(Box<ReconstructArgs>),
     /// Write files for other programs from a run folder.
     Export(ExportArgs),
     /// Write a run's hands in other poses: animated, or a mesh a frame.
@@ -160,6 +166,7 @@ pub fn run(command: Command) -> ExitCode {
 pub fn run_to(command: Command, out: &mut dyn Write) -> Result<Exit, CliError> {
     match command {
         Command::Inspect(args) => inspect::run(&args, out),
+        Command::ConvertCalib(args) => convert::run(&args, out),
         Command::Reconstruct(args) => reconstruct::run(&args, out),
         Command::Export(args) => export::run(&args, out),
         Command::Repose(args) => repose::run(&args, out),

@@ -1,6 +1,7 @@
 //! `thenar reconstruct`: from a capture folder to a run folder.
 
 use super::args::{self, HandModelChoice, HandSelection, Setting};
+use super::capture_args::CaptureArgs;
 use super::interrupt::Interrupt;
 use super::progress::Progress;
 use super::progress::ProgressMode;
@@ -18,7 +19,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Arguments of `thenar reconstruct`.
-#[derive(Clone, Debug, PartialEq, Eq, clap::Args)]
+#[derive(Clone, Debug, PartialEq, clap::Args)]
 pub struct ReconstructArgs {
     /// Capture folder; it is only read.
     pub capture: PathBuf,
@@ -59,6 +60,9 @@ pub struct ReconstructArgs {
     /// Go on from the checkpoint of RUN.
     #[arg(long)]
     pub resume: bool,
+    /// How to read the capture.
+    #[command(flatten)]
+    pub reading: CaptureArgs,
     /// Graphics device by name or index, see `thenar devices`.
     #[arg(long, default_value = "auto", value_name = "NAME|INDEX")]
     pub device: DeviceChoice,
@@ -109,10 +113,15 @@ pub(super) fn run(args: &ReconstructArgs, out: &mut dyn Write) -> Result<Exit, C
             args::hand_models(choice.as_ref().unwrap_or(&HandModelChoice::Open), convention.as_deref())?
         }
     };
-    let capture = Arc::new(Capture::open(&args.capture)?);
+    // A run that is resumed keeps the way its capture was read, as it keeps its other settings.
+    let reading = if args.resume { RunRecord::read(&args.output)?.capture_options } else { args.reading.options() };
+    let capture = Arc::new(Capture::open_with(&args.capture, &reading)?);
     let gpu = Gpu::new(&args.device)?;
     let interrupt = Interrupt::install()?;
     let mut progress = Progress::new(args.progress);
+    for inference in &capture.inferences {
+        tracing::info!("{inference}");
+    }
     for warning in &capture.warnings {
         tracing::warn!("{warning}");
     }
@@ -164,6 +173,7 @@ mod tests {
             set: vec![],
             detect: false,
             resume: false,
+            reading: CaptureArgs::default(),
             device: DeviceChoice::Auto,
             progress: ProgressMode::Auto,
         };

@@ -2,6 +2,7 @@
 //! file whole or not at all (see [`atomic`]).
 
 pub mod atomic;
+mod calibration;
 mod frame;
 pub mod glb;
 pub mod joints;
@@ -12,6 +13,7 @@ mod scene;
 pub mod texture;
 mod wrist;
 
+pub use calibration::{CalibrationFormat, calibration_files};
 pub use frame::{Frame, apply, gltf_from_capture};
 pub use scene::write_scene;
 

@@ -21,6 +21,9 @@ pub struct RunRecord {
     pub capture: PathBuf,
     /// SHA-256 of its files.
     pub capture_hash: String,
+    /// How it was opened, where that was set by hand.
+    #[serde(default)]
+    pub capture_options: crate::capture::OpenOptions,
     /// Preset it began with.
     pub preset_name: String,
     /// Resolved settings.
@@ -61,6 +64,7 @@ impl RunRecord {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             capture: capture.root.canonicalize().unwrap_or_else(|_| capture.root.clone()),
             capture_hash: capture.hash.clone(),
+            capture_options: capture.options.clone(),
             preset_name: options.preset_name.clone(),
             preset: options.preset.clone(),
             model: models[1].name.clone(),
@@ -73,6 +77,14 @@ impl RunRecord {
             device: device.name.clone(),
             driver: device.driver.clone(),
         }
+    }
+
+    /// Opens the capture as it was opened for the run.
+    ///
+    /// # Errors
+    /// [`crate::capture::CaptureError`] when it cannot be used any more.
+    pub fn open_capture(&self) -> Result<crate::capture::Capture, crate::capture::CaptureError> {
+        crate::capture::Capture::open_with(&self.capture, &self.capture_options)
     }
 
     /// Loads the hand models the run was made with.

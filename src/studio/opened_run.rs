@@ -41,7 +41,7 @@ pub(super) fn open(folder: &Path, device: &DeviceChoice) -> anyhow::Result<Opene
 }
 
 fn open_capture(record: &pipeline::RunRecord) -> anyhow::Result<Capture> {
-    Capture::open(&record.capture).with_context(|| format!("the capture of this run, {}", record.capture.display()))
+    record.open_capture().with_context(|| format!("the capture of this run, {}", record.capture.display()))
 }
 
 /// What the run has found in the images, if that is where its keypoints come from.

@@ -224,6 +224,8 @@ pub fn make(settings: &SynthSettings) -> Result<SyntheticScene, SynthError> {
         format: "synthetic",
         views,
         metres_per_unit: UNIT_M,
+        inferences: Vec::new(),
+        options: crate::capture::OpenOptions::default(),
         warnings: Vec::new(),
         hash: String::new(),
     };

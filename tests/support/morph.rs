@@ -97,6 +97,8 @@ pub(crate) fn test_capture(count: usize) -> Capture {
         format: "test",
         views,
         metres_per_unit: 1.0,
+        inferences: Vec::new(),
+        options: thenar::capture::OpenOptions::default(),
         warnings: vec!["view 01 looks darker than the others".to_owned()],
         hash: "0".repeat(64),
     }

@@ -4,7 +4,7 @@ use super::light::{self, LightFigures};
 use super::mask::{self, MaskFigures, MaskVerdict};
 use super::{bone_samples, median};
 use crate::anatomy::Side;
-use crate::capture::{Capture, View};
+use crate::capture::{Capture, Inference, View};
 use serde::{Deserialize, Serialize};
 
 /// Part of the picture that may be clipped.
@@ -136,6 +136,9 @@ pub struct Inspection {
     pub format: String,
     /// Unit of all lengths: `m`.
     pub unit: String,
+    /// What the calibration does not say itself: what it was taken to be, and why.
+    #[serde(default)]
+    pub inferences: Vec<Inference>,
     /// Length of one unit of the folder's normalised scene in metres.
     pub metres_per_unit: f64,
     /// SHA-256 over the files read.
@@ -162,6 +165,7 @@ pub fn inspect(capture: &Capture) -> Inspection {
         name: capture.name.clone(),
         format: capture.format.to_owned(),
         unit: "m".to_owned(),
+        inferences: capture.inferences.clone(),
         metres_per_unit: capture.metres_per_unit,
         hash: capture.hash.clone(),
         hands,

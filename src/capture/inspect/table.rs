@@ -27,7 +27,7 @@ impl Inspection {
         vec![
             ("capture", format!("{} ({})", self.name, self.format)),
             ("views", format!("{}, cameras up to {radius:.2} m apart", self.views.len())),
-            ("unit", format!("metre; one unit of the normalised scene is {:.4} m", self.metres_per_unit)),
+            ("unit", "metre".to_owned()),
             ("hands", hands),
             ("input", format!("sha256 {}", self.hash.get(..16).unwrap_or(&self.hash))),
         ]
@@ -71,6 +71,9 @@ impl fmt::Display for Inspection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (label, value) in self.header() {
             writeln!(f, "{label:<9}{value}")?;
+        }
+        for inference in &self.inferences {
+            writeln!(f, "read as  {inference}")?;
         }
         writeln!(f)?;
         let rows: Vec<[String; 10]> = self.views.iter().map(row).collect();
