@@ -5,6 +5,7 @@ mod checkpoint;
 mod comparison;
 mod error;
 mod finished;
+mod masks;
 mod picture;
 mod posable;
 mod reconstruction;

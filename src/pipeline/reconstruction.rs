@@ -1,5 +1,6 @@
 //! The stages behind one `advance()`.
 
+mod masks;
 mod stages;
 mod views;
 
@@ -14,6 +15,7 @@ use crate::camera::Camera;
 use crate::capture::Capture;
 use crate::fitting::ham::Ham;
 use crate::fitting::hand_fit::{FittedHand, HandFit};
+use crate::fitting::masks::JudgedMask;
 use crate::fitting::pose::PoseResult;
 use crate::gpu::Gpu;
 use crate::hand::HandModel;
@@ -49,6 +51,7 @@ const TRACK_SNAPSHOTS: u32 = 24;
 enum State {
     Pose,
     Fit { pose: Box<PoseResult>, fit: Box<HandFit> },
+    Masks { pose: Box<PoseResult>, findings: Vec<String> },
     Ham { ham: Box<Ham> },
     Done { ham: Option<Box<Ham>> },
 }
@@ -65,6 +68,8 @@ pub struct Reconstruction {
     /// Result of the pose stage, kept for reports.
     pose: Option<PoseResult>,
     fitted: Vec<FittedHand>,
+    /// Judged masks of the views so far; `None` for views that take no part, empty when masks are left as they are.
+    masks: Vec<Option<JudgedMask>>,
     step: u32,
     /// Computing time before the present call of `advance()`.
     seconds: f64,
@@ -120,6 +125,7 @@ impl Reconstruction {
             state: State::Pose,
             pose: None,
             fitted: Vec::new(),
+            masks: Vec::new(),
             step: 0,
             seconds: 0.0,
             began: None,
@@ -204,7 +210,7 @@ impl Reconstruction {
     pub const fn stage(&self) -> Option<Stage> {
         match self.state {
             State::Pose => Some(Stage::Pose),
-            State::Fit { .. } => Some(Stage::Fit),
+            State::Fit { .. } | State::Masks { .. } => Some(Stage::Fit),
             State::Ham { .. } => Some(Stage::Ham),
             State::Done { .. } => None,
         }
@@ -227,6 +233,7 @@ impl Reconstruction {
         self.began = (!self.replaying).then(Instant::now);
         let result = match stage {
             Stage::Pose => self.advance_pose(),
+            Stage::Fit if matches!(self.state, State::Masks { .. }) => self.advance_masks(),
             Stage::Fit => self.advance_fit(),
             Stage::Ham => self.advance_ham(),
         };

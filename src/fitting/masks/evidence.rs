@@ -18,12 +18,15 @@ pub struct MaskEvidence {
     pub iou: f64,
     /// The same where differences within the tolerance count as agreement.
     pub tolerant_iou: f64,
-    /// Mean distance between the outlines of mask and silhouette, both ways, millimetres at the hands' depth.
-    pub outline_mm: f64,
+    /// Mean distance between the outlines of mask and silhouette, both ways, millimetres at the hands' depth; `None` when
+    /// there is no outline to compare.
+    pub outline_mm: Option<f64>,
     /// 95th percentile of that distance.
-    pub outline_p95_mm: f64,
-    /// Area around the outlines where the colour clearly contradicts the mask, over the silhouette's area.
-    pub contradiction: f64,
+    pub outline_p95_mm: Option<f64>,
+    /// Area that the mask leaves out although its colour clearly says hand, over the silhouette's area.
+    pub missed: f64,
+    /// Area of the mask whose colour clearly says background, over the silhouette's area.
+    pub spilled: f64,
     /// How alike the colours of hands and background are: 0 apart … 1 the same.
     pub colour_overlap: f64,
     /// Area of forearm in the mask over the silhouette's area.
@@ -36,7 +39,7 @@ pub struct MaskEvidence {
 
 /// Measures a set of hand pixels.
 pub(super) fn measure(hand: &[bool], s: &Silhouette, word: &Word, tolerance_mm: f64) -> MaskEvidence {
-    let forearm = s.forearm(hand);
+    let forearm = s.forearm(hand, &word.colour, tolerance_mm);
     let judged = |p: usize| s.inside[p] || (!forearm[p] && !s.arm_zone[p]);
     let mut n = Counts::default();
     for pixel in (0..hand.len()).filter(|&p| judged(p)) {
@@ -49,10 +52,12 @@ pub(super) fn measure(hand: &[bool], s: &Silhouette, word: &Word, tolerance_mm: 
         n.silhouette += f64::from(inside);
         n.both += f64::from(masked && inside);
         n.either += f64::from(masked || inside);
-        let told = if masked { -word.colour[pixel] } else { word.colour[pixel] };
-        n.contradicted += f64::from(signed > -FAR_MM && signed < FAR_MM && told > CONTRADICTS && !s.wrist[pixel]);
+        let colour = word.colour[pixel];
+        let told = signed > -FAR_MM && !s.wrist[pixel];
+        n.missed += f64::from(told && !masked && colour > CONTRADICTS);
+        n.spilled += f64::from(told && masked && colour < -CONTRADICTS);
     }
-    let (outline_mm, outline_p95_mm) = outline(hand, s, &forearm);
+    let (outline_mm, outline_p95_mm) = outline(hand, s, &forearm).unzip();
     let wrong = (n.masked - n.masked_near) + (n.core - n.core_masked);
     let arm = f64::from(u32::try_from(forearm.iter().filter(|f| **f).count()).unwrap_or(u32::MAX));
     MaskEvidence {
@@ -62,7 +67,8 @@ pub(super) fn measure(hand: &[bool], s: &Silhouette, word: &Word, tolerance_mm: 
         tolerant_iou: 1.0 - ratio(wrong, n.either),
         outline_mm,
         outline_p95_mm,
-        contradiction: ratio(n.contradicted, n.silhouette),
+        missed: ratio(n.missed, n.silhouette),
+        spilled: ratio(n.spilled, n.silhouette),
         colour_overlap: word.overlap,
         forearm: ratio(arm, n.silhouette),
         islands: islands(hand, s).len(),
@@ -79,7 +85,8 @@ struct Counts {
     silhouette: f64,
     both: f64,
     either: f64,
-    contradicted: f64,
+    missed: f64,
+    spilled: f64,
 }
 
 fn ratio(part: f64, whole: f64) -> f64 {
@@ -102,7 +109,7 @@ pub(super) fn holes(hand: &[bool], s: &Silhouette) -> Vec<Vec<usize>> {
 }
 
 /// Mean and 95th percentile of the distances between the two outlines, both ways, without wrist and forearm; millimetres.
-fn outline(hand: &[bool], s: &Silhouette, forearm: &[bool]) -> (f64, f64) {
+fn outline(hand: &[bool], s: &Silhouette, forearm: &[bool]) -> Option<(f64, f64)> {
     let own = s.region.signed_distance(hand);
     let mut distances = Vec::new();
     for pixel in 0..hand.len() {
@@ -128,9 +135,9 @@ fn outline(hand: &[bool], s: &Silhouette, forearm: &[bool]) -> (f64, f64) {
     // A mask without any hand has no outline to be near to.
     distances.retain(|d| d.is_finite());
     if distances.is_empty() || !hand.contains(&true) {
-        return (f64::MAX, f64::MAX);
+        return None;
     }
     distances.sort_by(f64::total_cmp);
     let count = f64::from(u32::try_from(distances.len()).unwrap_or(u32::MAX));
-    (distances.iter().sum::<f64>() / count, distances[(distances.len() - 1) * 19 / 20])
+    Some((distances.iter().sum::<f64>() / count, distances[(distances.len() - 1) * 19 / 20]))
 }

@@ -4,8 +4,8 @@
 //! # Theory
 //! Two witnesses know where the hands are: the fitted model, right to several millimetres, and the colours, learned in
 //! every photograph from the inside of the model's silhouette against its surroundings ([`colour`]). A mask that agrees
-//! with both is trusted. One that does once its islands are dropped and its holes are filled is cleaned. Any other, or a
-//! missing one, is rebuilt by minimum cuts ([`rebuild`]); when even the rebuilt mask does not agree with the model, or hands
+//! with both is trusted. One that does once its islands are dropped and its holes are filled is cleaned, and so is one
+//! that is right where it is but lacks a part, which is added. Any other, or a missing one, is rebuilt by minimum cuts ([`rebuild`]); when even the rebuilt mask does not agree with the model, or hands
 //! and background have the same colours, the view's silhouette is ignored.
 //!
 //! Hand models end at the wrist while masks go on up the arm. Hand pixels beyond the end of the model are neither hand nor
@@ -47,12 +47,15 @@ pub struct MaskSettings {
     pub refine: bool,
     /// How far the fitted outline may be from the true one, millimetres.
     pub tolerance_mm: f64,
-    /// A mask with less recall or precision than this, within the tolerance, is rebuilt.
+    /// Least recall and precision of a mask within the tolerance. A fit may be off by more than that at a few fingers, so
+    /// this is no more than a first look; the colours see the rest.
     pub agreement: f64,
-    /// A mask whose colours contradict it over more than this part of the hands' area is rebuilt.
-    pub contradiction: f64,
-    /// A rebuilt mask with less recall or precision than this is ignored.
-    pub rebuilt_agreement: f64,
+    /// Most area that a mask may leave out by its colours, over the hands' area.
+    pub missed: f64,
+    /// Most area of a mask that is background by its colours, over the hands' area.
+    pub spilled: f64,
+    /// A mask with this recall that has nothing but hand in it is added to, not rebuilt.
+    pub mendable: f64,
     /// Hands and background whose colours overlap more than this cannot be told apart.
     pub overlap: f64,
     /// Weight of the silhouette term where the mask was cleaned, over that of a trusted one.
@@ -66,9 +69,10 @@ impl Default for MaskSettings {
         Self {
             refine: true,
             tolerance_mm: 6.0,
-            agreement: 0.93,
-            contradiction: 0.08,
-            rebuilt_agreement: 0.85,
+            agreement: 0.8,
+            missed: 0.06,
+            spilled: 0.05,
+            mendable: 0.8,
             overlap: 0.85,
             cleaned_weight: 1.0,
             rebuilt_weight: 0.5,
@@ -82,7 +86,7 @@ impl Default for MaskSettings {
 pub enum MaskUse {
     /// Used as given, but for the forearm.
     Trusted,
-    /// Used without its islands and holes.
+    /// Used without its islands and holes, or with what it lacked.
     Cleaned,
     /// Made anew from model and photograph.
     Rebuilt,
@@ -164,76 +168,147 @@ pub fn judge_mask(
     hands: &[MaskHand<'_>],
     settings: &MaskSettings,
 ) -> JudgedMask {
-    let Some(s) = Silhouette::new(camera, hands) else {
-        let reason = "no fitted hand is in the picture".to_owned();
-        return ignored(MaskReport { verdict: MaskUse::Ignored, reason, weight: 0.0, given: None, used: None });
+    let Some(silhouette) = Silhouette::new(camera, hands) else {
+        return JudgedMask::ignored("no fitted hand is in the picture".to_owned(), None, None);
     };
-    let colours = Colours::new(image, &s.region);
-    let word = Word::first(&colours, &s);
-    let measured = |hand: &[bool], word: &Word| measure(hand, &s, word, settings.tolerance_mm);
-    let before = given.map(|mask| {
-        let hand = s.region.read(mask);
-        let evidence = measured(&hand, &word);
-        (mask, hand, evidence)
-    });
-    let given_evidence = before.as_ref().map(|(_, _, evidence)| *evidence);
-    let mut complaint = "there is no mask".to_owned();
-    if let Some((mask, hand, evidence)) = &before {
-        let changes = tidied(hand, &s, &word);
-        let (verdict, weight, hand, used) = if changes.any() {
-            let used = measured(&changes.hand, &word);
-            (MaskUse::Cleaned, settings.cleaned_weight, &changes.hand, used)
-        } else {
-            (MaskUse::Trusted, 1.0, hand, *evidence)
+    let colours = Colours::new(image, &silhouette.region);
+    let word = Word::first(&colours, &silhouette);
+    Judgement { camera, s: &silhouette, colours: &colours, word, settings }.judge(given)
+}
+
+/// All that is known about a view before its mask is looked at.
+struct Judgement<'a> {
+    camera: &'a Camera,
+    s: &'a Silhouette,
+    colours: &'a Colours,
+    word: Word,
+    settings: &'a MaskSettings,
+}
+
+impl Judgement<'_> {
+    fn measure(&self, hand: &[bool], word: &Word) -> MaskEvidence {
+        measure(hand, self.s, word, self.settings.tolerance_mm)
+    }
+
+    fn judge(&self, given: Option<&GrayImage>) -> JudgedMask {
+        let Some(mask) = given else { return self.rebuilt("there is no mask".to_owned(), None) };
+        let hand = self.s.region.read(mask);
+        let before = self.measure(&hand, &self.word);
+        let tidy = tidied(&hand, self.s, &self.word);
+        let after = if tidy.any() { self.measure(&tidy.hand, &self.word) } else { before };
+        let Some(objection) = self.objection(&after) else {
+            let reason = if tidy.any() {
+                format!("it agrees with the fitted hands and the colours once {tidy}")
+            } else {
+                "it agrees with the fitted hands and the colours".to_owned()
+            };
+            let verdict = if tidy.any() { MaskUse::Cleaned } else { MaskUse::Trusted };
+            return self.used(verdict, reason, self.written(&tidy.hand, Some(mask), false), before, after);
         };
-        match objection(&used, settings) {
-            None => {
-                let reason = if verdict == MaskUse::Trusted {
-                    format!("it agrees with the fitted hands and the colours (within {:.0} mm)", settings.tolerance_mm)
-                } else {
-                    format!("it agrees once {changes}")
-                };
-                let report = MaskReport { verdict, reason, weight, given: given_evidence, used: Some(used) };
-                return JudgedMask { mask: Some(written(camera, &s, hand, Some(mask))), report };
+        // What it has is hand, but it lacks some: the rest is added.
+        if self.tells_apart() && after.recall >= self.settings.mendable && after.spilled <= self.settings.spilled {
+            let (hand, word) = rebuild(self.colours, self.s, &self.word, Some(&tidy.hand));
+            let hand = tidied(&hand, self.s, &word).hand;
+            let mended = self.measure(&hand, &word);
+            if self.agrees(&mended) {
+                let reason = format!("{objection}: what it lacks is added where colours and fitted hands say so");
+                return self.used(MaskUse::Cleaned, reason, self.written(&hand, Some(mask), true), before, mended);
             }
-            Some(objection) => complaint = objection,
+        }
+        self.rebuilt(objection, Some(before))
+    }
+
+    fn used(
+        &self,
+        verdict: MaskUse,
+        reason: String,
+        mask: GrayImage,
+        given: MaskEvidence,
+        used: MaskEvidence,
+    ) -> JudgedMask {
+        let weight = if verdict == MaskUse::Cleaned { self.settings.cleaned_weight } else { 1.0 };
+        let report = MaskReport { verdict, reason, weight, given: Some(given), used: Some(used) };
+        JudgedMask { mask: Some(mask), report }
+    }
+
+    fn rebuilt(&self, objection: String, given: Option<MaskEvidence>) -> JudgedMask {
+        if !self.tells_apart() {
+            let reason = format!("{objection}, and hands and background have the same colours");
+            return JudgedMask::ignored(reason, given, None);
+        }
+        let (hand, word) = rebuild(self.colours, self.s, &self.word, None);
+        let hand = tidied(&hand, self.s, &word).hand;
+        let used = self.measure(&hand, &word);
+        if !self.agrees(&used) {
+            let reason = format!("{objection}, and what the colours say does not agree with the fitted hands either");
+            return JudgedMask::ignored(reason, given, Some(used));
+        }
+        let (verdict, weight) = (MaskUse::Rebuilt, self.settings.rebuilt_weight);
+        let report = MaskReport { verdict, reason: objection, weight, given, used: Some(used) };
+        JudgedMask { mask: Some(self.written(&hand, None, true)), report }
+    }
+
+    /// Whether colours say anything in this view.
+    fn tells_apart(&self) -> bool {
+        self.word.overlap <= self.settings.overlap
+    }
+
+    fn agrees(&self, e: &MaskEvidence) -> bool {
+        e.recall.min(e.precision) >= self.settings.agreement
+    }
+
+    /// What is wrong with a mask; `None` when nothing is.
+    fn objection(&self, e: &MaskEvidence) -> Option<String> {
+        let percent = |x: f64| format!("{:.0} %", 100.0 * x);
+        let settings = self.settings;
+        if e.recall < settings.agreement {
+            Some(format!("it covers {} of the fitted hands", percent(e.recall)))
+        } else if e.precision < settings.agreement {
+            Some(format!("{} of it lie beside the fitted hands", percent(1.0 - e.precision)))
+        } else if e.missed > settings.missed {
+            Some(format!("it leaves out {} of the hands' area by its colours", percent(e.missed)))
+        } else if e.spilled > settings.spilled {
+            Some(format!("the colours of {} of the hands' area in it are the background's", percent(e.spilled)))
+        } else {
+            None
         }
     }
-    if word.overlap > settings.overlap {
-        let reason = format!("{complaint}, and hands and background have the same colours");
-        let (verdict, weight) = (MaskUse::Ignored, 0.0);
-        return ignored(MaskReport { verdict, reason, weight, given: given_evidence, used: None });
+
+    /// The mask as an image: forearm, and what is far from any hand, is [`IGNORE`]. Outside the rectangle around the hands
+    /// a given mask's pixels are ignored too; a rebuilt mask has none there. A `cut` has decided nothing along forearms.
+    fn written(&self, hand: &[bool], given: Option<&GrayImage>, cut: bool) -> GrayImage {
+        let s = self.s;
+        let mut out = match given {
+            Some(mask) => GrayImage::from_fn(mask.width(), mask.height(), |x, y| {
+                image::Luma([if mask.get_pixel(x, y).0[0] > 127 { IGNORE } else { 0 }])
+            }),
+            None => GrayImage::new(self.camera.width_px, self.camera.height_px),
+        };
+        let forearm = s.forearm(hand, &self.word.colour, self.settings.tolerance_mm);
+        let px = |n: usize| u32::try_from(n).expect("regions lie in images");
+        for (pixel, &is_hand) in hand.iter().enumerate() {
+            let x = px(s.region.x0 + pixel % s.region.width);
+            let y = px(s.region.y0 + pixel / s.region.width);
+            let masked = || given.is_some_and(|mask| mask.get_pixel(x, y).0[0] > 127);
+            let neither = forearm[pixel]
+                || (is_hand && s.signed_mm[pixel] < -FAR_MM)
+                || (cut && !decided(s, pixel) && (s.arm_zone[pixel] || masked()));
+            let value = if neither {
+                IGNORE
+            } else if is_hand {
+                255
+            } else {
+                0
+            };
+            out.put_pixel(x, y, image::Luma([value]));
+        }
+        out
     }
-    let (hand, word) = rebuild(&colours, &s, &word);
-    let hand = tidied(&hand, &s, &word).hand;
-    let used = measured(&hand, &word);
-    let sound = used.recall.min(used.precision) >= settings.rebuilt_agreement;
-    let (verdict, weight) =
-        if sound { (MaskUse::Rebuilt, settings.rebuilt_weight) } else { (MaskUse::Ignored, 0.0) };
-    let reason = if sound {
-        complaint
-    } else {
-        format!("{complaint}, and what colours and fitted hands give together does not agree with the hands either")
-    };
-    let report = MaskReport { verdict, reason, weight, given: given_evidence, used: Some(used) };
-    if sound { JudgedMask { mask: Some(written(camera, &s, &hand, None)), report } } else { ignored(report) }
 }
 
-fn ignored(report: MaskReport) -> JudgedMask {
-    JudgedMask { mask: None, report }
-}
-
-/// What is wrong with a mask, the worst first; `None` when nothing is.
-fn objection(e: &MaskEvidence, settings: &MaskSettings) -> Option<String> {
-    let percent = |x: f64| 100.0 * x;
-    if e.recall < settings.agreement {
-        Some(format!("the mask covers {:.0} % of the fitted hands", percent(e.recall)))
-    } else if e.precision < settings.agreement {
-        Some(format!("{:.0} % of the mask lie beside the fitted hands", percent(1.0 - e.precision)))
-    } else if e.contradiction > settings.contradiction {
-        Some(format!("the colours contradict the mask over {:.0} % of the hands' area", percent(e.contradiction)))
-    } else {
-        None
+impl JudgedMask {
+    fn ignored(reason: String, given: Option<MaskEvidence>, used: Option<MaskEvidence>) -> Self {
+        Self { mask: None, report: MaskReport { verdict: MaskUse::Ignored, reason, weight: 0.0, given, used } }
     }
 }
 
@@ -287,34 +362,6 @@ fn tidied(hand: &[bool], s: &Silhouette, word: &Word) -> Tidied {
                 out.hand[p] = true;
             }
         }
-    }
-    out
-}
-
-/// The mask as an image: forearm, and what is far from any hand, is [`IGNORE`]. Outside the rectangle around the hands a
-/// given mask's pixels are ignored too; a rebuilt mask has none there.
-fn written(camera: &Camera, s: &Silhouette, hand: &[bool], given: Option<&GrayImage>) -> GrayImage {
-    let mut out = match given {
-        Some(mask) => GrayImage::from_fn(mask.width(), mask.height(), |x, y| {
-            image::Luma([if mask.get_pixel(x, y).0[0] > 127 { IGNORE } else { 0 }])
-        }),
-        None => GrayImage::new(camera.width_px, camera.height_px),
-    };
-    let forearm = s.forearm(hand);
-    let px = |n: usize| u32::try_from(n).expect("regions lie in images");
-    for (pixel, &is_hand) in hand.iter().enumerate() {
-        let neither = forearm[pixel]
-            || (is_hand && s.signed_mm[pixel] < -FAR_MM)
-            || (given.is_none() && s.arm_zone[pixel] && !decided(s, pixel));
-        let value = if neither {
-            IGNORE
-        } else if is_hand {
-            255
-        } else {
-            0
-        };
-        let (x, y) = (s.region.x0 + pixel % s.region.width, s.region.y0 + pixel / s.region.width);
-        out.put_pixel(px(x), px(y), image::Luma([value]));
     }
     out
 }

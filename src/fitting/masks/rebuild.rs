@@ -22,6 +22,8 @@ const OUTER_MM: f64 = 12.0;
 pub(super) const FAR_MM: f64 = 30.0;
 /// Where a forearm may be, farther outside than this nothing is told apart, millimetres.
 const ARM_NEAR_MM: f64 = 12.0;
+/// What a pixel of a mask that is right where it is weighs, nats.
+const KEPT: f64 = 2.0;
 /// Weight of an outline through even colours.
 const SMOOTHNESS: f64 = 2.0;
 /// Rounds of cut and colours.
@@ -30,6 +32,7 @@ const ROUNDS: usize = 3;
 const BAND_PX: f64 = 4.0;
 
 /// What speaks for the hand at each pixel.
+#[derive(Clone)]
 pub(super) struct Word {
     /// Evidence of the colour, nats.
     pub colour: Vec<f64>,
@@ -67,14 +70,15 @@ pub(super) fn decided(s: &Silhouette, pixel: usize) -> bool {
     s.signed_mm[pixel] > if s.arm_zone[pixel] { -ARM_NEAR_MM } else { -FAR_MM }
 }
 
-/// The rebuilt mask and the word it was built on.
-pub(super) fn rebuild(colours: &Colours, s: &Silhouette, first: &Word) -> (Vec<bool>, Word) {
+/// The rebuilt mask and the word it was built on. `kept` are hand pixels of a given mask that is to be added to.
+pub(super) fn rebuild(colours: &Colours, s: &Silhouette, first: &Word, kept: Option<&[bool]>) -> (Vec<bool>, Word) {
     let half = Half::new(colours, s);
-    let mut word = Word { colour: first.colour.clone(), overlap: first.overlap };
+    let mut word = first.clone();
+    let speaks = |word: &Word, p: usize| word.at(s, p) + if kept.is_some_and(|k| k[p]) { KEPT } else { 0.0 };
     let mut coarse = Vec::new();
     let mut hand = Vec::new();
     for _ in 0..ROUNDS {
-        let next = half.cut(s, &word);
+        let next = half.cut(s, |p| speaks(&word, p));
         if next == coarse {
             break;
         }
@@ -82,7 +86,7 @@ pub(super) fn rebuild(colours: &Colours, s: &Silhouette, first: &Word) -> (Vec<b
         hand = half.enlarged(&s.region, &coarse);
         word = Word::again(colours, s, &hand);
     }
-    let hand = along_the_outline(colours, s, &word, &hand);
+    let hand = along_the_outline(colours, s, |p| speaks(&word, p), &hand);
     (hand, word)
 }
 
@@ -129,11 +133,11 @@ impl Half {
         count
     }
 
-    fn cut(&self, s: &Silhouette, word: &Word) -> Vec<bool> {
+    fn cut(&self, s: &Silhouette, speaks: impl Fn(usize) -> f64) -> Vec<bool> {
         let mut unary = vec![0.0; self.lab.len()];
         for (cell, u) in unary.iter_mut().enumerate() {
             if self.decided[cell] {
-                let count = self.average(&s.region, cell, |pixel| *u += word.at(s, pixel));
+                let count = self.average(&s.region, cell, |pixel| *u += speaks(pixel));
                 *u /= count;
             }
         }
@@ -146,10 +150,15 @@ impl Half {
 }
 
 /// Cuts again at full size near the outline of `hand`; the rest stays.
-fn along_the_outline(colours: &Colours, s: &Silhouette, word: &Word, hand: &[bool]) -> Vec<bool> {
+fn along_the_outline(
+    colours: &Colours,
+    s: &Silhouette,
+    speaks: impl Fn(usize) -> f64,
+    hand: &[bool],
+) -> Vec<bool> {
     let distance = s.region.signed_distance(hand);
     let free: Vec<bool> = (0..hand.len()).map(|p| distance[p].abs() < BAND_PX && decided(s, p)).collect();
-    let unary: Vec<f64> = (0..hand.len()).map(|p| if free[p] { word.at(s, p) } else { 0.0 }).collect();
+    let unary: Vec<f64> = (0..hand.len()).map(|p| if free[p] { speaks(p) } else { 0.0 }).collect();
     let band = cut(&s.region, &free, &unary, &colours.lab, |p| decided(s, p).then_some(hand[p]));
     (0..hand.len()).map(|p| if free[p] { band[p] } else { hand[p] && decided(s, p) }).collect()
 }

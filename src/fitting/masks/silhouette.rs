@@ -10,6 +10,8 @@ use nalgebra::{Vector2, Vector3};
 const MARGIN: f64 = 0.15;
 /// Triangles this near to the wrist's rim belong to the wrist, metres.
 const WRIST_M: f64 = 0.012;
+/// No fit is this far off, millimetres: what reaches farther out is no finger that the fit has missed.
+const LIMB_MM: f64 = 18.0;
 /// A forearm: length and radii at the wrist and at its other end, metres (generous: it ends the hand's outline nowhere).
 const ARM_M: (f64, [f64; 2]) = (0.3, [0.045, 0.065]);
 
@@ -59,9 +61,12 @@ impl Silhouette {
         Some(Self { region, inside, signed_mm, wrist, arm_zone, mm_per_px })
     }
 
-    /// Which pixels of `hand` (a set of pixels) are forearm: outside the silhouette and nearer, within the set, to the end
-    /// of the model at the wrist than to the rest of its outline; or where a forearm may be.
-    pub(super) fn forearm(&self, hand: &[bool]) -> Vec<bool> {
+    /// Which pixels of `hand` (a set of pixels) are forearm: outside the silhouette, and
+    /// - nearer, within the set, to the end of the model at the wrist than to the rest of its outline,
+    /// - or where a forearm may be and beyond the tolerance of the outline,
+    /// - or in a piece that reaches farther than a fit can be off and has the hand's colours (nats of `colour`): a forearm
+    ///   behind a palm shows no wrist.
+    pub(super) fn forearm(&self, hand: &[bool], colour: &[f64], tolerance_mm: f64) -> Vec<bool> {
         let beyond: Vec<bool> = hand.iter().zip(&self.inside).map(|(&h, &i)| h && !i).collect();
         let mut seeds = Vec::new();
         for pixel in (0..beyond.len()).filter(|&p| beyond[p]) {
@@ -75,7 +80,33 @@ impl Silhouette {
             }
         }
         let labels = self.region.spread(&beyond, &seeds);
-        (0..beyond.len()).map(|p| beyond[p] && (self.arm_zone[p] || labels[p] == Some(true))).collect()
+        let off = |p: usize| self.signed_mm[p] < -tolerance_mm;
+        let mut forearm: Vec<bool> = (0..beyond.len())
+            .map(|p| beyond[p] && ((self.arm_zone[p] && off(p)) || labels[p] == Some(true)))
+            .collect();
+        let limbs = self.limbs(&(0..beyond.len()).map(|p| beyond[p] && off(p)).collect::<Vec<_>>(), colour);
+        if limbs.contains(&true) {
+            // The seam between the limb and the silhouette belongs to the limb.
+            let reach_px = tolerance_mm / self.mm_per_px + 1.0;
+            for (p, distance) in self.region.distance_to(&limbs).into_iter().enumerate() {
+                forearm[p] |= beyond[p] && distance <= reach_px;
+            }
+        }
+        forearm
+    }
+
+    /// Pieces of a set that reach far out and have the hand's colours.
+    fn limbs(&self, set: &[bool], colour: &[f64]) -> Vec<bool> {
+        let mut limbs = vec![false; set.len()];
+        for piece in self.region.pieces(set, false) {
+            let farthest = piece.iter().map(|&p| self.signed_mm[p]).fold(0.0, f64::min);
+            if farthest < -LIMB_MM && piece.iter().map(|&p| colour[p]).sum::<f64>() > 0.0 {
+                for p in piece {
+                    limbs[p] = true;
+                }
+            }
+        }
+        limbs
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{CHECKPOINT_SECONDS, Reconstruction, State, TRACK_SNAPSHOTS};
 use crate::anatomy::Side;
 use crate::camera::Camera;
-use crate::fitting::ham::target::TargetSource;
+use crate::fitting::ham::target::{JudgedSource, TargetSource};
 use crate::fitting::ham::{Ham, TERMS};
 use crate::fitting::hand_fit::{FIT_TERMS, FitBackend, HandFit};
 use crate::fitting::pose::{PoseResult, Triangulator, estimate_joints};
@@ -44,7 +44,7 @@ impl Reconstruction {
         };
         self.fitted = fit.finish()?;
         results::write_fit(self.folder.path(), &self.models, &self.fitted, &pose)?;
-        let mut findings: Vec<String> = self
+        let findings: Vec<String> = self
             .fitted
             .iter()
             .map(|h| {
@@ -57,30 +57,43 @@ impl Reconstruction {
             .collect();
         if self.options.until == Stage::Fit {
             self.write_checkpoint(true)?;
-        } else {
-            let mut ham = self.new_ham(&pose)?;
-            if let Some(state) = self.resume_from.take().and_then(|c| c.ham)
-                && !ham.restore(&state)
-            {
-                return Err(PipelineError::Resume(
-                    "the checkpoint does not fit the fitted mesh; start a new run".to_owned(),
-                ));
-            }
-            let untrusted: Vec<&str> = ham
-                .mask_trust()
-                .iter()
-                .zip(&self.capture.views)
-                .filter(|(t, _)| t.is_some_and(|t| !t.trusted))
-                .map(|(_, v)| v.name.as_str())
-                .collect();
-            if !untrusted.is_empty() {
-                findings.push(format!(
-                    "masks that disagree with the model are not used as silhouettes: views {}",
-                    untrusted.join(", ")
-                ));
-            }
-            self.state = State::Ham { ham: Box::new(ham) };
+            return self.stage_done(Stage::Fit, findings);
         }
+        if self.options.preset.masks.refine {
+            self.state = State::Masks { pose, findings };
+            return Ok(Advance::Working);
+        }
+        self.begin_ham(&pose, findings)
+    }
+
+    /// Ends the fit stage and begins HAM.
+    pub(super) fn begin_ham(
+        &mut self,
+        pose: &PoseResult,
+        mut findings: Vec<String>,
+    ) -> Result<Advance, PipelineError> {
+        let mut ham = self.new_ham(pose)?;
+        if let Some(state) = self.resume_from.take().and_then(|c| c.ham)
+            && !ham.restore(&state)
+        {
+            return Err(PipelineError::Resume(
+                "the checkpoint does not fit the fitted mesh; start a new run".to_owned(),
+            ));
+        }
+        let untrusted: Vec<&str> = ham
+            .mask_trust()
+            .iter()
+            .zip(&self.capture.views)
+            .filter(|(t, _)| t.is_some_and(|t| !t.trusted))
+            .map(|(_, v)| v.name.as_str())
+            .collect();
+        if self.masks.is_empty() && !untrusted.is_empty() {
+            findings.push(format!(
+                "masks that disagree with the model are not used as silhouettes: views {}",
+                untrusted.join(", ")
+            ));
+        }
+        self.state = State::Ham { ham: Box::new(ham) };
         self.stage_done(Stage::Fit, findings)
     }
 
@@ -93,8 +106,11 @@ impl Reconstruction {
             .iter()
             .zip(&pose.cameras)
             .zip(&self.used)
-            .map(|((view, camera), used)| {
-                used.then_some(TargetSource { camera, image: &view.image, mask: view.mask.as_ref() })
+            .enumerate()
+            .map(|(v, ((view, camera), used))| {
+                let judged = self.masks.get(v).and_then(Option::as_ref);
+                let judged = judged.map(|j| JudgedSource { mask: j.mask.as_ref(), weight: j.report.weight });
+                used.then_some(TargetSource { camera, image: &view.image, mask: view.mask.as_ref(), judged })
             })
             .collect();
         Ok(Ham::new(&self.gpu, &self.options.preset.ham, &hands, &sources)?)
@@ -131,7 +147,7 @@ impl Reconstruction {
         results::write_meshes(self.folder.path(), &hands, &self.capture, &self.options)?;
         let scores = self.score(&vertices)?;
         if let Some(pose) = &self.pose {
-            results::write_views(self.folder.path(), &self.capture, &self.options, pose, &scores)?;
+            results::write_views(self.folder.path(), &self.capture, &self.options, pose, &self.masks, &scores)?;
         }
         self.write_checkpoint(true)?;
         self.stage_done(Stage::Ham, vec![fitted_views_finding(&scores)])

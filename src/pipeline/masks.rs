@@ -1,0 +1,96 @@
+//! `RUN/masks/`: the masks as HAM used them (`NN.png`: 255 hand, 0 background, 128 neither) and `masks.ron`, what was
+//! decided about each and on what evidence.
+
+use crate::capture::Capture;
+use crate::export::{ExportError, atomic};
+use crate::fitting::masks::{JudgedMask, MaskReport, MaskUse};
+use crate::metrics::{Picture, RefinedScore, iou, psnr};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+const FOLDER: &str = "masks";
+const INDEX: &str = "masks.ron";
+
+/// An entry of `masks.ron`.
+#[derive(Debug, Serialize, Deserialize)]
+struct Entry {
+    /// Number of the view.
+    view: usize,
+    /// Its name.
+    name: String,
+    /// The mask; none when it is ignored.
+    file: Option<String>,
+    report: MaskReport,
+}
+
+/// Writes the masks of all views that took part; the index last, so that it is there only when all is.
+pub(super) fn write(run: &Path, capture: &Capture, masks: &[Option<JudgedMask>]) -> Result<(), ExportError> {
+    let folder = run.join(FOLDER);
+    std::fs::create_dir_all(&folder).map_err(ExportError::io(&folder))?;
+    let mut entries = Vec::new();
+    for (view, judged) in masks.iter().enumerate() {
+        let Some(judged) = judged else { continue };
+        let file = judged.mask.as_ref().map(|_| format!("{view:02}.png"));
+        if let (Some(mask), Some(file)) = (&judged.mask, &file) {
+            atomic::write(&folder.join(file), &atomic::png_bytes(mask)?)?;
+        }
+        let name = capture.views.get(view).map_or_else(String::new, |v| v.name.clone());
+        entries.push(Entry { view, name, file, report: judged.report.clone() });
+    }
+    let text = ron::ser::to_string_pretty(&entries, ron::ser::PrettyConfig::default())
+        .map_err(|e| ExportError::Encode { what: INDEX, reason: e.to_string() })?;
+    atomic::write(&folder.join(INDEX), text.as_bytes())
+}
+
+/// The masks of a run, one entry a view; `None` when it has none (an older run, or masks left as they were) or when they
+/// cannot be read.
+pub(super) fn read(run: &Path, views: usize) -> Option<Vec<Option<JudgedMask>>> {
+    let folder = run.join(FOLDER);
+    let entries: Vec<Entry> = ron::from_str(&std::fs::read_to_string(folder.join(INDEX)).ok()?).ok()?;
+    let mut masks = vec![None; views];
+    for entry in entries {
+        let mask = match entry.file {
+            Some(file) if Path::new(&file).file_name().is_some_and(|name| name == file.as_str()) => {
+                let bytes = std::fs::read(folder.join(file)).ok()?;
+                Some(image::load_from_memory(&bytes).ok()?.into_luma8())
+            }
+            Some(_) => return None,
+            None => None,
+        };
+        *masks.get_mut(entry.view)? = Some(JudgedMask { mask, report: entry.report });
+    }
+    Some(masks)
+}
+
+/// The masks in a few lines: how many are used how, then each that is not used as given, with the reason.
+pub(super) fn findings(capture: &Capture, masks: &[Option<JudgedMask>]) -> Vec<String> {
+    let judged = || masks.iter().zip(&capture.views).filter_map(|(m, v)| Some((&m.as_ref()?.report, v.name.as_str())));
+    let count = |verdict| judged().filter(|(report, _)| report.verdict == verdict).count();
+    let uses = [MaskUse::Trusted, MaskUse::Cleaned, MaskUse::Rebuilt, MaskUse::Ignored];
+    let counts: Vec<String> = uses.map(|verdict| format!("{} {verdict}", count(verdict))).into();
+    let mut lines = vec![format!("masks: {}", counts.join(", "))];
+    lines.extend(
+        judged()
+            .filter(|(report, _)| report.verdict != MaskUse::Trusted)
+            .map(|(report, name)| format!("view {name}: mask {}; {}", report.verdict, report.reason)),
+    );
+    lines
+}
+
+/// A rendered view held against the mask as it was used; pixels that the mask ignores count nowhere.
+pub(super) fn score(judged: &JudgedMask, photo: &Picture, render: &Picture, rendered: &[bool]) -> RefinedScore {
+    let verdict = judged.report.verdict.name().to_owned();
+    let Some(mask) = judged.mask.as_ref().filter(|m| m.as_raw().len() == rendered.len()) else {
+        return RefinedScore { verdict, ..RefinedScore::default() };
+    };
+    let hand: Vec<bool> = mask.as_raw().iter().map(|&v| v == 255).collect();
+    let known = |i: usize| mask.as_raw()[i] == 255 || mask.as_raw()[i] == 0;
+    let rendered: Vec<bool> = rendered.iter().enumerate().map(|(i, &r)| r && known(i)).collect();
+    let both: Vec<bool> = hand.iter().zip(&rendered).map(|(&h, &r)| h && r).collect();
+    RefinedScore {
+        verdict,
+        psnr_mask: psnr(photo, render, Some(&hand)),
+        psnr_shared: psnr(photo, render, Some(&both)),
+        iou: Some(iou(&hand, &rendered)),
+    }
+}
