@@ -54,6 +54,13 @@ fn the_real_masks_are_told_apart() {
         assert!(count(&mask) > 3 * count(&given), "view {view}: {} px, given {}", count(&mask), count(&given));
         assert!(mask.pixels().all(|p| [0, 128, 255].contains(&p.0[0])), "three values");
     }
+    let pictures = folder.join("pictures");
+    call("render {} -o {} --mode mask --views 13,15", &[&run, &pictures]).expect(0);
+    assert_eq!(files(&pictures), ["13.png", "15.png"], "the outlines over the photographs");
+    let picture = image::open(pictures.join("13.png")).expect("a picture").into_rgb8();
+    for (colour, what) in [([0, 255, 0], "the mask as used"), ([255, 0, 255], "the mask as given")] {
+        assert!(picture.pixels().filter(|p| p.0 == colour).count() > 100, "the outline of {what}");
+    }
     let table = call("evaluate {}", &[&run]).expect(0);
     assert!(table.contains("refined") && table.contains("mask rebuilt") && table.contains("trusted"), "{table}");
 

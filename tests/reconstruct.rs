@@ -158,7 +158,11 @@ fn a_run_has_every_file_of_the_contract() {
     assert_eq!(rest, expected, "the files of one right hand, and no leftovers");
     assert!(track.len() >= 6, "snapshots to scrub through: {track:?}");
     let seen = (0..VIEWS).filter(|v| *v != HELD_OUT).map(|v| format!("masks/{v:02}.png"));
-    assert_eq!(masks, seen.chain(["masks/masks.ron".to_owned()]).collect::<Vec<_>>(), "a mask for each view that is used");
+    assert_eq!(
+        masks,
+        seen.chain(["masks/masks.ron".to_owned()]).collect::<Vec<_>>(),
+        "a mask for each view that is used"
+    );
 
     let record = RunRecord::read(run).expect("run.ron");
     assert_eq!((record.seed, &record.hold_out[..]), (SEED, &[HELD_OUT][..]), "what was asked for");

@@ -87,7 +87,8 @@ fn table(e: &Evaluation) -> String {
     let trusted = |v: &&ViewScore| !v.held_out && v.mask_trusted == Some(true);
     line("trusted", &ViewMeans::over(e.views.iter().filter(trusted)), "over fitted views with a trusted mask");
     if let Some((count, means)) = RefinedScore::means(&e.views) {
-        let notes = format!("over {count} fitted views, against their masks as used: cleaned, rebuilt, without forearms");
+        let notes =
+            format!("over {count} fitted views, against their masks as used: cleaned, rebuilt, without forearms");
         line("refined", &means, &notes);
     }
     if e.views.iter().any(|v| v.held_out) {

@@ -181,7 +181,12 @@ impl RefinedScore {
             .iter()
             .filter(|v| !v.held_out)
             .filter_map(|v| v.refined.as_ref().filter(|r| r.iou.is_some()))
-            .map(|r| ViewScore { psnr_mask: r.psnr_mask, psnr_shared: r.psnr_shared, iou: r.iou, ..ViewScore::default() })
+            .map(|r| ViewScore {
+                psnr_mask: r.psnr_mask,
+                psnr_shared: r.psnr_shared,
+                iou: r.iou,
+                ..ViewScore::default()
+            })
             .collect();
         (!used.is_empty()).then(|| (used.len(), ViewMeans::over(used.iter())))
     }

@@ -1,7 +1,7 @@
 //! A run's hands through its cameras, and held against the photographs: the rows of `views.csv` and of `evaluate`.
 
-use super::{PipelineError, masks};
 use super::picture::{PictureMaker, PictureMode, STUDIO_LIGHT, Surface};
+use super::{PipelineError, masks};
 use crate::camera::Camera;
 use crate::capture::Capture;
 use crate::fitting::ham::start::mean_light;

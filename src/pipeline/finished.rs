@@ -98,7 +98,16 @@ impl FinishedRun {
         let lights = list("lights").map_or_else(Vec::new, |flat| {
             flat.chunks_exact(LIGHT_STRIDE).map(|c| std::array::from_fn(|k| f64::from(c[k]))).collect()
         });
-        Ok(Self { record, checkpoint, models, mesh, vertices, lights, folder: folder.to_owned(), masks: OnceLock::new() })
+        Ok(Self {
+            record,
+            checkpoint,
+            models,
+            mesh,
+            vertices,
+            lights,
+            folder: folder.to_owned(),
+            masks: OnceLock::new(),
+        })
     }
 
     /// The hands in the capture frame, full precision.
@@ -178,6 +187,16 @@ impl FinishedRun {
     #[must_use]
     pub fn masks(&self) -> &[Option<JudgedMask>] {
         self.masks.get_or_init(|| masks::read(&self.folder, self.views()).unwrap_or_default())
+    }
+
+    /// The photograph of a view with its mask's outline as given (magenta) and as used (green); what is ignored is blue.
+    ///
+    /// # Errors
+    /// [`PipelineError::NoSuchView`].
+    pub fn mask_overlay(&self, capture: &Capture, view: usize) -> Result<image::RgbaImage, PipelineError> {
+        let last = capture.views.len().saturating_sub(1);
+        let seen = capture.views.get(view).ok_or(PipelineError::NoSuchView { view, last })?;
+        Ok(masks::overlay(seen, self.masks().get(view).and_then(Option::as_ref)))
     }
 
     /// Premultiplied RGBA of a view at the photograph's size.

@@ -1,10 +1,11 @@
 //! `RUN/masks/`: the masks as HAM used them (`NN.png`: 255 hand, 0 background, 128 neither) and `masks.ron`, what was
 //! decided about each and on what evidence.
 
-use crate::capture::Capture;
+use crate::capture::{Capture, View};
 use crate::export::{ExportError, atomic};
 use crate::fitting::masks::{JudgedMask, MaskReport, MaskUse};
 use crate::metrics::{Picture, RefinedScore, iou, psnr};
+use image::{GrayImage, Rgba, RgbaImage};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -93,4 +94,38 @@ pub(super) fn score(judged: &JudgedMask, photo: &Picture, render: &Picture, rend
         psnr_shared: psnr(photo, render, Some(&both)),
         iou: Some(iou(&hand, &rendered)),
     }
+}
+
+/// Colours of an overlay: the given mask's outline, the outline of the mask as used, and what it ignores.
+const OVERLAY: [[u8; 3]; 3] = [[255, 0, 255], [0, 255, 0], [60, 80, 255]];
+
+/// The photograph with the given mask's outline (magenta), that of the mask as used (green), and the pixels that it
+/// ignores tinted (blue).
+pub(super) fn overlay(view: &View, judged: Option<&JudgedMask>) -> RgbaImage {
+    let given = view.mask.as_ref();
+    let used = judged.and_then(|j| j.mask.as_ref()).filter(|m| m.dimensions() == view.image.dimensions());
+    RgbaImage::from_fn(view.image.width(), view.image.height(), |x, y| {
+        let photo = view.image.get_pixel(x, y).0;
+        let ignored = used.is_some_and(|m| !matches!(m.get_pixel(x, y).0[0], 0 | 255));
+        let [r, g, b] = if used.is_some_and(|m| on_outline(m, x, y)) {
+            OVERLAY[1]
+        } else if given.is_some_and(|m| on_outline(m, x, y)) {
+            OVERLAY[0]
+        } else if ignored {
+            [0, 1, 2].map(|k| photo[k] / 2 + OVERLAY[2][k] / 2)
+        } else {
+            photo
+        };
+        Rgba([r, g, b, 255])
+    })
+}
+
+/// Whether a pixel or one of its four neighbours is hand (255) while the other is not.
+fn on_outline(mask: &GrayImage, x: u32, y: u32) -> bool {
+    let hand = |x: u32, y: u32| mask.get_pixel_checked(x, y).map(|p| p.0[0] == 255);
+    let here = hand(x, y);
+    [(x.wrapping_sub(1), y), (x + 1, y), (x, y.wrapping_sub(1)), (x, y + 1)]
+        .into_iter()
+        .filter_map(|(x, y)| hand(x, y))
+        .any(|there| Some(there) != here)
 }

@@ -307,7 +307,13 @@ mod tests {
     fn judged_masks_replace_the_trust_and_ignored_pixels_are_unknown() {
         let (camera, image, mask) = source();
         let judged = GrayImage::from_fn(200, 100, |x, y| {
-            image::Luma([if y < 45 { 255 } else if x == 90 { IGNORE } else { 0 }])
+            image::Luma([if y < 45 {
+                255
+            } else if x == 90 {
+                IGNORE
+            } else {
+                0
+            }])
         });
         let judged = JudgedSource { mask: Some(&judged), weight: 0.5 };
         let source = TargetSource { camera: &camera, image: &image, mask: Some(&mask), judged: Some(judged) };
@@ -316,7 +322,10 @@ mod tests {
             let t = Target::new(&source, divisor, &points, 0.0).expect("visible");
             let (nobody, everywhere) = (vec![0; t.colours.len()], vec![true; t.colours.len()]);
             let packed = t.packed(&nobody, &everywhere, false);
-            let alpha = |x: u32, y: u32| packed[((y / divisor - t.origin_px[1]) * t.camera.width_px + x / divisor - t.origin_px[0]) as usize] >> 24;
+            let alpha = |x: u32, y: u32| {
+                packed[((y / divisor - t.origin_px[1]) * t.camera.width_px + x / divisor - t.origin_px[0]) as usize]
+                    >> 24
+            };
             assert_eq!(alpha(90, 42), 254, "hand, whatever the forearm's capsule and the old trust say");
             assert_eq!(alpha(90, 50), 255, "ignored is unknown, and so is a block with an ignored pixel");
             assert_eq!(alpha(94, 50), 0, "background beside it");

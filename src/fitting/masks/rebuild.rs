@@ -57,12 +57,8 @@ impl Word {
 
     /// Evidence of colour and silhouette together at a pixel, nats.
     pub(super) fn at(&self, s: &Silhouette, pixel: usize) -> f64 {
-        self.colour[pixel] + if s.arm_zone[pixel] { 0.0 } else { prior(s.signed_mm[pixel]) }
+        self.colour[pixel] + (s.signed_mm[pixel] / PRIOR_MM).clamp(-PRIOR_MOST, PRIOR_MOST)
     }
-}
-
-fn prior(signed_mm: f64) -> f64 {
-    (signed_mm / PRIOR_MM).clamp(-PRIOR_MOST, PRIOR_MOST)
 }
 
 /// Pixels where hand and background are told apart.
@@ -150,12 +146,7 @@ impl Half {
 }
 
 /// Cuts again at full size near the outline of `hand`; the rest stays.
-fn along_the_outline(
-    colours: &Colours,
-    s: &Silhouette,
-    speaks: impl Fn(usize) -> f64,
-    hand: &[bool],
-) -> Vec<bool> {
+fn along_the_outline(colours: &Colours, s: &Silhouette, speaks: impl Fn(usize) -> f64, hand: &[bool]) -> Vec<bool> {
     let distance = s.region.signed_distance(hand);
     let free: Vec<bool> = (0..hand.len()).map(|p| distance[p].abs() < BAND_PX && decided(s, p)).collect();
     let unary: Vec<f64> = (0..hand.len()).map(|p| if free[p] { speaks(p) } else { 0.0 }).collect();

@@ -81,9 +81,8 @@ impl Silhouette {
         }
         let labels = self.region.spread(&beyond, &seeds);
         let off = |p: usize| self.signed_mm[p] < -tolerance_mm;
-        let mut forearm: Vec<bool> = (0..beyond.len())
-            .map(|p| beyond[p] && ((self.arm_zone[p] && off(p)) || labels[p] == Some(true)))
-            .collect();
+        let mut forearm: Vec<bool> =
+            (0..beyond.len()).map(|p| beyond[p] && ((self.arm_zone[p] && off(p)) || labels[p] == Some(true))).collect();
         let limbs = self.limbs(&(0..beyond.len()).map(|p| beyond[p] && off(p)).collect::<Vec<_>>(), colour);
         if limbs.contains(&true) {
             // The seam between the limb and the silhouette belongs to the limb.

@@ -264,7 +264,8 @@ fn gloves_before_a_green_screen_are_as_good_as_skin() {
     let mut case = case(1);
     for (x, y, pixel) in case.image.enumerate_pixels_mut() {
         let [r, g, b] = pixel.0;
-        *pixel = if case.truth.get_pixel(x, y).0[0] > 0 { Rgb([b, r / 2, r]) } else { Rgb([r, g.saturating_add(110), b]) };
+        *pixel =
+            if case.truth.get_pixel(x, y).0[0] > 0 { Rgb([b, r / 2, r]) } else { Rgb([r, g.saturating_add(110), b]) };
     }
     let judged = judge(&case, None, &fitted);
     assert_eq!(judged.report.verdict, MaskUse::Rebuilt, "{:?}", judged.report);

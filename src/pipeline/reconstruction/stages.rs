@@ -67,11 +67,7 @@ impl Reconstruction {
     }
 
     /// Ends the fit stage and begins HAM.
-    pub(super) fn begin_ham(
-        &mut self,
-        pose: &PoseResult,
-        mut findings: Vec<String>,
-    ) -> Result<Advance, PipelineError> {
+    pub(super) fn begin_ham(&mut self, pose: &PoseResult, mut findings: Vec<String>) -> Result<Advance, PipelineError> {
         let mut ham = self.new_ham(pose)?;
         if let Some(state) = self.resume_from.take().and_then(|c| c.ham)
             && !ham.restore(&state)
