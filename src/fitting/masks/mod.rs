@@ -50,9 +50,9 @@ pub struct MaskSettings {
     /// Least recall and precision of a mask within the tolerance. A fit may be off by more than that at a few fingers, so
     /// this is no more than a first look; the colours see the rest.
     pub agreement: f64,
-    /// Most area that a mask may leave out by its colours, over the hands' area.
+    /// Most area that a mask may leave out although its colour is the hands', over the hands' area.
     pub missed: f64,
-    /// Most area of a mask that is background by its colours, over the hands' area.
+    /// Most area of a mask whose colour is the background's, over the hands' area.
     pub spilled: f64,
     /// A mask with this recall that has nothing but hand in it is added to, not rebuilt.
     pub mendable: f64,
@@ -266,9 +266,9 @@ impl Judgement<'_> {
         } else if e.precision < settings.agreement {
             Some(format!("{} of it lie beside the fitted hands", percent(1.0 - e.precision)))
         } else if e.missed > settings.missed {
-            Some(format!("it leaves out {} of the hands' area by its colours", percent(e.missed)))
+            Some(format!("it leaves out {} of the hands' area", percent(e.missed)))
         } else if e.spilled > settings.spilled {
-            Some(format!("the colours of {} of the hands' area in it are the background's", percent(e.spilled)))
+            Some(format!("{} of the hands' area in it is background", percent(e.spilled)))
         } else {
             None
         }
