@@ -1,5 +1,5 @@
 //! A mask from the fitted silhouette and the photograph alone: minimum cuts with colour models that are learned again from
-//! each result (GrabCut: Rother, Kolmogorov, Blake 2004), at half size, then along the outline at full size.
+//! each result (`GrabCut`: Rother, Kolmogorov, Blake 2004), at half size, then along the outline at full size.
 //!
 //! Energy of a labelling: for each pixel called background `e + s`, with `e` the evidence of its colour for the hand
 //! (nats) and `s` the fitted silhouette's word, its signed distance over [`PRIOR_MM`]; for each pair of 8-neighbours with

@@ -137,8 +137,8 @@ impl Envelope {
     #[expect(clippy::cast_precision_loss, reason = "pixel coordinates are far below 2^52")]
     fn transform(&mut self, line: &mut [f64]) {
         let mut count = 0;
-        for q in 0..line.len() {
-            if line[q].is_infinite() {
+        for (q, &height) in line.iter().enumerate() {
+            if height.is_infinite() {
                 continue;
             }
             let x = q as f64;
@@ -148,7 +148,7 @@ impl Envelope {
                     break;
                 }
                 let p = self.roots[count - 1] as f64;
-                let meet = (line[q] + x * x - self.heights[count - 1] - p * p) / (2.0 * (x - p));
+                let meet = (height + x * x - self.heights[count - 1] - p * p) / (2.0 * (x - p));
                 if meet > self.borders[count - 1] {
                     self.borders[count] = meet;
                     break;
@@ -156,7 +156,7 @@ impl Envelope {
                 count -= 1;
             }
             self.roots[count] = q;
-            self.heights[count] = line[q];
+            self.heights[count] = height;
             count += 1;
         }
         if count == 0 {

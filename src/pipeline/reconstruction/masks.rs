@@ -6,6 +6,9 @@ use crate::fitting::pose::PoseResult;
 use crate::hand::HandModel;
 use crate::pipeline::{Advance, PipelineError, Stage, masks};
 
+/// Index of the middle finger's knuckle in MediaPipe's order.
+const MIDDLE_KNUCKLE: usize = 9;
+
 impl Reconstruction {
     /// Judges the mask of the next view that takes part; after the last one HAM begins.
     pub(super) fn advance_masks(&mut self) -> Result<Advance, PipelineError> {
@@ -58,6 +61,3 @@ impl Reconstruction {
         judge_mask(&pose.cameras[view], &seen.image, seen.mask.as_ref(), &hands, &self.options.preset.masks)
     }
 }
-
-/// Index of the middle finger's knuckle in MediaPipe's order.
-const MIDDLE_KNUCKLE: usize = 9;
