@@ -159,7 +159,7 @@ fn a_run_has_every_file_of_the_contract() {
     assert!(track.len() >= 6, "snapshots to scrub through: {track:?}");
     let seen = (0..VIEWS).filter(|v| *v != HELD_OUT).map(|v| format!("masks/{v:02}.png"));
     assert_eq!(
-        masks,
+        masks.into_iter().cloned().collect::<Vec<_>>(),
         seen.chain(["masks/masks.ron".to_owned()]).collect::<Vec<_>>(),
         "a mask for each view that is used"
     );
