@@ -310,10 +310,12 @@ fn an_interrupted_run_ends_with_the_bytes_of_one_that_was_not() {
     // (interrupted after, lines kept) — before HAM there is nothing to keep, within HAM everything is.
     let fit_lines = metrics(run).iter().filter(|l| l["stage"] == "fit").count();
     let in_fit = |a: &Advance| matches!(a, Advance::Stepped(r) if r.stage == Stage::Fit && r.iter == 3);
+    let in_masks = |a: &Advance| matches!(a, Advance::Stepped(r) if r.phase == "masks" && r.iter == 3);
     let mid_epoch = |a: &Advance| matches!(a, Advance::Working);
     type When<'a> = &'a dyn Fn(&Advance) -> bool;
-    let cases: [(&str, When<'_>, usize); 3] = [
+    let cases: [(&str, When<'_>, usize); 4] = [
         ("resumed-fit", &in_fit, 0),
+        ("resumed-masks", &in_masks, 0),
         ("resumed-working", &mid_epoch, fit_lines + 1),
         ("resumed-shape", &in_shape, fit_lines + usize::try_from(ALBEDO_EPOCHS).expect("few") + 3),
     ];

@@ -61,7 +61,7 @@ impl Reconstruction {
         }
         if self.options.preset.masks.refine {
             self.state = State::Masks { pose, findings };
-            return Ok(Advance::Working);
+            return self.advance_masks();
         }
         self.begin_ham(&pose, findings)
     }
