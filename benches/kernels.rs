@@ -57,7 +57,7 @@ fn measure(gpu: &Gpu, scene: &SyntheticScene, level: usize) -> anyhow::Result<(C
         .capture
         .views
         .iter()
-        .map(|v| Some(TargetSource { camera: &v.camera, image: &v.image, mask: v.mask.as_ref() }))
+        .map(|v| Some(TargetSource { camera: &v.camera, image: &v.image, mask: v.mask.as_ref(), judged: None }))
         .collect();
     let settings = HamSettings { level, albedo_epochs: EPOCHS, shape_epochs: EPOCHS, ..HamSettings::default() };
     let mut ham = Ham::new(gpu, &settings, &hands, &sources)?;

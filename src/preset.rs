@@ -2,6 +2,7 @@
 
 use crate::fitting::ham::HamSettings;
 use crate::fitting::hand_fit::HandFitSettings;
+use crate::fitting::masks::MaskSettings;
 use crate::fitting::pose::PoseSettings;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -14,6 +15,8 @@ pub struct Preset {
     pub pose: PoseSettings,
     /// Joints → parameters.
     pub fit: HandFitSettings,
+    /// Masks, before mesh, albedo and light are fitted to them.
+    pub masks: MaskSettings,
     /// Mesh, albedo, light.
     pub ham: HamSettings,
 }

@@ -145,6 +145,7 @@ fn a_run_has_every_file_of_the_contract() {
     let Some(Reference { run, .. }) = reference() else { return };
     let found = files(run);
     let (track, rest): (Vec<&String>, Vec<&String>) = found.iter().partition(|name| name.starts_with("track/"));
+    let (masks, rest): (Vec<&String>, Vec<&String>) = rest.iter().partition(|name| name.starts_with("masks/"));
     let expected = [
         "checkpoint",
         "hand_right.npz",
@@ -157,6 +158,12 @@ fn a_run_has_every_file_of_the_contract() {
     ];
     assert_eq!(rest, expected, "the files of one right hand, and no leftovers");
     assert!(track.len() >= 6, "snapshots to scrub through: {track:?}");
+    let seen = (0..VIEWS).filter(|v| *v != HELD_OUT).map(|v| format!("masks/{v:02}.png"));
+    assert_eq!(
+        masks.into_iter().cloned().collect::<Vec<_>>(),
+        seen.chain(["masks/masks.ron".to_owned()]).collect::<Vec<_>>(),
+        "a mask for each view that is used"
+    );
 
     let record = RunRecord::read(run).expect("run.ron");
     assert_eq!((record.seed, &record.hold_out[..]), (SEED, &[HELD_OUT][..]), "what was asked for");
@@ -305,10 +312,12 @@ fn an_interrupted_run_ends_with_the_bytes_of_one_that_was_not() {
     // (interrupted after, lines kept) — before HAM there is nothing to keep, within HAM everything is.
     let fit_lines = metrics(run).iter().filter(|l| l["stage"] == "fit").count();
     let in_fit = |a: &Advance| matches!(a, Advance::Stepped(r) if r.stage == Stage::Fit && r.iter == 3);
+    let in_masks = |a: &Advance| matches!(a, Advance::Stepped(r) if r.phase == "masks" && r.iter == 3);
     let mid_epoch = |a: &Advance| matches!(a, Advance::Working);
     type When<'a> = &'a dyn Fn(&Advance) -> bool;
-    let cases: [(&str, When<'_>, usize); 3] = [
+    let cases: [(&str, When<'_>, usize); 4] = [
         ("resumed-fit", &in_fit, 0),
+        ("resumed-masks", &in_masks, 0),
         ("resumed-working", &mid_epoch, fit_lines + 1),
         ("resumed-shape", &in_shape, fit_lines + usize::try_from(ALBEDO_EPOCHS).expect("few") + 3),
     ];

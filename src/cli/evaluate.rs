@@ -4,7 +4,7 @@ use super::{CliError, Exit};
 use crate::capture::CaptureError;
 use crate::gpu::DeviceChoice;
 use crate::gpu::Gpu;
-use crate::metrics::{Evaluation, ViewMeans, ViewScore};
+use crate::metrics::{Evaluation, RefinedScore, ViewMeans, ViewScore};
 use crate::pipeline::FinishedRun;
 use std::io::Write;
 use std::path::PathBuf;
@@ -77,12 +77,21 @@ fn table(e: &Evaluation) -> String {
         if view.mask_trusted == Some(false) {
             notes.push("mask not trusted");
         }
+        let verdict = view.refined.as_ref().map(|r| format!("mask {}", r.verdict));
+        if let Some(verdict) = verdict.as_deref().filter(|v| *v != "mask trusted") {
+            notes.push(verdict);
+        }
         line(&view.name, &ViewMeans::over(std::iter::once(view)), &notes.join(", "));
     }
     line("mean", &e.mean, "over fitted views");
     let trusted = |v: &&ViewScore| !v.held_out && v.mask_trusted == Some(true);
     if e.views.iter().any(|v| trusted(&v)) {
         line("trusted", &ViewMeans::over(e.views.iter().filter(trusted)), "over fitted views with a trusted mask");
+    }
+    if let Some((count, means)) = RefinedScore::means(&e.views) {
+        let notes =
+            format!("over {count} fitted views, against their masks as used: cleaned, rebuilt, without forearms");
+        line("refined", &means, &notes);
     }
     if e.views.iter().any(|v| v.held_out) {
         line("held out", &e.held_out, "");

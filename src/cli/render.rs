@@ -2,6 +2,7 @@
 
 use super::args::ViewSelection;
 use super::{CliError, Exit};
+use crate::capture::Capture;
 use crate::export::atomic;
 use crate::gpu::DeviceChoice;
 use crate::gpu::Gpu;
@@ -19,6 +20,8 @@ pub enum RenderMode {
     Albedo,
     /// Normals as colours.
     Normals,
+    /// The photograph with the mask's outline as given (magenta) and as used (green), and what is ignored (blue).
+    Mask,
 }
 
 /// Arguments of `thenar render`.
@@ -40,12 +43,14 @@ pub struct RenderArgs {
     pub device: DeviceChoice,
 }
 
-impl From<RenderMode> for PictureMode {
-    fn from(mode: RenderMode) -> Self {
-        match mode {
-            RenderMode::Shaded => Self::Shaded,
-            RenderMode::Albedo => Self::Albedo,
-            RenderMode::Normals => Self::Normals,
+impl RenderMode {
+    /// How the hands are rendered; `None` for photographs.
+    const fn picture(self) -> Option<PictureMode> {
+        match self {
+            Self::Shaded => Some(PictureMode::Shaded),
+            Self::Albedo => Some(PictureMode::Albedo),
+            Self::Normals => Some(PictureMode::Normals),
+            Self::Mask => None,
         }
     }
 }
@@ -64,17 +69,30 @@ pub(super) fn run(args: &RenderArgs, out: &mut dyn Write) -> Result<Exit, CliErr
     if let Some(&view) = views.iter().find(|v| **v >= run.views()) {
         return Err(PipelineError::NoSuchView { view, last: run.views().saturating_sub(1) }.into());
     }
+    let Some(mode) = args.mode.picture() else { return masks(args, &run, &views, out) };
     let gpu = Gpu::new(&args.device)?;
     let mut maker = PictureMaker::new(&gpu)?;
     std::fs::create_dir_all(&args.output)?;
     for view in views {
-        let pixels = run.render(&mut maker, view, args.mode.into())?;
+        let pixels = run.render(&mut maker, view, mode)?;
         let camera = &run.checkpoint.facts.cameras[view];
         let Some(image) = image::RgbaImage::from_raw(camera.width_px, camera.height_px, to_rgba8(&pixels)) else {
             return Err(CliError::Other(anyhow::anyhow!("the picture of view {view} has the wrong size")));
         };
         let path = args.output.join(format!("{view:02}.png"));
         atomic::write(&path, &atomic::png_bytes(&image)?)?;
+        writeln!(out, "{}", path.display())?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Photographs with the outlines of the masks.
+fn masks(args: &RenderArgs, run: &FinishedRun, views: &[usize], out: &mut dyn Write) -> Result<Exit, CliError> {
+    let capture = Capture::open(&run.record.capture)?;
+    std::fs::create_dir_all(&args.output)?;
+    for &view in views {
+        let path = args.output.join(format!("{view:02}.png"));
+        atomic::write(&path, &atomic::png_bytes(&run.mask_overlay(&capture, view)?)?)?;
         writeln!(out, "{}", path.display())?;
     }
     Ok(Exit::Done)

@@ -2,6 +2,7 @@
 
 pub mod ham;
 pub mod hand_fit;
+pub mod masks;
 pub mod pose;
 #[cfg(test)]
 mod sweeps;

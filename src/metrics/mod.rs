@@ -9,5 +9,5 @@ mod surface;
 
 pub use distance::{ClosestPoint, SurfaceIndex, closest_on_triangle};
 pub use image::{Picture, bounding_box, gain, iou, mask_of, psnr, psnr_three_ways, ssim, ssim_on_mask};
-pub use report::{Comparison, Evaluation, SurfaceScore, ViewMeans, ViewScore};
+pub use report::{Comparison, Evaluation, RefinedScore, SurfaceScore, ViewMeans, ViewScore};
 pub use surface::{SurfaceSamples, WristCut, joint_mean_mm, score};

@@ -50,6 +50,7 @@ impl Comparison<'_> {
             reprojection_px_median: self.reprojection_px_median,
             gain,
             mask_trusted: None,
+            refined: None,
         }
     }
 }
@@ -81,6 +82,22 @@ pub struct ViewScore {
     /// Whether the mask agreed with the model; null when nobody asked.
     #[serde(default)]
     pub mask_trusted: Option<bool>,
+    /// The same against the mask as the run used it; absent when masks were left as they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refined: Option<RefinedScore>,
+}
+
+/// Scores against a mask that was judged and mended, without its forearm.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RefinedScore {
+    /// `trusted`, `cleaned`, `rebuilt` or `ignored`; an ignored mask has no scores.
+    pub verdict: String,
+    /// PSNR in dB over the mask.
+    pub psnr_mask: Option<f64>,
+    /// PSNR in dB over mask ∩ render.
+    pub psnr_shared: Option<f64>,
+    /// Silhouette intersection over union.
+    pub iou: Option<f64>,
 }
 
 /// Means of the numbers of several views; views without a number do not count, and an infinite PSNR makes an infinite mean.
@@ -153,6 +170,25 @@ impl ViewMeans {
             iou: mean(|v| v.iou),
             reprojection_px_median: mean(|v| v.reprojection_px_median),
         }
+    }
+}
+
+impl RefinedScore {
+    /// Means over the fitted views whose mask was used; `None` when there are none.
+    #[must_use]
+    pub fn means(views: &[ViewScore]) -> Option<(usize, ViewMeans)> {
+        let used: Vec<ViewScore> = views
+            .iter()
+            .filter(|v| !v.held_out)
+            .filter_map(|v| v.refined.as_ref().filter(|r| r.iou.is_some()))
+            .map(|r| ViewScore {
+                psnr_mask: r.psnr_mask,
+                psnr_shared: r.psnr_shared,
+                iou: r.iou,
+                ..ViewScore::default()
+            })
+            .collect();
+        (!used.is_empty()).then(|| (used.len(), ViewMeans::over(used.iter())))
     }
 }
 

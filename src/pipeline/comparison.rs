@@ -1,10 +1,11 @@
 //! A run's hands through its cameras, and held against the photographs: the rows of `views.csv` and of `evaluate`.
 
-use super::PipelineError;
 use super::picture::{PictureMaker, PictureMode, STUDIO_LIGHT, Surface};
+use super::{PipelineError, masks};
 use crate::camera::Camera;
 use crate::capture::Capture;
 use crate::fitting::ham::start::mean_light;
+use crate::fitting::masks::JudgedMask;
 use crate::metrics::{Comparison, Picture, ViewScore, mask_of};
 use crate::shading::LIGHT_STRIDE;
 
@@ -25,6 +26,8 @@ pub(super) struct RunViews<'a> {
     pub trusted: &'a [Option<bool>],
     /// Median reprojection, pixels.
     pub reprojection_px: &'a [Option<f64>],
+    /// Masks as HAM used them; empty when they were left as they are.
+    pub masks: &'a [Option<JudgedMask>],
 }
 
 impl RunViews<'_> {
@@ -102,6 +105,10 @@ impl RunViews<'_> {
             .score();
             if gain.is_some() {
                 row.gain.copy_from_slice(&self.lights[v][9..]);
+            }
+            if let Some(judged) = self.masks.get(v).and_then(Option::as_ref) {
+                let render = render.with_gain(gain.unwrap_or(row.gain));
+                row.refined = Some(masks::score(judged, &Picture::from(&view.image), &render, &rendered));
             }
             row.mask_trusted = self.trusted.get(v).copied().flatten();
             rows.push((v, row));

@@ -6,18 +6,19 @@ use super::comparison::RunViews;
 use super::picture::{PictureMaker, PictureMode};
 use super::reconstruction::joined;
 use super::run_folder::RunRecord;
-use super::{PipelineError, PosableHand, results};
+use super::{PipelineError, PosableHand, masks, results};
 use crate::anatomy::{KEYPOINTS, Side};
 use crate::capture::Capture;
 use crate::export::{ExportHand, joints, ply};
 use crate::fitting::ham::{FineMesh, Vertices, to_f32};
+use crate::fitting::masks::JudgedMask;
 use crate::gpu::Gpu;
 use crate::hand::{HandModel, PosedHand, pose_hand};
 use crate::mesh::{TriMesh, vertex_normals};
 use crate::metrics::{Evaluation, SurfaceIndex, SurfaceSamples, SurfaceScore, WristCut, joint_mean_mm, score};
 use crate::shading::LIGHT_STRIDE;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A run at rest with its meshes in full precision.
 pub struct FinishedRun {
@@ -30,6 +31,8 @@ pub struct FinishedRun {
     vertices: Vertices,
     lights: Vec<[f64; LIGHT_STRIDE]>,
     folder: PathBuf,
+    /// Masks as HAM used them, one entry a view; read when they are first needed.
+    masks: OnceLock<Vec<Option<JudgedMask>>>,
 }
 
 impl FinishedRun {
@@ -95,7 +98,16 @@ impl FinishedRun {
         let lights = list("lights").map_or_else(Vec::new, |flat| {
             flat.chunks_exact(LIGHT_STRIDE).map(|c| std::array::from_fn(|k| f64::from(c[k]))).collect()
         });
-        Ok(Self { record, checkpoint, models, mesh, vertices, lights, folder: folder.to_owned() })
+        Ok(Self {
+            record,
+            checkpoint,
+            models,
+            mesh,
+            vertices,
+            lights,
+            folder: folder.to_owned(),
+            masks: OnceLock::new(),
+        })
     }
 
     /// The hands in the capture frame, full precision.
@@ -167,7 +179,24 @@ impl FinishedRun {
             exclude: &self.record.exclude,
             trusted: &facts.trusted,
             reprojection_px: &facts.reprojection_px,
+            masks: self.masks(),
         }
+    }
+
+    /// The masks as HAM used them, one entry a view; empty for a run that left them as they were.
+    #[must_use]
+    pub fn masks(&self) -> &[Option<JudgedMask>] {
+        self.masks.get_or_init(|| masks::read(&self.folder, self.views()).unwrap_or_default())
+    }
+
+    /// The photograph of a view with its mask's outline as given (magenta) and as used (green); what is ignored is blue.
+    ///
+    /// # Errors
+    /// [`PipelineError::NoSuchView`].
+    pub fn mask_overlay(&self, capture: &Capture, view: usize) -> Result<image::RgbaImage, PipelineError> {
+        let last = capture.views.len().saturating_sub(1);
+        let seen = capture.views.get(view).ok_or(PipelineError::NoSuchView { view, last })?;
+        Ok(masks::overlay(seen, self.masks().get(view).and_then(Option::as_ref)))
     }
 
     /// Premultiplied RGBA of a view at the photograph's size.

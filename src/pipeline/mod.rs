@@ -6,6 +6,7 @@ mod comparison;
 mod detection;
 mod error;
 mod finished;
+mod masks;
 mod picture;
 mod posable;
 mod reconstruction;

@@ -1,5 +1,6 @@
 //! The stages behind one `advance()`.
 
+mod masks;
 mod stages;
 mod views;
 
@@ -16,6 +17,7 @@ use crate::capture::Capture;
 use crate::detect::DetectedHands;
 use crate::fitting::ham::Ham;
 use crate::fitting::hand_fit::{FittedHand, HandFit};
+use crate::fitting::masks::JudgedMask;
 use crate::fitting::pose::PoseResult;
 use crate::gpu::Gpu;
 use crate::hand::HandModel;
@@ -54,6 +56,7 @@ enum State {
     Detect(Box<Detection>),
     Pose,
     Fit { pose: Box<PoseResult>, fit: Box<HandFit> },
+    Masks { pose: Box<PoseResult>, findings: Vec<String> },
     Ham { ham: Box<Ham> },
     Done { ham: Option<Box<Ham>> },
 }
@@ -72,6 +75,8 @@ pub struct Reconstruction {
     /// Keypoints found in the images; `None` for those of the capture.
     detected: Option<Vec<DetectedHands>>,
     fitted: Vec<FittedHand>,
+    /// Judged masks of the views so far; `None` for views that take no part, empty when masks are left as they are.
+    masks: Vec<Option<JudgedMask>>,
     step: u32,
     /// Computing time before the present call of `advance()`.
     seconds: f64,
@@ -132,6 +137,7 @@ impl Reconstruction {
             pose: None,
             detected: None,
             fitted: Vec::new(),
+            masks: Vec::new(),
             step: 0,
             seconds: 0.0,
             began: None,
@@ -218,7 +224,7 @@ impl Reconstruction {
     pub const fn stage(&self) -> Option<Stage> {
         match self.state {
             State::Detect(_) | State::Pose => Some(Stage::Pose),
-            State::Fit { .. } => Some(Stage::Fit),
+            State::Fit { .. } | State::Masks { .. } => Some(Stage::Fit),
             State::Ham { .. } => Some(Stage::Ham),
             State::Done { .. } => None,
         }
@@ -251,6 +257,7 @@ impl Reconstruction {
         let result = match stage {
             Stage::Pose if matches!(self.state, State::Detect(_)) => self.advance_detection(),
             Stage::Pose => self.advance_pose(),
+            Stage::Fit if matches!(self.state, State::Masks { .. }) => self.advance_masks(),
             Stage::Fit => self.advance_fit(),
             Stage::Ham => self.advance_ham(),
         };

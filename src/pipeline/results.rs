@@ -10,6 +10,7 @@ use crate::export::{
 };
 use crate::fitting::ham::{FineMesh, Vertices};
 use crate::fitting::hand_fit::FittedHand;
+use crate::fitting::masks::JudgedMask;
 use crate::fitting::pose::{PoseResult, PoseViewReport};
 use crate::hand::HandModel;
 use crate::metrics::ViewScore;
@@ -38,19 +39,21 @@ pub(super) fn write_pose(
 ) -> Result<(), ExportError> {
     let sides = [0, 1].map(|i| pose.joints.hands[i].as_ref().map(|h| h.joints));
     joints::write(&folder.join("joints.json"), &joints::Joints::new(sides))?;
-    write_views(folder, capture, options, pose, &[])
+    write_views(folder, capture, options, pose, &[], &[])
 }
 
-/// `views.csv`, one row a view of the capture; `scores` (view number, scores) are there once HAM has ended.
+/// `views.csv`, one row a view of the capture; `masks` (one a view) and `scores` (view number, scores) are there once HAM
+/// has ended.
 pub(super) fn write_views(
     folder: &Path,
     capture: &Capture,
     options: &RunOptions,
     pose: &PoseResult,
+    masks: &[Option<JudgedMask>],
     scores: &[(usize, ViewScore)],
 ) -> Result<(), ExportError> {
     let mut csv = String::from(
-        "view,name,detections,assigned,before_px,after_px,shift_x_px,shift_y_px,psnr_mask_db,psnr_shared_db,iou,flags\n",
+        "view,name,detections,assigned,before_px,after_px,shift_x_px,shift_y_px,mask,psnr_mask_db,psnr_shared_db,iou,flags\n",
     );
     let number = |x: Option<f64>, digits: usize| x.map_or_else(String::new, |x| format!("{x:.digits$}"));
     for (v, view) in capture.views.iter().enumerate() {
@@ -75,7 +78,7 @@ pub(super) fn write_views(
         // Writing to a String cannot fail.
         let _ = writeln!(
             csv,
-            "{v},{},{},{},{},{},{},{},{},{},{},{}",
+            "{v},{},{},{},{},{},{},{},{},{},{},{},{}",
             csv_text(&view.name),
             report.map_or_else(String::new, |r| r.detections.len().to_string()),
             assigned.join("+"),
@@ -83,6 +86,7 @@ pub(super) fn write_views(
             number(report.and_then(median_after_px), 2),
             number(shift.map(|s| s[0]), 2),
             number(shift.map(|s| s[1]), 2),
+            masks.get(v).and_then(Option::as_ref).map_or("", |judged| judged.report.verdict.name()),
             number(score.and_then(|s| s.psnr_mask), 2),
             number(score.and_then(|s| s.psnr_shared), 2),
             number(score.and_then(|s| s.iou), 4),

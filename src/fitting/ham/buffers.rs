@@ -103,6 +103,8 @@ pub(super) struct ViewTraining {
     pub pass: ViewPass,
     /// Pixels of the whole (reduced) image, over which the image terms are means.
     pub image_pixels: f64,
+    /// Factor of the silhouette term.
+    pub silhouette_weight: f64,
     image_params: Buffer,
     image_loss: Bound,
     image_sum: Bound,
@@ -320,6 +322,7 @@ impl Training {
         Ok(ViewTraining {
             pass,
             image_pixels,
+            silhouette_weight: 1.0,
             image_params,
             image_loss,
             image_sum,

@@ -7,8 +7,8 @@
 //! the image's mask, uniform Laplacians, edge lengths, displacement; Adam.
 //!
 //! # Where ours differs from the published code, on purpose
-//! - Silhouettes come from the masks, where these agree with the fitted model ([`target::MaskTrust`]); published code
-//!   compares with the initial model's own silhouette.
+//! - Silhouettes come from the masks as the mask stage judged and mended them ([`super::masks`]), or, without it, from the
+//!   masks that agree with the fitted model ([`target::MaskTrust`]); published code compares with the initial model's own.
 //! - The positional Laplacian is taken of the displacement by default, so that the model's curvature is not smoothed away.
 //! - Position gradients are smoothed over the surface before Adam sees them, and so are its steps
 //!   ([`crate::optimise::diffuse`]).
@@ -219,7 +219,9 @@ impl Ham {
             let forearm = target.forearm(&keypoints);
             let verdict = target.trust(&ids, &forearm, settings.mask_trust);
             let packed = target.packed(&ids, &forearm, verdict.trusted);
-            views.push(Some(training.bind_view(gpu, &buffers, &pixels, pass, &packed, target.image_pixels())?));
+            let mut view = training.bind_view(gpu, &buffers, &pixels, pass, &packed, target.image_pixels())?;
+            view.silhouette_weight = target.silhouette_weight;
+            views.push(Some(view));
             trust.push(Some(verdict));
             looks.push(Some((ids, packed)));
         }
@@ -315,7 +317,7 @@ impl Ham {
         for view in self.views.iter().flatten() {
             view.write_geometry(gpu, geometry);
             // Both terms are means over pixels; photometric has three channels a pixel.
-            view.write_weights(gpu, 1.0, 3.0 * s.silhouette / s.photometric);
+            view.write_weights(gpu, 1.0, view.silhouette_weight * 3.0 * s.silhouette / s.photometric);
         }
         // Published: the albedo's smoothness fades by 10⁴ from half of phase B, so that detail can come in.
         let fade = if geometry && self.epoch * 2 >= s.shape_epochs { 1e-4 } else { 1.0 };

@@ -7,6 +7,7 @@
 
 use crate::camera::Camera;
 use crate::energy::image_loss::UNKNOWN;
+use crate::fitting::masks::IGNORE;
 use image::{GrayImage, RgbImage};
 use nalgebra::Vector3;
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,17 @@ pub struct TargetSource<'a> {
     pub image: &'a RgbImage,
     /// Mask, if there is one.
     pub mask: Option<&'a GrayImage>,
+    /// What the mask stage made of it; without this, the mask is believed where it agrees with the model.
+    pub judged: Option<JudgedSource<'a>>,
+}
+
+/// A mask after the mask stage.
+#[derive(Clone, Copy, Debug)]
+pub struct JudgedSource<'a> {
+    /// 255 hand, 0 background, [`IGNORE`] neither; `None` when the view's silhouette is not to be used.
+    pub mask: Option<&'a GrayImage>,
+    /// Factor of the view's silhouette term.
+    pub weight: f64,
 }
 
 /// A region of a (reduced) view with its pixels.
@@ -35,6 +47,10 @@ pub struct Target {
     pub colours: Vec<[f32; 3]>,
     /// Mask coverage 0..1; `None` outside the image or without a mask.
     pub coverage: Vec<Option<f32>>,
+    /// The same of the judged mask, `None` also where it ignores a pixel of the block; no list without a judgement.
+    pub judged: Option<Vec<Option<f32>>>,
+    /// Factor of the silhouette term.
+    pub silhouette_weight: f64,
 }
 
 /// How well a mask agrees with the fitted model.
@@ -84,12 +100,17 @@ impl Target {
             image_px,
             colours: Vec::with_capacity((size[0] * size[1]) as usize),
             coverage: Vec::with_capacity((size[0] * size[1]) as usize),
+            judged: source.judged.map(|_| Vec::with_capacity((size[0] * size[1]) as usize)),
+            silhouette_weight: source.judged.map_or(1.0, |judged| judged.weight),
         };
         for y in 0..size[1] {
             for x in 0..size[0] {
                 let (colour, coverage) = reduced_pixel(source, divisor, origin[0] + x, origin[1] + y);
                 target.colours.push(colour);
                 target.coverage.push(coverage);
+                if let (Some(list), Some(judged)) = (&mut target.judged, source.judged) {
+                    list.push(judged.mask.and_then(|m| judged_coverage(m, divisor, origin[0] + x, origin[1] + y)));
+                }
             }
         }
         Some(target)
@@ -128,13 +149,14 @@ impl Target {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to a byte")]
     pub fn packed(&self, ids: &[u32], forearm: &[bool], trusted: bool) -> Vec<u32> {
         let byte = |x: f32, top: f32| (x * top).round().clamp(0.0, top) as u8;
+        let judged = self.judged.is_some();
         self.colours
             .iter()
-            .zip(&self.coverage)
+            .zip(self.judged.as_ref().unwrap_or(&self.coverage))
             .zip(ids.iter().zip(forearm))
             .map(|((colour, coverage), (id, arm))| {
                 let alpha = match coverage {
-                    Some(c) if trusted && (*c <= 0.5 || *id != 0 || !arm) => byte(*c, 254.0),
+                    Some(c) if judged || (trusted && (*c <= 0.5 || *id != 0 || !arm)) => byte(*c, 254.0),
                     _ => UNKNOWN,
                 };
                 u32::from_le_bytes([byte(colour[0], 255.0), byte(colour[1], 255.0), byte(colour[2], 255.0), alpha])
@@ -205,6 +227,22 @@ fn reduced_pixel(source: &TargetSource<'_>, divisor: u32, x: u32, y: u32) -> ([f
     (sum.map(|s| s / count), source.mask.map(|_| covered / count))
 }
 
+/// Coverage of a block by a judged mask; `None` when it ignores one of the pixels, or outside the image.
+fn judged_coverage(mask: &GrayImage, divisor: u32, x: u32, y: u32) -> Option<f32> {
+    let (mut covered, mut count) = (0.0_f32, 0.0_f32);
+    for dy in 0..divisor {
+        for dx in 0..divisor {
+            let Some(pixel) = mask.get_pixel_checked(x * divisor + dx, y * divisor + dy) else { continue };
+            if pixel.0[0] == IGNORE {
+                return None;
+            }
+            covered += f32::from(pixel.0[0]) / 255.0;
+            count += 1.0;
+        }
+    }
+    (count > 0.0).then(|| covered / count)
+}
+
 #[cfg(test)]
 mod tests {
     #![expect(clippy::cast_possible_truncation, reason = "test pictures are small")]
@@ -228,7 +266,7 @@ mod tests {
     #[test]
     fn the_region_holds_the_pixels_its_camera_sees() {
         let (camera, image, mask) = source();
-        let source = TargetSource { camera: &camera, image: &image, mask: Some(&mask) };
+        let source = TargetSource { camera: &camera, image: &image, mask: Some(&mask), judged: None };
         let points = [[-0.2, -0.1, 1.0], [0.2, 0.1, 1.0]];
         let t = Target::new(&source, 1, &points, 0.0).expect("visible");
         assert_eq!(t.origin_px, [80, 40], "the region starts at the points' corner");
@@ -245,7 +283,7 @@ mod tests {
     #[test]
     fn masks_that_disagree_with_the_model_are_not_trusted() {
         let (camera, image, mask) = source();
-        let source = TargetSource { camera: &camera, image: &image, mask: Some(&mask) };
+        let source = TargetSource { camera: &camera, image: &image, mask: Some(&mask), judged: None };
         let t = Target::new(&source, 1, &[[-0.2, -0.1, 1.0], [0.2, 0.1, 1.0]], 0.0).expect("visible");
         let arm = vec![false; t.colours.len()];
         let right: Vec<u32> = t.coverage.iter().map(|c| u32::from(c.is_some_and(|c| c > 0.5))).collect();
@@ -263,5 +301,39 @@ mod tests {
             packed.iter().zip(&right).all(|(p, r)| (p >> 24 == 255) == (*r == 1)),
             "masked, uncovered forearm is unknown"
         );
+    }
+
+    #[test]
+    fn judged_masks_replace_the_trust_and_ignored_pixels_are_unknown() {
+        let (camera, image, mask) = source();
+        let judged = GrayImage::from_fn(200, 100, |x, y| {
+            image::Luma([if y < 45 {
+                255
+            } else if x == 90 {
+                IGNORE
+            } else {
+                0
+            }])
+        });
+        let judged = JudgedSource { mask: Some(&judged), weight: 0.5 };
+        let source = TargetSource { camera: &camera, image: &image, mask: Some(&mask), judged: Some(judged) };
+        let points = [[-0.2, -0.1, 1.0], [0.2, 0.1, 1.0]];
+        for divisor in [1, 2] {
+            let t = Target::new(&source, divisor, &points, 0.0).expect("visible");
+            let (nobody, everywhere) = (vec![0; t.colours.len()], vec![true; t.colours.len()]);
+            let packed = t.packed(&nobody, &everywhere, false);
+            let alpha = |x: u32, y: u32| {
+                packed[((y / divisor - t.origin_px[1]) * t.camera.width_px + x / divisor - t.origin_px[0]) as usize]
+                    >> 24
+            };
+            assert_eq!(alpha(90, 42), 254, "hand, whatever the forearm's capsule and the old trust say");
+            assert_eq!(alpha(90, 50), 255, "ignored is unknown, and so is a block with an ignored pixel");
+            assert_eq!(alpha(94, 50), 0, "background beside it");
+            assert!((t.silhouette_weight - 0.5).abs() < 1e-12, "the weight is handed on");
+        }
+        let none = TargetSource { judged: Some(JudgedSource { mask: None, weight: 0.0 }), ..source };
+        let t = Target::new(&none, 1, &points, 0.0).expect("visible");
+        let packed = t.packed(&vec![1; t.colours.len()], &vec![false; t.colours.len()], true);
+        assert!(packed.iter().all(|p| p >> 24 == 255), "an ignored mask is unknown everywhere");
     }
 }

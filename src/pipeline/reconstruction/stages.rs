@@ -4,7 +4,7 @@ use super::{CHECKPOINT_SECONDS, Reconstruction, State, TRACK_SNAPSHOTS};
 use crate::anatomy::Side;
 use crate::camera::Camera;
 use crate::capture::View;
-use crate::fitting::ham::target::TargetSource;
+use crate::fitting::ham::target::{JudgedSource, TargetSource};
 use crate::fitting::ham::{Ham, TERMS};
 use crate::fitting::hand_fit::{FIT_TERMS, FitBackend, HandFit, Silhouette, SilhouetteReport};
 use crate::fitting::pose::{PoseResult, Triangulator, estimate_joints};
@@ -91,30 +91,39 @@ impl Reconstruction {
         findings.extend(silhouette_finding(&result.silhouettes));
         if self.options.until == Stage::Fit {
             self.write_checkpoint(true)?;
-        } else {
-            let mut ham = self.new_ham(&pose)?;
-            if let Some(state) = self.resume_from.take().and_then(|c| c.ham)
-                && !ham.restore(&state)
-            {
-                return Err(PipelineError::Resume(
-                    "the checkpoint does not fit the fitted mesh; start a new run".to_owned(),
-                ));
-            }
-            let untrusted: Vec<&str> = ham
-                .mask_trust()
-                .iter()
-                .zip(&self.capture.views)
-                .filter(|(t, _)| t.is_some_and(|t| !t.trusted))
-                .map(|(_, v)| v.name.as_str())
-                .collect();
-            if !untrusted.is_empty() {
-                findings.push(format!(
-                    "masks that disagree with the model are not used as silhouettes: views {}",
-                    untrusted.join(", ")
-                ));
-            }
-            self.state = State::Ham { ham: Box::new(ham) };
+            return self.stage_done(Stage::Fit, findings);
         }
+        if self.options.preset.masks.refine {
+            self.state = State::Masks { pose, findings };
+            return self.advance_masks();
+        }
+        self.begin_ham(&pose, findings)
+    }
+
+    /// Ends the fit stage and begins HAM.
+    pub(super) fn begin_ham(&mut self, pose: &PoseResult, mut findings: Vec<String>) -> Result<Advance, PipelineError> {
+        let mut ham = self.new_ham(pose)?;
+        if let Some(state) = self.resume_from.take().and_then(|c| c.ham)
+            && !ham.restore(&state)
+        {
+            return Err(PipelineError::Resume(
+                "the checkpoint does not fit the fitted mesh; start a new run".to_owned(),
+            ));
+        }
+        let untrusted: Vec<&str> = ham
+            .mask_trust()
+            .iter()
+            .zip(&self.capture.views)
+            .filter(|(t, _)| t.is_some_and(|t| !t.trusted))
+            .map(|(_, v)| v.name.as_str())
+            .collect();
+        if self.masks.is_empty() && !untrusted.is_empty() {
+            findings.push(format!(
+                "masks that disagree with the model are not used as silhouettes: views {}",
+                untrusted.join(", ")
+            ));
+        }
+        self.state = State::Ham { ham: Box::new(ham) };
         self.stage_done(Stage::Fit, findings)
     }
 
@@ -137,8 +146,11 @@ impl Reconstruction {
             .iter()
             .zip(&pose.cameras)
             .zip(&self.used)
-            .map(|((view, camera), used)| {
-                used.then_some(TargetSource { camera, image: &view.image, mask: view.mask.as_ref() })
+            .enumerate()
+            .map(|(v, ((view, camera), used))| {
+                let judged = self.masks.get(v).and_then(Option::as_ref);
+                let judged = judged.map(|j| JudgedSource { mask: j.mask.as_ref(), weight: j.report.weight });
+                used.then_some(TargetSource { camera, image: &view.image, mask: view.mask.as_ref(), judged })
             })
             .collect();
         Ok(Ham::new(&self.gpu, &self.options.preset.ham, &hands, &sources)?)
@@ -175,7 +187,7 @@ impl Reconstruction {
         results::write_meshes(self.folder.path(), &hands, &self.capture, &self.options)?;
         let scores = self.score(&vertices)?;
         if let Some(pose) = &self.pose {
-            results::write_views(self.folder.path(), &self.capture, &self.options, pose, &scores)?;
+            results::write_views(self.folder.path(), &self.capture, &self.options, pose, &self.masks, &scores)?;
         }
         self.write_checkpoint(true)?;
         self.stage_done(Stage::Ham, vec![fitted_views_finding(&scores)])

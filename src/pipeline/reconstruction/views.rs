@@ -39,12 +39,14 @@ impl Reconstruction {
             State::Ham { ham } | State::Done { ham: Some(ham) } => {
                 (Stage::Ham, ham.phase().name(), ham.epoch(), ham_snapshots(ham, &ham.vertices()?))
             }
-            State::Done { ham: None } => {
-                let posed: Vec<PosedHand> = self.fitted.iter().map(|h| h.posed.clone()).collect();
-                (self.options.until, "done", 0, self.posed_snapshots(&posed))
-            }
+            State::Masks { .. } => (Stage::Fit, "masks", 0, self.posed_snapshots(&self.fitted_hands())),
+            State::Done { ham: None } => (self.options.until, "done", 0, self.posed_snapshots(&self.fitted_hands())),
         };
         Ok(Snapshot { stage, phase: phase.to_owned(), iter, step: self.step, joints: self.joints(), hands })
+    }
+
+    fn fitted_hands(&self) -> Vec<PosedHand> {
+        self.fitted.iter().map(|h| h.posed.clone()).collect()
     }
 
     fn posed_snapshots(&self, hands: &[PosedHand]) -> Vec<HandSnapshot> {
@@ -134,6 +136,7 @@ impl Reconstruction {
             exclude: &self.options.exclude,
             trusted: &facts.trusted,
             reprojection_px: &facts.reprojection_px,
+            masks: &self.masks,
         }
     }
 

@@ -1,0 +1,63 @@
+//! Between fit and HAM: the masks of the views that take part are judged and mended, one a step.
+
+use super::{Reconstruction, State};
+use crate::fitting::masks::{JudgedMask, MaskHand, judge_mask};
+use crate::fitting::pose::PoseResult;
+use crate::hand::HandModel;
+use crate::pipeline::{Advance, PipelineError, Stage, masks};
+
+/// Index of the middle finger's knuckle in MediaPipe's order.
+const MIDDLE_KNUCKLE: usize = 9;
+
+impl Reconstruction {
+    /// Judges the mask of the next view that takes part; after the last one HAM begins.
+    pub(super) fn advance_masks(&mut self) -> Result<Advance, PipelineError> {
+        let State::Masks { pose, .. } = &self.state else { return Ok(Advance::Finished) };
+        let views = self.capture.views.len();
+        // What a run wrote before it was interrupted is what it would write again.
+        if self.replaying
+            && self.masks.is_empty()
+            && let Some(masks) = masks::read(self.folder.path(), views)
+        {
+            self.masks = masks;
+        }
+        while self.masks.len() < views && !self.used[self.masks.len()] {
+            self.masks.push(None);
+        }
+        let view = self.masks.len();
+        if view < views {
+            let judged = self.judge(view, pose);
+            // How far model and mask are apart, tolerance granted: the number that a step reports as its loss.
+            let apart = judged.report.used.map_or(1.0, |used| 1.0 - used.tolerant_iou);
+            self.masks.push(Some(judged));
+            let done = self.used[..=view].iter().filter(|used| **used).count();
+            let all = self.used.iter().filter(|used| **used).count();
+            let [done, all] = [done, all].map(|n| u32::try_from(n).unwrap_or(u32::MAX));
+            return self.stepped(Stage::Fit, "masks", [done, all], apart, Vec::new());
+        }
+        let State::Masks { pose, mut findings } = std::mem::replace(&mut self.state, State::Done { ham: None }) else {
+            return Ok(Advance::Finished);
+        };
+        masks::write(self.folder.path(), &self.capture, &self.masks)?;
+        findings.extend(masks::findings(&self.capture, &self.masks));
+        self.begin_ham(&pose, findings)
+    }
+
+    fn judge(&self, view: usize, pose: &PoseResult) -> JudgedMask {
+        let hands: Vec<MaskHand<'_>> = self
+            .fitted
+            .iter()
+            .map(|hand| {
+                let model: &HandModel = &self.models[hand.posed.parameters.side.index()];
+                MaskHand {
+                    vertices: &hand.posed.vertices,
+                    faces: &model.faces,
+                    wrist_loop: &model.wrist_loop,
+                    middle_knuckle: hand.posed.keypoints[MIDDLE_KNUCKLE],
+                }
+            })
+            .collect();
+        let seen = &self.capture.views[view];
+        judge_mask(&pose.cameras[view], &seen.image, seen.mask.as_ref(), &hands, &self.options.preset.masks)
+    }
+}
