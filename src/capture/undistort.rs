@@ -114,7 +114,7 @@ mod tests {
     fn lenses() -> [Lens; 3] {
         [
             Lens::from_opencv(&[-0.25, 0.08, 0.002, -0.001]).expect("a barrel"),
-            Lens::from_opencv(&[0.15, 0.02, -0.001, 0.002, 0.01]).expect("a cushion"),
+            Lens::from_opencv(&[0.25, 0.02, -0.001, 0.002, 0.01]).expect("a cushion"),
             Lens::Fisheye([0.05, -0.01, 0.003, -0.001]),
         ]
     }
