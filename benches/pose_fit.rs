@@ -19,9 +19,9 @@ use thenar::fitting::pose::{PoseResult, PoseSettings, Triangulator, estimate_joi
 use thenar::gpu::{DeviceChoice, Gpu};
 use thenar::hand::{HandModel, HandParameters, open_hands, pose_hand};
 
-#[path = "../tests/support/random_hand.rs"]
-mod random_hand;
-use random_hand::Random;
+#[path = "../tests/support/split_mix.rs"]
+mod split_mix;
+use split_mix::Random;
 
 fn cameras() -> Vec<Camera> {
     (0..16)

@@ -138,10 +138,8 @@ impl KeypointModel {
             let point = RestPoint { position: rest[source].into(), shape: &self.shape[source], correctives };
             let found = frames.point(point, &weights);
             keypoints[keypoint] = found.position.into();
-            for axis in 0..3 {
-                for p in 0..PARAMETERS {
-                    jacobian[keypoint][axis][p] = found.columns[p][axis];
-                }
+            for (axis, row) in jacobian[keypoint].iter_mut().enumerate() {
+                *row = found.columns.map(|column| column[axis]);
             }
         }
         (keypoints, jacobian)

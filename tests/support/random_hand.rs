@@ -4,23 +4,12 @@
 use thenar::anatomy::{JOINTS, Side};
 use thenar::hand::{HandModel, HandParameters, open_hand};
 
-/// `SplitMix64` (Steele, Lea, Flood 2014).
-pub(crate) struct Random(pub(crate) u64);
+#[path = "split_mix.rs"]
+mod split_mix;
+pub(crate) use split_mix::Random;
 
-impl Random {
-    /// Uniform in −1..1.
-    pub(crate) fn signed(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^= z >> 31;
-        f64::from(u32::try_from(z >> 32).expect("32 bits")) / 2_147_483_648.0 - 1.0
-    }
-
-    fn array<const N: usize>(&mut self, size: f64) -> [f64; N] {
-        std::array::from_fn(|_| size * self.signed())
-    }
+fn array<const N: usize>(r: &mut Random, size: f64) -> [f64; N] {
+    std::array::from_fn(|_| size * r.signed())
 }
 
 /// A cloud of `vertices` points of hand size; as many numbers of every kind as MANO has at 778.
@@ -47,14 +36,14 @@ pub(crate) fn random_hand(vertices: usize, seed: u64) -> HandModel {
     HandModel {
         name: "random".to_owned(),
         side: Side::Right,
-        template: (0..vertices).map(|_| r.array(0.1)).collect(),
+        template: (0..vertices).map(|_| array(r, 0.1)).collect(),
         faces: vec![[0, 1, 2]],
-        shape_directions: (0..vertices).map(|_| [r.array(0.01), r.array(0.01), r.array(0.01)]).collect(),
-        pose_directions: Some((0..vertices).map(|_| [r.array(3e-3), r.array(3e-3), r.array(3e-3)]).collect()),
+        shape_directions: (0..vertices).map(|_| [array(r, 0.01), array(r, 0.01), array(r, 0.01)]).collect(),
+        pose_directions: Some((0..vertices).map(|_| [array(r, 3e-3), array(r, 3e-3), array(r, 3e-3)]).collect()),
         joint_regressor: (0..JOINTS).map(|_| regressor(r)).collect(),
         skin_weights: (0..vertices).map(|v| weights(r, v)).collect(),
-        hands_mean: r.array(0.3),
-        hands_components: (0..45).map(|_| r.array(0.3)).collect(),
+        hands_mean: array(r, 0.3),
+        hands_components: (0..45).map(|_| array(r, 0.3)).collect(),
         uvs: Vec::new(),
         uv_faces: Vec::new(),
         tips: [0, end / 5, end / 3, end / 2, end - 1],
@@ -67,15 +56,15 @@ pub(crate) fn random_hand(vertices: usize, seed: u64) -> HandModel {
 /// Parameters that use everything: every joint turned, joint 4 not at all, joint 7 by almost π.
 pub(crate) fn random_parameters(side: Side, seed: u64) -> HandParameters {
     let r = &mut Random(seed);
-    let mut hand_pose = r.array::<45>(0.8);
+    let mut hand_pose = array::<45>(r, 0.8);
     hand_pose[9..12].fill(0.0);
     hand_pose[18..21].copy_from_slice(&[0.0, std::f64::consts::PI - 1e-4, 1e-3]);
     HandParameters {
         side,
-        global_orient: r.array(1.5),
-        transl: r.array(0.5),
+        global_orient: array(r, 1.5),
+        transl: array(r, 0.5),
         hand_pose: hand_pose.to_vec(),
-        betas: r.array::<10>(1.5).to_vec(),
+        betas: array::<10>(r, 1.5).to_vec(),
         scale: 1.3 + 0.3 * r.signed(),
     }
 }
