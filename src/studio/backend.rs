@@ -3,6 +3,7 @@
 //! The studio knows no pipeline type beyond [`crate::pipeline`]'s reports and snapshots, so its window can be tested with
 //! an engine of the tests. The binary passes the real one.
 
+use crate::camera::Camera;
 use crate::capture::Capture;
 use crate::fitting::pose::HandChoice;
 use crate::hand::mano::ManoConvention;
@@ -42,6 +43,11 @@ pub trait Engine {
     /// There is no refined mesh yet, a lost device.
     fn posable(&mut self) -> anyhow::Result<Vec<PosableHand>>;
 
+    /// What the run knows of its views by now. Asked for when the engine is new, and whenever a stage has ended.
+    fn views(&self) -> RunViews {
+        RunViews::default()
+    }
+
     /// Called once when the user ends the run before it has finished: the place to write a checkpoint.
     ///
     /// # Errors
@@ -49,6 +55,15 @@ pub trait Engine {
     fn stop(&mut self) -> anyhow::Result<()> {
         Ok(())
     }
+}
+
+/// What a run knows of its views. A list that it does not have is empty, else it has an entry a view of the capture.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RunViews {
+    /// Cameras as the pose stage has corrected them; empty before, when they are those of the capture.
+    pub cameras: Vec<Camera>,
+    /// PSNR of the final meshes over rendered ∩ mask, dB; `None` of a view that was not compared. Empty before the end.
+    pub psnr_db: Vec<Option<f64>>,
 }
 
 /// Which files to write where.

@@ -127,7 +127,7 @@ impl Link {
             Effect::ResultsDialog => self.dialog("Write runs into", Picked::Results),
             Effect::HandFolderDialog => self.dialog("Folder with MANO_RIGHT.pkl", Picked::Hand),
             Effect::FlyTo(view) => viewport::fly_to(motion, scene, session, view),
-            Effect::Frame => viewport::frame(motion, scene, session),
+            Effect::Frame(what) => viewport::frame(motion, scene, session, what),
         }
     }
 

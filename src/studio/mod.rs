@@ -40,7 +40,7 @@ mod testing;
 
 pub use backend::{
     Backend, Engine, ExportRequest, HandModelChoice, Opened, Parameter, PresetInfo, ResumeRequest, RunRecord,
-    RunRequest, Started,
+    RunRequest, RunViews, Started,
 };
 pub use problem::Problem;
 pub use program::Program;

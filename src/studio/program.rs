@@ -1,7 +1,8 @@
 //! The real program behind the window: captures, presets and reconstructions as the command line has them.
 
 use super::backend::{
-    Backend, Engine, ExportRequest, HandModelChoice, Opened, Parameter, PresetInfo, ResumeRequest, RunRequest, Started,
+    Backend, Engine, ExportRequest, HandModelChoice, Opened, Parameter, PresetInfo, ResumeRequest, RunRequest,
+    RunViews, Started,
 };
 use super::{opened_run, run_place};
 use crate::capture::Capture;
@@ -152,6 +153,10 @@ impl Engine for Live {
 
     fn export(&mut self, request: &ExportRequest) -> anyhow::Result<Vec<PathBuf>> {
         Ok(self.run.export(&request.formats, request.dir.clone())?)
+    }
+
+    fn views(&self) -> RunViews {
+        RunViews { cameras: self.run.cameras(), psnr_db: opened_run::read_scores(self.run.folder()) }
     }
 
     fn stop(&mut self) -> anyhow::Result<()> {

@@ -1,6 +1,6 @@
 //! Commands for tests and reproducible pictures; see [`SCRIPT_VARIABLE`](super::SCRIPT_VARIABLE).
 
-use super::session::{Action, Chosen, NamedPose, PoseAction, RunState, SYNERGIES, Session};
+use super::session::{Action, Chosen, Framed, NamedPose, PoseAction, RunState, SYNERGIES, Session};
 use super::ui_state::{CompareMode, Shading, Tab};
 use super::viewport::ViewActions;
 use super::{frame::FrameTimes, viewport::Motion};
@@ -85,7 +85,8 @@ fn parse_step(text: &str) -> anyhow::Result<Step> {
         "pause" => Step::Act(Action::TogglePause),
         "stop" => Step::Act(Action::Stop),
         "live" => Step::Act(Action::GoLive),
-        "frame" => Step::Act(Action::Frame),
+        "frame" => Step::Act(Action::Frame(Framed::Hands)),
+        "frame-all" => Step::Act(Action::Frame(Framed::Everything)),
         "select" => Step::Act(Action::Select(number()?)),
         "fly" => Step::Act(Action::FlyTo(number()?)),
         "exclude" => Step::Act(Action::ToggleExclude(number()?)),

@@ -16,7 +16,7 @@ use thenar::hand::{FineModel, HandParameters, RestHand, open_hand};
 use thenar::mesh::vertex_normals;
 use thenar::pipeline::{Advance, HandSnapshot, PosableHand, Snapshot, Stage, StepReport, ViewPicture};
 use thenar::studio::{
-    Backend, Engine, ExportRequest, Opened, Parameter, PresetInfo, ResumeRequest, RunRequest, Started,
+    Backend, Engine, ExportRequest, Opened, Parameter, PresetInfo, ResumeRequest, RunRequest, RunViews, Started,
 };
 
 /// Centres of the two test hands, world metres.
@@ -143,11 +143,21 @@ pub(crate) struct MorphBackend {
     pub panic_at: Option<u32>,
     /// Steps that the checkpoint of an unfinished run holds; without one, resuming fails.
     pub resume_at: Option<u32>,
+    /// View whose camera the pose stage puts right.
+    pub repaired: Option<usize>,
 }
 
 impl Default for MorphBackend {
     fn default() -> Self {
-        Self { steps: 60, step_time: Duration::ZERO, views: 8, fail_at: None, panic_at: None, resume_at: None }
+        Self {
+            steps: 60,
+            step_time: Duration::ZERO,
+            views: 8,
+            fail_at: None,
+            panic_at: None,
+            resume_at: None,
+            repaired: None,
+        }
     }
 }
 
@@ -351,6 +361,15 @@ impl Engine for MorphEngine {
             }
         }
         Ok(ViewPicture { view, width, height, rgba })
+    }
+
+    fn views(&self) -> RunViews {
+        let mut cameras: Vec<Camera> = self.capture.views.iter().map(|v| v.camera.clone()).collect();
+        if let (Some(view), true) = (self.settings.repaired, self.announced > 0) {
+            cameras[view] = test_camera(view, cameras.len());
+        }
+        let ended = self.step >= self.settings.steps;
+        RunViews { psnr_db: if ended { vec![Some(25.5); cameras.len()] } else { Vec::new() }, cameras }
     }
 
     fn posable(&mut self) -> anyhow::Result<Vec<PosableHand>> {

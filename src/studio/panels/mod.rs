@@ -21,7 +21,7 @@ mod views;
 pub(super) use textures::Textures;
 pub(super) use theme::apply as apply_theme;
 
-use super::session::{Action, Session};
+use super::session::{Action, Framed, Session};
 use super::ui_state::{Shading, Tab};
 use egui::{Context, Key, LayerId, Modifiers, Panel, Rect, Ui, UiBuilder};
 
@@ -139,12 +139,15 @@ fn keys(ctx: &Context, session: &mut Session, actions: &mut Vec<Action>) {
         if !has_capture {
             return;
         }
+        if pressed(Modifiers::SHIFT, Key::F) {
+            actions.push(Action::Frame(Framed::Everything));
+        }
         let selected = session.selected;
         let simple = [
             (Key::T, Action::TogglePause),
             (Key::OpenBracket, Action::SelectBy(-1)),
             (Key::CloseBracket, Action::SelectBy(1)),
-            (Key::F, Action::Frame),
+            (Key::F, Action::Frame(Framed::Hands)),
             (Key::Enter, Action::FlyTo(selected)),
             (Key::X, Action::ToggleExclude(selected)),
             (Key::H, Action::ToggleHoldOut(selected)),

@@ -1,7 +1,7 @@
 //! What lies over the rest: the error banner, passing notices, the buttons on the 3D view.
 
 use super::theme::{ACCENT, AMBER, RED, TEXT, WEAK, button};
-use crate::studio::session::{Action, PoseAction, Session};
+use crate::studio::session::{Action, Framed, PoseAction, Session};
 use crate::studio::ui_state::{Shading, Tab};
 use egui::{
     Align, Align2, Area, Color32, Context, Frame, Layout, Margin, Order, Panel, Rect, RichText, Stroke, Ui, UiBuilder,
@@ -96,8 +96,9 @@ pub(super) fn viewport(root: &mut Ui, rect: Rect, session: &mut Session, actions
         ui.toggle_value(&mut session.ui.show_grid, "Grid")
             .on_hover_text("Grid of 10 cm squares through the middle of the capture");
         pose(ui, session, actions);
-        if button(ui, "Frame", None, "See everything (F)") {
-            actions.push(Action::Frame);
+        if button(ui, "Frame", None, "See the hands (F); with Shift, everything (Shift+F)") {
+            let all = ui.input(|i| i.modifiers.shift);
+            actions.push(Action::Frame(if all { Framed::Everything } else { Framed::Hands }));
         }
     });
     let text = session.shown.as_ref().map_or_else(

@@ -25,6 +25,15 @@ pub(crate) enum RunState {
     Failed,
 }
 
+/// What the 3D view is to show as large as it can.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Framed {
+    /// The hands; everything while there are none.
+    Hands,
+    /// All cameras.
+    Everything,
+}
+
 /// How bad a log line is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Level {
@@ -68,8 +77,8 @@ pub(crate) enum Action {
     SelectBy(isize),
     /// Look through a camera.
     FlyTo(usize),
-    /// Look at everything.
-    Frame,
+    /// Look at the hands or at everything.
+    Frame(Framed),
     /// Take a view out of the next run, or back in.
     ToggleExclude(usize),
     /// Keep a view from every stage of the next run but compare it, or let it take part again.
@@ -115,6 +124,6 @@ pub(crate) enum Effect {
     HandFolderDialog,
     /// Move the 3D camera into a view.
     FlyTo(usize),
-    /// Move the 3D camera to see everything.
-    Frame,
+    /// Move the 3D camera to see this.
+    Frame(Framed),
 }

@@ -7,7 +7,7 @@ mod news;
 mod posing;
 mod run;
 
-pub(crate) use action::{Action, Effect, Level, LogLine, RunState};
+pub(crate) use action::{Action, Effect, Framed, Level, LogLine, RunState};
 pub(crate) use hand::HandPick;
 pub(crate) use posing::{Chosen, NamedPose, PoseAction, Posing, SYNERGIES};
 
@@ -17,6 +17,7 @@ use super::problem::Problem;
 use super::track::Track;
 use super::ui_state::UiState;
 use super::worker::Command;
+use crate::camera::Camera;
 use crate::capture::Capture;
 use crate::fitting::pose::HandChoice;
 use crate::pipeline::{Snapshot, Stage, StepReport};
@@ -45,6 +46,12 @@ pub(crate) struct Session {
     pub capture: Option<Arc<Capture>>,
     /// Counts captures opened, so that textures and the rig know when to rebuild.
     pub capture_revision: u64,
+    /// Cameras as the run has corrected them; empty while they are those of the capture.
+    cameras: Vec<Camera>,
+    /// Counts changes of the cameras, so that the rig knows when to move.
+    pub cameras_revision: u64,
+    /// Scores of the final meshes, one a view; empty before the end of a run.
+    scores: Vec<Option<f64>>,
     /// One small picture a view.
     pub thumbnails: Vec<RgbImage>,
     /// Views that the next run leaves out.
@@ -121,6 +128,9 @@ impl Session {
             opening: None,
             capture: None,
             capture_revision: 0,
+            cameras: Vec::new(),
+            cameras_revision: 0,
+            scores: Vec::new(),
             thumbnails: Vec::new(),
             excluded: BTreeSet::new(),
             held_out: BTreeSet::new(),
@@ -205,7 +215,7 @@ impl Session {
                 self.select(view);
                 (view < self.view_count()).then_some(Effect::FlyTo(view))
             }
-            Action::Frame => Some(Effect::Frame),
+            Action::Frame(what) => Some(Effect::Frame(what)),
             Action::ToggleExclude(view) => {
                 self.toggle_excluded(view);
                 None
@@ -245,6 +255,12 @@ impl Session {
                 None
             }
         }
+    }
+
+    /// Camera of a view: the run's own where there is one, which the pose stage may have corrected, else the capture's.
+    #[must_use]
+    pub(crate) fn camera(&self, view: usize) -> Option<&Camera> {
+        self.cameras.get(view).or_else(|| self.capture.as_ref()?.views.get(view).map(|v| &v.camera))
     }
 
     fn view_count(&self) -> usize {

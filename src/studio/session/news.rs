@@ -3,7 +3,7 @@
 use super::{Level, PICTURES, RunState, Session};
 use crate::capture::Capture;
 use crate::pipeline::{Stage, StepReport};
-use crate::studio::backend::RunRecord;
+use crate::studio::backend::{RunRecord, RunViews};
 use crate::studio::picture::Picture;
 use crate::studio::problem::Problem;
 use crate::studio::worker::{Event, TakenSnapshot, ViewRequest};
@@ -33,6 +33,7 @@ impl Session {
                 self.default_results = results;
             }
             Event::Started { run_dir, steps } => self.on_started(run_dir, steps),
+            Event::Views(views) => self.on_views(views),
             Event::Step(report) => self.steps.push(report),
             Event::StageDone(stage, findings) => {
                 self.note(Level::Info, format!("Stage {} done", stage.name()));
@@ -125,6 +126,17 @@ impl Session {
         }
     }
 
+    /// Cameras and scores of the run; lists of another length than the capture's views are none.
+    fn on_views(&mut self, views: RunViews) {
+        let count = self.view_count();
+        let cameras = if views.cameras.len() == count { views.cameras } else { Vec::new() };
+        if cameras != self.cameras {
+            self.cameras = cameras;
+            self.cameras_revision += 1;
+        }
+        self.scores = if views.psnr_db.len() == count { views.psnr_db } else { Vec::new() };
+    }
+
     /// Takes in a new snapshot.
     pub(crate) fn on_snapshot(&mut self, taken: TakenSnapshot) {
         self.snapshot_pending = false;
@@ -201,9 +213,15 @@ impl Session {
         })
     }
 
-    /// The newest score of each view that has been rendered.
+    /// The score of a view over rendered ∩ mask: of the final meshes once the run has ended, before that of the newest
+    /// picture of the view.
     #[must_use]
     pub(crate) fn psnr_db(&self, view: usize) -> Option<f64> {
+        let last = self.scores.get(view).copied().flatten();
+        last.or_else(|| self.newest_psnr_db(view))
+    }
+
+    fn newest_psnr_db(&self, view: usize) -> Option<f64> {
         self.pictures.iter().filter(|p| p.view == view).max_by_key(|p| p.step).and_then(|p| p.psnr_db)
     }
 

@@ -2,7 +2,7 @@
 
 use crate::capture::Capture;
 use crate::pipeline::{PosableHand, Snapshot, Stage, StepReport};
-use crate::studio::backend::{ExportRequest, ResumeRequest, RunRecord, RunRequest};
+use crate::studio::backend::{ExportRequest, ResumeRequest, RunRecord, RunRequest, RunViews};
 use crate::studio::problem::Problem;
 use image::RgbImage;
 use std::path::PathBuf;
@@ -37,6 +37,8 @@ pub(crate) enum Event {
         /// Its metrics lines so far: none of a new run, those up to its checkpoint of a resumed one.
         steps: Vec<StepReport>,
     },
+    /// What the run knows of its views by now.
+    Views(RunViews),
     /// One line of the loss curves.
     Step(StepReport),
     /// A stage ended; its findings in words.

@@ -1,9 +1,11 @@
 //! The worker with the test engine.
 
-use super::super::testing::{MorphBackend, test_capture};
+use super::super::testing::{MorphBackend, test_camera, test_capture};
 use super::*;
+use crate::camera::Camera;
 use crate::capture::Capture;
-use crate::studio::backend::{ResumeRequest, RunRequest};
+use crate::pipeline::Stage;
+use crate::studio::backend::{ResumeRequest, RunRequest, RunViews};
 use std::time::Instant;
 
 fn until(worker: &mut Worker, mut done: impl FnMut(&Event) -> bool) -> Vec<Event> {
@@ -104,6 +106,25 @@ fn a_requested_picture_carries_its_step_and_its_score() {
     };
     assert_eq!((picture.view, picture.step), (1, taken.snapshot.step), "it says what it shows");
     assert!(picture.psnr_db.is_some_and(|p| p > 5.0 && p < 99.0), "and how well: {:?}", picture.psnr_db);
+}
+
+#[test]
+fn cameras_that_the_pose_stage_corrects_and_scores_of_all_views_are_told() {
+    let mut worker = worker(MorphBackend { steps: 40, repaired: Some(1), ..MorphBackend::default() });
+    let mut capture = test_capture(3);
+    capture.views[1].camera.k[(0, 2)] += 30.0;
+    let cameras: Vec<Camera> = capture.views.iter().map(|v| v.camera.clone()).collect();
+    worker.send(Command::Start(request(capture)));
+    let events = until(&mut worker, |e| matches!(e, Event::Finished));
+    let views: Vec<&RunViews> =
+        events.iter().filter_map(|e| if let Event::Views(v) = e { Some(v) } else { None }).collect();
+    assert_eq!(views[0].cameras, cameras, "at first those of the capture");
+    let corrected = events
+        .iter()
+        .skip_while(|e| !matches!(e, Event::StageDone(Stage::Pose, _)))
+        .find_map(|e| if let Event::Views(v) = e { Some(v) } else { None });
+    assert_eq!(corrected.map(|v| &v.cameras[1]), Some(&test_camera(1, 3)), "the corrected one once pose has ended");
+    assert_eq!(views.last().map(|v| v.psnr_db.len()), Some(3), "a score a view at the end");
 }
 
 #[test]

@@ -107,6 +107,7 @@ impl Inner {
                 let results = self.backend.results_folder(&capture);
                 let run = opened.run.map(Box::new);
                 self.tell(Event::Opened { capture, thumbnails, run, has_engine, results });
+                self.tell_views();
             }
             Err(error) => self.tell(Event::Failed(Problem::opening(&path, &error))),
         }
@@ -129,12 +130,20 @@ impl Inner {
                 self.capture = Some(Arc::clone(capture));
                 self.running = true;
                 self.tell(Event::Started { run_dir, steps });
+                self.tell_views();
             }
             // What could be resumed before still can be, once the cause is mended.
             Err(error) => {
                 let problem = if resumed { Problem::resuming(&error) } else { Problem::starting(&error) };
                 self.tell(Event::RunFailed { problem, resumable: resumed });
             }
+        }
+    }
+
+    fn tell_views(&mut self) {
+        if let Some(engine) = &self.engine {
+            let views = engine.views();
+            self.tell(Event::Views(views));
         }
     }
 
@@ -181,10 +190,12 @@ impl Inner {
             Ok(Advance::StageDone(stage, findings)) => {
                 self.take_snapshot();
                 self.tell(Event::StageDone(stage, findings));
+                self.tell_views();
             }
             Ok(Advance::Finished) => {
                 self.running = false;
                 self.take_snapshot();
+                self.tell_views();
                 self.tell(Event::Finished);
             }
             Err(error) => {
