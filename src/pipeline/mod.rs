@@ -4,6 +4,7 @@
 mod checkpoint;
 mod comparison;
 mod error;
+mod exportable;
 mod finished;
 mod picture;
 mod posable;
@@ -15,6 +16,7 @@ mod snapshot;
 
 pub use checkpoint::{Checkpoint, CheckpointFacts, CheckpointHand};
 pub use error::PipelineError;
+pub use exportable::Exportable;
 pub use finished::FinishedRun;
 pub use picture::{PictureMaker, PictureMode, to_rgba8};
 pub use posable::PosableHand;

@@ -1,13 +1,13 @@
 //! A run folder opened in the window: its curves, its stored snapshots, its final meshes, rendered and exported again.
 
-use super::backend::{Engine, ExportRequest, Opened, RunRecord, RunViews};
+use super::backend::{Engine, ExportJob, ExportRequest, Opened, RunRecord, RunViews};
 use crate::capture::Capture;
 use crate::export::ExportHand;
 use crate::gpu::{DeviceChoice, Gpu};
 use crate::mesh::vertex_normals;
 use crate::pipeline::{
-    self, Advance, ExportPlan, FinishedRun, HandSnapshot, PictureMaker, PictureMode, PosableHand, Snapshot, Stage,
-    StepReport, ViewPicture, to_rgba8,
+    self, Advance, FinishedRun, HandSnapshot, PictureMaker, PictureMode, PosableHand, Snapshot, Stage, StepReport,
+    ViewPicture, to_rgba8,
 };
 use anyhow::Context as _;
 use std::io::BufReader;
@@ -234,9 +234,9 @@ impl Engine for Finished {
         RunViews { cameras: self.run.checkpoint.facts.cameras.clone(), psnr_db: read_scores(&self.folder) }
     }
 
-    fn export(&mut self, request: &ExportRequest) -> anyhow::Result<Vec<PathBuf>> {
-        let dir = request.dir.clone().unwrap_or_else(|| self.run.exports_folder());
-        Ok(self.run.export(&ExportPlan::new(request.formats.clone(), dir))?)
+    fn export(&mut self, request: &ExportRequest) -> anyhow::Result<ExportJob> {
+        let (exportable, plan) = (self.run.exportable(), request.plan(self.run.exports_folder()));
+        Ok(Box::new(move || Ok(exportable.write(&plan)?)))
     }
 }
 

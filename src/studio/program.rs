@@ -1,8 +1,8 @@
 //! The real program behind the window: captures, presets and reconstructions as the command line has them.
 
 use super::backend::{
-    Backend, Engine, ExportRequest, HandModelChoice, Opened, Parameter, PresetInfo, ResumeRequest, RunRequest,
-    RunViews, Started,
+    Backend, Engine, ExportJob, ExportRequest, HandModelChoice, Opened, Parameter, PresetInfo, ResumeRequest,
+    RunRequest, RunViews, Started,
 };
 use super::{opened_run, run_place};
 use crate::capture::Capture;
@@ -151,8 +151,9 @@ impl Engine for Live {
         Ok(self.run.posable()?)
     }
 
-    fn export(&mut self, request: &ExportRequest) -> anyhow::Result<Vec<PathBuf>> {
-        Ok(self.run.export(&request.formats, request.dir.clone())?)
+    fn export(&mut self, request: &ExportRequest) -> anyhow::Result<ExportJob> {
+        let (exportable, plan) = (self.run.exportable()?, request.plan(self.run.exports_folder()));
+        Ok(Box::new(move || Ok(exportable.write(&plan)?)))
     }
 
     fn views(&self) -> RunViews {

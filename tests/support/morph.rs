@@ -16,7 +16,8 @@ use thenar::hand::{FineModel, HandParameters, RestHand, open_hand};
 use thenar::mesh::vertex_normals;
 use thenar::pipeline::{Advance, HandSnapshot, PosableHand, Snapshot, Stage, StepReport, ViewPicture};
 use thenar::studio::{
-    Backend, Engine, ExportRequest, Opened, Parameter, PresetInfo, ResumeRequest, RunRequest, RunViews, Started,
+    Backend, Engine, ExportJob, ExportRequest, Opened, Parameter, PresetInfo, ResumeRequest, RunRequest, RunViews,
+    Started,
 };
 
 /// Centres of the two test hands, world metres.
@@ -145,6 +146,8 @@ pub(crate) struct MorphBackend {
     pub resume_at: Option<u32>,
     /// View whose camera the pose stage puts right.
     pub repaired: Option<usize>,
+    /// Time that an export takes.
+    pub export_time: Duration,
 }
 
 impl Default for MorphBackend {
@@ -157,6 +160,7 @@ impl Default for MorphBackend {
             panic_at: None,
             resume_at: None,
             repaired: None,
+            export_time: Duration::ZERO,
         }
     }
 }
@@ -376,8 +380,13 @@ impl Engine for MorphEngine {
         Side::BOTH.into_iter().map(posable).collect()
     }
 
-    fn export(&mut self, request: &ExportRequest) -> anyhow::Result<Vec<PathBuf>> {
-        let dir = request.dir.clone().unwrap_or_else(|| PathBuf::from("two_lumps.thenar/runs/1/exports"));
-        Ok(request.formats.iter().map(|f| dir.join(format!("hands.{f}"))).collect())
+    fn export(&mut self, request: &ExportRequest) -> anyhow::Result<ExportJob> {
+        let plan = request.plan(PathBuf::from("two_lumps.thenar/runs/1/exports"));
+        let time = self.settings.export_time;
+        Ok(Box::new(move || {
+            std::thread::sleep(time);
+            anyhow::ensure!(plan.dir != Path::new("/full"), "no space left on device");
+            Ok(plan.formats.iter().map(|f| plan.dir.join(format!("hands.{f}"))).collect())
+        }))
     }
 }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 pub(super) fn show(ui: &mut Ui, session: &mut Session, textures: &mut Textures, actions: &mut Vec<Action>) {
     let Some(capture) = session.capture.clone() else { return };
     let Some(view) = capture.views.get(session.selected) else { return };
-    ui.horizontal(|ui| {
+    ui.horizontal_wrapped(|ui| {
         theme::title(ui, "COMPARE");
         ui.label(RichText::new(&view.name).strong());
         for mode in CompareMode::ALL {

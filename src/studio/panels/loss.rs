@@ -103,7 +103,7 @@ fn decades(input: GridInput) -> Vec<GridMark> {
     marks
 }
 
-/// Names of all terms in order of first appearance, without `total`.
+/// Names of all terms in the order of the legend, without `total`.
 fn term_names(steps: &[StepReport]) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     let mut phase = None;
@@ -119,14 +119,12 @@ fn term_names(steps: &[StepReport]) -> Vec<String> {
             }
         }
     }
+    names.sort_by(|a, b| theme::series_order(a).cmp(&theme::series_order(b)));
     names
 }
 
 fn colour(name: &str, names: &[String]) -> Color32 {
-    match names.iter().position(|n| n == name) {
-        Some(position) => theme::series(name, position),
-        None => Color32::from_gray(235),
-    }
+    if names.iter().any(|n| n == name) { theme::series(name) } else { Color32::from_gray(235) }
 }
 
 /// The names of the phases along the upper edge, where there is room. Painted over the plot, as items of the plot would
@@ -280,6 +278,31 @@ mod tests {
         let (curves, _) = curves(&steps, 0.0);
         assert!(curves[0].points.len() <= POINTS + 1, "{} points", curves[0].points.len());
         assert_eq!(curves[0].points.last().map(|p| p[0]), Some(10_001.0), "the newest value is there");
+    }
+
+    #[test]
+    fn a_reopened_run_has_the_colours_and_the_legend_of_the_live_one() {
+        let step = |stage, phase, terms: &[&str]| {
+            let terms = terms.iter().map(|t| ((*t).to_owned(), 1.0)).collect();
+            StepReport { terms, ..report(stage, phase, 1, 1.0) }
+        };
+        let live = [
+            step(Stage::Fit, "lm", &["joints", "reprojection", "pose", "limits", "shape", "offsets"]),
+            step(Stage::Ham, "shape", &["sfs", "mask", "lap", "albedo", "edge", "delta", "a new one"]),
+        ];
+        // A run folder has its terms by the alphabet.
+        let mut reopened = live.clone();
+        for step in &mut reopened {
+            step.terms.sort_by(|a, b| a.0.cmp(&b.0));
+        }
+        let (live, reopened) = (term_names(&live), term_names(&reopened));
+        assert_eq!(live, reopened, "one legend");
+        assert_eq!(live.len(), 13, "with all terms");
+        let mut colours: Vec<[u8; 4]> = live.iter().take(12).map(|n| colour(n, &live).to_array()).collect();
+        assert_eq!(colours, reopened.iter().take(12).map(|n| colour(n, &reopened).to_array()).collect::<Vec<_>>());
+        colours.sort_unstable();
+        colours.dedup();
+        assert_eq!(colours.len(), 12, "the known terms can be told apart");
     }
 
     #[test]

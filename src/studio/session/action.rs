@@ -4,6 +4,7 @@ use super::posing::PoseAction;
 use crate::studio::backend::ExportRequest;
 use crate::studio::worker::Command;
 use std::path::PathBuf;
+use std::time::Instant;
 
 /// Where the run stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,6 +24,39 @@ pub(crate) enum RunState {
     Stopped,
     /// Ended by an error.
     Failed,
+}
+
+/// What a folder is chosen for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Folder {
+    /// The capture or run to open.
+    Capture,
+    /// Exported files.
+    Export,
+    /// The folders of runs.
+    Results,
+    /// MANO's files.
+    Hand,
+}
+
+/// Good news on show.
+#[derive(Clone, Debug)]
+pub(crate) struct Notice {
+    /// The words.
+    pub text: String,
+    /// Since when.
+    pub at: Instant,
+    /// Folder that it is about.
+    pub folder: Option<PathBuf>,
+}
+
+/// Files that are being written.
+#[derive(Clone, Debug)]
+pub(crate) struct Exporting {
+    /// Formats, as people write them.
+    pub formats: String,
+    /// Since when.
+    pub since: Instant,
 }
 
 /// What the 3D view is to show as large as it can.
@@ -101,6 +135,12 @@ pub(crate) enum Action {
     ExportDialog,
     /// Move the hands.
     Pose(PoseAction),
+    /// Show a folder in the desktop's file manager.
+    Reveal(PathBuf),
+    /// Take a folder that was chosen in a dialog, or typed where there is none.
+    Take(Folder, PathBuf),
+    /// Close the notice.
+    DismissNotice,
     /// Close the banner.
     DismissBanner,
 }
@@ -122,6 +162,8 @@ pub(crate) enum Effect {
     ResultsDialog,
     /// Show the dialog for the folder with MANO's files.
     HandFolderDialog,
+    /// Show a folder in the desktop's file manager.
+    Reveal(PathBuf),
     /// Move the 3D camera into a view.
     FlyTo(usize),
     /// Move the 3D camera to see this.

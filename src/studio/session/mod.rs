@@ -2,12 +2,13 @@
 //! every rule of the window (what a button does, when it is disabled, what scrubbing moves) is testable without one.
 
 mod action;
+mod folders;
 mod hand;
 mod news;
 mod posing;
 mod run;
 
-pub(crate) use action::{Action, Effect, Framed, Level, LogLine, RunState};
+pub(crate) use action::{Action, Effect, Exporting, Folder, Framed, Level, LogLine, Notice, RunState};
 pub(crate) use hand::HandPick;
 pub(crate) use posing::{Chosen, NamedPose, PoseAction, Posing, SYNERGIES};
 
@@ -107,8 +108,12 @@ pub(crate) struct Session {
     pub overrides: BTreeMap<String, f64>,
     /// The error on show.
     pub banner: Option<Problem>,
-    /// Something pleasant on show, and since when.
-    pub notice: Option<(String, Instant)>,
+    /// A folder to be typed under the banner, as no dialog can be shown, and the text so far.
+    pub typed: Option<(Folder, String)>,
+    /// Something pleasant on show.
+    pub notice: Option<Notice>,
+    /// The export under way.
+    pub exporting: Option<Exporting>,
     /// The log.
     pub log: VecDeque<LogLine>,
     /// Least time between two live snapshots.
@@ -162,7 +167,9 @@ impl Session {
             preset,
             overrides: BTreeMap::new(),
             banner: None,
+            typed: None,
             notice: None,
+            exporting: None,
             log: VecDeque::new(),
             snapshot_interval: Duration::from_millis(250),
             ui: UiState::default(),
@@ -245,13 +252,22 @@ impl Session {
                 None
             }
             Action::Export(request) => {
-                self.note(Level::Info, format!("Exporting {}", request.formats.join(", ")));
+                let formats = request.formats.join(", ").to_uppercase();
+                self.note(Level::Info, format!("Exporting {formats}"));
+                self.notice = None;
+                self.exporting = Some(Exporting { formats, since: Instant::now() });
                 Some(Effect::Send(Command::Export(request)))
             }
             Action::Pose(action) => self.pose(action).then_some(Effect::Send(Command::Posable)),
             Action::ExportDialog => Some(Effect::ExportDialog),
+            Action::Reveal(folder) => Some(Effect::Reveal(folder)),
+            Action::Take(what, folder) => self.take_folder(what, folder),
+            Action::DismissNotice => {
+                self.notice = None;
+                None
+            }
             Action::DismissBanner => {
-                self.banner = None;
+                (self.banner, self.typed) = (None, None);
                 None
             }
         }

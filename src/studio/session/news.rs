@@ -1,6 +1,6 @@
 //! What comes from the worker, and what is asked of it next.
 
-use super::{Level, PICTURES, RunState, Session};
+use super::{Level, Notice, PICTURES, RunState, Session};
 use crate::capture::Capture;
 use crate::pipeline::{Stage, StepReport};
 use crate::studio::backend::{RunRecord, RunViews};
@@ -8,6 +8,7 @@ use crate::studio::picture::Picture;
 use crate::studio::problem::Problem;
 use crate::studio::worker::{Event, TakenSnapshot, ViewRequest};
 use image::RgbImage;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -46,10 +47,8 @@ impl Session {
                 self.state = RunState::Finished;
                 self.stages_done.extend(self.steps.last().map(|s| s.stage));
                 self.note(Level::Info, "Finished");
-                self.notice = Some((
-                    "Finished. Scrub the timeline, compare the views, export (Ctrl+E).".to_owned(),
-                    Instant::now(),
-                ));
+                let text = "Finished. Scrub the timeline, compare the views, export (Ctrl+E).".to_owned();
+                self.notice = Some(Notice { text, at: Instant::now(), folder: None });
             }
             Event::Stopped { resumable } => {
                 self.state = RunState::Stopped;
@@ -61,8 +60,16 @@ impl Session {
                 for file in &files {
                     self.note(Level::Info, format!("Wrote {}", file.display()));
                 }
-                let place = files.first().and_then(|f| f.parent()).map(|p| p.display().to_string()).unwrap_or_default();
-                self.notice = Some((format!("Exported {} files to {place}", files.len()), Instant::now()));
+                self.exporting = None;
+                let folder = files.first().and_then(|f| f.parent()).map(Path::to_owned);
+                let place = folder.as_ref().map(|p| p.display().to_string()).unwrap_or_default();
+                let count = files.len();
+                let text = format!("Exported {count} file{} to {place}", if count == 1 { "" } else { "s" });
+                self.notice = Some(Notice { text, at: Instant::now(), folder });
+            }
+            Event::ExportFailed(problem) => {
+                self.exporting = None;
+                self.show_problem(problem);
             }
             Event::RunFailed { problem, resumable } => {
                 self.opening = None;
@@ -78,7 +85,8 @@ impl Session {
         }
     }
 
-    fn show_problem(&mut self, problem: Problem) {
+    pub(super) fn show_problem(&mut self, problem: Problem) {
+        self.typed = None;
         self.note(Level::Error, format!("{}. {} {}", problem.what, problem.meaning, problem.remedy));
         self.banner = Some(problem);
     }

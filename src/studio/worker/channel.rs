@@ -52,6 +52,8 @@ pub(crate) enum Event {
     },
     /// Files written.
     Exported(Vec<PathBuf>),
+    /// No files were written, or not all.
+    ExportFailed(Problem),
     /// The hands at rest, at the display level.
     Posable(Arc<Vec<PosableHand>>),
     /// The run ended by an error, or could not begin; the engine's last good state is kept.

@@ -17,6 +17,7 @@ pub(super) struct Bench {
     pub(super) centre: Rect,
     pub(super) size: egui::Vec2,
     pub(super) texts: Vec<(String, Rect)>,
+    copied: Option<String>,
 }
 
 impl Bench {
@@ -31,6 +32,7 @@ impl Bench {
             centre: Rect::NOTHING,
             size: vec2(1280.0, 800.0),
             texts: Vec::new(),
+            copied: None,
         }
     }
 
@@ -93,6 +95,11 @@ impl Bench {
         self.ctx.begin_pass(input);
         self.centre = layout(&self.ctx, &mut self.session, &mut self.textures, &mut actions);
         let output = self.ctx.end_pass();
+        for command in output.platform_output.commands {
+            if let egui::OutputCommand::CopyText(text) = command {
+                self.copied = Some(text);
+            }
+        }
         self.texts.clear();
         for clipped in output.shapes {
             collect(&clipped.shape, clipped.clip_rect, &mut self.texts);
@@ -133,6 +140,13 @@ impl Bench {
         let found =
             self.texts.iter().find(|(t, _)| t.contains(words)).unwrap_or_else(|| panic!("`{words}` is on screen"));
         self.click_at(found.1.center())
+    }
+
+    /// What a click on this button puts on the clipboard.
+    pub(super) fn copied(&mut self, words: &str) -> Option<String> {
+        self.copied = None;
+        self.click(words);
+        self.copied.take()
     }
 
     pub(super) fn key(&mut self, key: Key, modifiers: Modifiers) -> Vec<Action> {

@@ -3,6 +3,7 @@
 use super::*;
 use crate::fitting::pose::HandChoice;
 use crate::studio::backend::{Backend, HandModelChoice, ResumeRequest, RunRecord, RunViews};
+use crate::studio::session::Framed;
 use crate::studio::testing::{MorphBackend, test_capture};
 
 /// A finished bench whose run was stopped instead.
@@ -101,6 +102,17 @@ fn every_view_has_its_score_once_the_run_has_ended() {
         assert!(bench.texts.iter().any(|(t, _)| t == words), "`{words}` is in the list");
     }
     assert!(bench.says("(rendered ∩ mask)"), "and it is said which it is");
+}
+
+#[test]
+fn f_frames_the_hands_and_shift_f_everything() {
+    let mut bench = Bench::finished();
+    bench.settle();
+    assert_eq!(bench.key(Key::F, Modifiers::NONE), [Action::Frame(Framed::Hands)], "F is the hands");
+    assert_eq!(bench.key(Key::F, Modifiers::SHIFT), [Action::Frame(Framed::Everything)], "Shift+F is all");
+    bench.key(Key::F1, Modifiers::NONE);
+    bench.settle();
+    assert!(bench.says("Shift+F") && bench.says("see everything"), "the sheet of keys has both");
 }
 
 #[test]
