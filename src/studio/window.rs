@@ -69,7 +69,7 @@ pub(super) fn default_plugins(scripted: bool) -> bevy::app::PluginGroupBuilder {
 /// Lines on stderr, in colour on a terminal only.
 fn log_layer(_: &mut App) -> Option<BoxedFmtLayer> {
     let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
-    let layer = bevy::log::tracing_subscriber::fmt::Layer::default().with_ansi(colours).with_writer(std::io::stderr);
+    let layer = tracing_subscriber::fmt::Layer::default().with_ansi(colours).with_writer(std::io::stderr);
     Some(Box::new(layer))
 }
 

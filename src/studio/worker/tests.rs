@@ -155,7 +155,7 @@ fn an_export_takes_its_time_beside_the_run() {
 #[test]
 fn files_are_written_at_the_priority_of_the_window() {
     let nice = || rustix::process::getpriority_process(None).expect("a thread has a nice value");
-    let (exporter, jobs) = exporter::Exporter::start(Arc::new(|| {})).expect("a thread");
+    let (exporter, jobs) = Exporter::start(Arc::new(|| {})).expect("a thread");
     let (sender, seen) = bounded(1);
     let job = move || {
         sender.send(nice())?;
