@@ -61,7 +61,7 @@ pub(super) fn show(ui: &mut Ui, session: &mut Session, textures: &mut Textures, 
 fn footer(ui: &mut Ui, session: &Session, picture: Option<&(Arc<Picture>, bool)>) {
     let text = match picture {
         Some((p, exact)) => {
-            let psnr = p.psnr_db.map_or_else(|| "PSNR –".to_owned(), |v| format!("PSNR {v:.1} dB (rendered ∩ mask)"));
+            let psnr = p.psnr_db.map_or_else(|| "PSNR –".to_owned(), |v| format!("PSNR {v:.1} dB (rendered and mask)"));
             let iou = p.iou.map_or_else(|| "IoU –".to_owned(), |v| format!("IoU {v:.3}"));
             let late = if *exact { String::new() } else { format!(" (step {})", p.step) };
             format!("{psnr} · {iou}{late}")

@@ -9,6 +9,16 @@ use egui::{Event as Input, PointerButton, Pos2, RawInput, vec2};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// A row of a text.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) text: String,
+    /// Where it lies.
+    pub(super) whole: Rect,
+    /// What its frame leaves of it.
+    pub(super) seen: Rect,
+}
+
 /// A window without a screen.
 pub(super) struct Bench {
     pub(super) ctx: Context,
@@ -17,6 +27,8 @@ pub(super) struct Bench {
     pub(super) centre: Rect,
     pub(super) size: egui::Vec2,
     pub(super) texts: Vec<(String, Rect)>,
+    /// The rows of all texts.
+    pub(super) rows: Vec<Row>,
     copied: Option<String>,
 }
 
@@ -32,6 +44,7 @@ impl Bench {
             centre: Rect::NOTHING,
             size: vec2(1280.0, 800.0),
             texts: Vec::new(),
+            rows: Vec::new(),
             copied: None,
         }
     }
@@ -101,8 +114,9 @@ impl Bench {
             }
         }
         self.texts.clear();
+        self.rows.clear();
         for clipped in output.shapes {
-            collect(&clipped.shape, clipped.clip_rect, &mut self.texts);
+            collect(&clipped.shape, clipped.clip_rect, self);
         }
         actions
     }
@@ -156,13 +170,17 @@ impl Bench {
     }
 }
 
-fn collect(shape: &egui::Shape, clip: Rect, out: &mut Vec<(String, Rect)>) {
+fn collect(shape: &egui::Shape, clip: Rect, bench: &mut Bench) {
     match shape {
-        egui::Shape::Vec(shapes) => shapes.iter().for_each(|s| collect(s, clip, out)),
+        egui::Shape::Vec(shapes) => shapes.iter().for_each(|s| collect(s, clip, bench)),
         egui::Shape::Text(t) => {
             let rect = t.galley.rect.translate(t.pos.to_vec2());
             if clip.intersects(rect) {
-                out.push((t.galley.text().to_owned(), rect));
+                bench.texts.push((t.galley.text().to_owned(), rect));
+            }
+            for row in &t.galley.rows {
+                let whole = row.rect_without_leading_space().translate(t.pos.to_vec2());
+                bench.rows.push(Row { text: row.text().trim().to_owned(), whole, seen: whole.intersect(clip) });
             }
         }
         _ => {}
