@@ -2,6 +2,7 @@
 #
 #   setup_environment           cache folders, the Vulkan driver of machines without a GPU
 #   setup_packages PACKAGE…     Debian/Ubuntu: installs what is missing of the basic packages and of PACKAGE…
+#   dialog_package              prints the package that the window's folder dialogs need, if one is missing
 #   setup_rust [COMPONENT…]     a Rust toolchain that is new enough
 #   step NAME COMMAND…          runs COMMAND and prints how long it took
 #
@@ -33,6 +34,9 @@ as_root() {
 }
 
 installed() { dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null | grep -qx installed; }
+
+# What shows the window's folder dialogs: the desktop's portal where there is one, else zenity.
+dialog_package() { installed xdg-desktop-portal || echo zenity; }
 
 setup_packages() {
     local missing=() package

@@ -111,12 +111,16 @@ impl Guard {
 
 /// Runs the window with the test engine in a process of its own (one event loop a process is all that winit allows).
 fn window(display: &Display, script: &str) -> bool {
+    Guard(window_command(display, script).spawn().expect("this test runs")).finish(Duration::from_secs(300))
+}
+
+fn window_command(display: &Display, script: &str) -> Command {
     let mut command = Command::new(std::env::current_exe().expect("this test has a path"));
     command.args(["--ignored", "--exact", "window_child", "--nocapture"]).env("THENAR_TEST_SCRIPT", script);
     // The child's own summary line must not be taken for this program's.
     command.stdout(Stdio::null());
     display.dress(&mut command);
-    Guard(command.spawn().expect("this test runs")).finish(Duration::from_secs(300))
+    command
 }
 
 /// Not a test by itself: the child process of the others.
@@ -227,7 +231,30 @@ fn the_window_shows_cameras_hands_and_curves_and_the_check_can_fail() {
 #[test]
 fn a_failed_command_ends_the_window_with_an_error() {
     let Some(display) = display() else { return };
-    assert!(!window(&display, "open /no/such/folder; wait-open; quit"), "a folder that does not exist is an error");
+    let log = tempfile::NamedTempFile::new().expect("a temporary file");
+    let mut command = window_command(&display, "open /no/such/folder; wait-open; quit");
+    command.stderr(log.reopen().expect("it is there"));
+    let child = Guard(command.spawn().expect("this test runs"));
+    assert!(!child.finish(Duration::from_secs(300)), "a folder that does not exist is an error");
+    let text = std::fs::read_to_string(log.path()).expect("the log");
+    assert!(text.contains("failed"), "the log says what: {text}");
+    assert!(!text.contains('\u{1b}'), "without colour codes, as this is no terminal: {text}");
+}
+
+#[test]
+fn without_portal_and_zenity_the_window_says_so() {
+    let Some(display) = display() else { return };
+    let (dir, _guard) = pictures();
+    let nothing = tempfile::tempdir().expect("a temporary folder");
+    let script = format!("dialog; wait-banner; screenshot {}; quit", dir.join("no_dialog.png").display());
+    let mut command = window_command(&display, &script);
+    command.env("PATH", nothing.path()).env("XDG_DATA_DIRS", nothing.path());
+    command.env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/no/such/bus");
+    let child = Guard(command.spawn().expect("this test runs"));
+    assert!(child.finish(Duration::from_secs(120)), "a banner comes");
+    let picture = image::open(dir.join("no_dialog.png")).expect("written").to_rgb8();
+    let red = count(&picture, [0.0, 0.03, 1.0, 0.3], |p| near(p, [62, 32, 32], 3));
+    assert!(red > 20_000, "it is on screen: {red} pixels of its colour");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use super::comparison::RunViews;
 use super::picture::{PictureMaker, PictureMode};
 use super::reconstruction::joined;
 use super::run_folder::RunRecord;
-use super::{PipelineError, PosableHand, masks, results};
+use super::{Exportable, PipelineError, PosableHand, masks, results};
 use crate::anatomy::{KEYPOINTS, Side};
 use crate::capture::Capture;
 use crate::export::{ExportHand, joints, ply};
@@ -127,14 +127,17 @@ impl FinishedRun {
         Side::BOTH.map(|side| self.checkpoint.facts.hands.iter().find(|h| h.parameters.side == side).map(|h| h.joints))
     }
 
-    /// Writes result files; returns their paths.
-    ///
-    /// # Errors
-    /// A full or read-only disk.
-    pub fn export(&self, plan: &results::ExportPlan) -> Result<Vec<PathBuf>, PipelineError> {
-        let cameras = &self.checkpoint.facts.cameras;
-        let (hands, preset) = (self.hands(), &self.record.preset_name);
-        results::export(plan, hands, &self.mesh, cameras, &self.models, &self.joints(), preset)
+    /// What is exported; [`Exportable::write`] writes it.
+    #[must_use]
+    pub fn exportable(&self) -> Exportable {
+        Exportable {
+            hands: self.hands(),
+            mesh: self.mesh.clone(),
+            cameras: self.checkpoint.facts.cameras.clone(),
+            models: self.models.clone(),
+            joints: self.joints(),
+            preset: self.record.preset_name.clone(),
+        }
     }
 
     /// The hands in the rest pose, ready to be posed.

@@ -3,11 +3,13 @@
 //! The studio knows no pipeline type beyond [`crate::pipeline`]'s reports and snapshots, so its window can be tested with
 //! an engine of the tests. The binary passes the real one.
 
+use crate::camera::Camera;
 use crate::capture::Capture;
 use crate::detect::DetectedHands;
+use crate::export::Frame;
 use crate::fitting::pose::HandChoice;
 use crate::hand::mano::ManoConvention;
-use crate::pipeline::{Advance, PosableHand, Snapshot, StepReport, ViewPicture};
+use crate::pipeline::{Advance, ExportPlan, PosableHand, Snapshot, StepReport, ViewPicture};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -36,17 +38,23 @@ pub trait Engine {
         None
     }
 
-    /// Writes result files and returns their paths.
+    /// Takes out of the run what is to be exported. The files are written by the answer, on another thread, while the run
+    /// goes on.
     ///
     /// # Errors
-    /// Nothing to export yet, a full or read-only disk.
-    fn export(&mut self, request: &ExportRequest) -> anyhow::Result<Vec<PathBuf>>;
+    /// Nothing to export yet.
+    fn export(&mut self, request: &ExportRequest) -> anyhow::Result<ExportJob>;
 
     /// The hands as they are now in the rest pose, ready to be posed.
     ///
     /// # Errors
     /// There is no refined mesh yet, a lost device.
     fn posable(&mut self) -> anyhow::Result<Vec<PosableHand>>;
+
+    /// What the run knows of its views by now. Asked for when the engine is new, and whenever a stage has ended.
+    fn views(&self) -> RunViews {
+        RunViews::default()
+    }
 
     /// Called once when the user ends the run before it has finished: the place to write a checkpoint.
     ///
@@ -57,14 +65,45 @@ pub trait Engine {
     }
 }
 
+/// What a run knows of its views. A list that it does not have is empty, else it has an entry a view of the capture.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RunViews {
+    /// Cameras as the pose stage has corrected them; empty before, when they are those of the capture.
+    pub cameras: Vec<Camera>,
+    /// PSNR of the final meshes over rendered ∩ mask, dB; `None` of a view that was not compared. Empty before the end.
+    pub psnr_db: Vec<Option<f64>>,
+}
+
 /// Which files to write where.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ExportRequest {
     /// Format names: `glb`, `obj`, `ply`, `npz`.
     pub formats: Vec<String>,
     /// Folder; `None` = `exports/` in the run folder.
     pub dir: Option<PathBuf>,
+    /// In the hand model's rest pose, in place of the pose of the capture.
+    pub rest_pose: bool,
+    /// In the capture's own frame, in place of glTF's (y up, centred at the hands).
+    pub capture_frame: bool,
+    /// With a cap over the wrist, so that the meshes are watertight.
+    pub close_wrist: bool,
 }
+
+impl ExportRequest {
+    /// The plan of it; `usual` is where files go when nothing else was chosen.
+    #[must_use]
+    pub fn plan(&self, usual: PathBuf) -> ExportPlan {
+        ExportPlan {
+            frame: if self.capture_frame { Frame::Capture } else { Frame::Gltf },
+            rest_pose: self.rest_pose,
+            close_wrist: self.close_wrist,
+            ..ExportPlan::new(self.formats.clone(), self.dir.clone().unwrap_or(usual))
+        }
+    }
+}
+
+/// Writes result files and returns their paths. Fails on a full or read-only disk.
+pub type ExportJob = Box<dyn FnOnce() -> anyhow::Result<Vec<PathBuf>> + Send>;
 
 /// Which hand model to fit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

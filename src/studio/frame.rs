@@ -2,11 +2,12 @@
 
 use super::link::LinkCell;
 use super::session::{Action, Session};
-use super::{panels, viewport};
+use super::{panels, viewport, window};
 use bevy::camera::Viewport;
 use bevy::ecs::system::NonSendMarker;
 use bevy::prelude::*;
 use bevy::window::{PrimaryWindow, RequestRedraw};
+use bevy::winit::WinitSettings;
 use bevy_egui::EguiContexts;
 use std::time::Instant;
 
@@ -85,6 +86,19 @@ pub(super) fn news(
 pub(super) fn point(window: Single<&Window, With<PrimaryWindow>>, mut pointer: ResMut<Pointer>) {
     pointer.at = window.cursor_position();
     pointer.in_view = !pointer.taken && pointer.at.is_some_and(|at| pointer.open.contains(at));
+}
+
+/// Redraws by itself while files are being written, a few times a second, so that the time on show goes on.
+pub(super) fn show_time(
+    session: Res<Session>,
+    mut settings: ResMut<WinitSettings>,
+    mut usual: Local<Option<WinitSettings>>,
+) {
+    let usual = usual.get_or_insert_with(|| settings.clone());
+    let wanted = if session.exporting.is_some() { window::redraw_settings(true) } else { usual.clone() };
+    if settings.focused_mode != wanted.focused_mode {
+        *settings = wanted;
+    }
 }
 
 /// One more frame while the camera moves, so that motion ends where it should.

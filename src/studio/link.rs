@@ -1,29 +1,37 @@
 //! The window's hands outside: the worker, the folder dialogs, and what an action asks of them.
 
 use super::backend::Backend;
-use super::fonts;
-use super::session::{self, Action, Effect, Session};
+use super::session::{self, Action, Effect, Folder, Session};
 use super::viewport;
 use super::worker::Worker;
+use super::{dialogs, fonts};
 use bevy::prelude::*;
 use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The worker and the dialogs.
 pub(super) struct Link {
     pub(super) worker: Worker,
-    folders: mpsc::Receiver<Picked>,
-    folder_sender: mpsc::SyncSender<Picked>,
+    answers: mpsc::Receiver<Answer>,
+    sender: mpsc::SyncSender<Answer>,
+    wake: Arc<dyn Fn() + Send + Sync>,
     dialog_open: bool,
     fonts: Option<mpsc::Receiver<egui::epaint::text::FontInsert>>,
 }
 
-enum Picked {
-    Capture(Option<PathBuf>),
-    Export(Option<PathBuf>),
-    Results(Option<PathBuf>),
-    Hand(Option<PathBuf>),
+/// What a thread of the link's has to say.
+enum Answer {
+    /// A folder was chosen.
+    Picked(Folder, PathBuf),
+    /// The dialog was closed.
+    Cancelled,
+    /// No dialog could be shown.
+    NoDialog(Folder),
+    /// A folder is shown.
+    Revealed,
+    /// No file manager could be started.
+    NotRevealed(PathBuf),
 }
 
 /// The link holds receivers that are not `Sync`; each system locks it for its turn, nobody else ever holds it.
@@ -47,9 +55,9 @@ impl Link {
         interval: Duration,
     ) -> std::io::Result<LinkCell> {
         let fonts = fonts::look_for_cjk(Arc::clone(&wake));
-        let worker = Worker::start(backend, wake, interval)?;
-        let (folder_sender, folders) = mpsc::sync_channel(4);
-        Ok(LinkCell(std::sync::Mutex::new(Self { worker, folders, folder_sender, dialog_open: false, fonts })))
+        let worker = Worker::start(backend, Arc::clone(&wake), interval)?;
+        let (sender, answers) = mpsc::sync_channel(16);
+        Ok(LinkCell(std::sync::Mutex::new(Self { worker, answers, sender, wake, dialog_open: false, fonts })))
     }
 
     /// Takes in what the worker and the dialogs have to say; true when there was something.
@@ -67,15 +75,14 @@ impl Link {
             session.on_picture(picture);
             changed = true;
         }
-        while let Ok(picked) = self.folders.try_recv() {
-            self.dialog_open = false;
+        while let Ok(answer) = self.answers.try_recv() {
             changed = true;
-            match picked {
-                Picked::Capture(Some(path)) => actions.push(Action::Open(path)),
-                Picked::Results(Some(path)) => actions.push(Action::SetResults(Some(path))),
-                Picked::Export(Some(path)) => session.ui.export_dir = Some(path),
-                Picked::Hand(Some(path)) => session.hand.use_folder(path),
-                Picked::Capture(None) | Picked::Export(None) | Picked::Results(None) | Picked::Hand(None) => {}
+            self.dialog_open &= matches!(answer, Answer::Revealed | Answer::NotRevealed(_));
+            match answer {
+                Answer::Picked(what, folder) => actions.push(Action::Take(what, folder)),
+                Answer::NoDialog(what) => session.on_no_dialog(what),
+                Answer::NotRevealed(folder) => session.on_not_revealed(&folder),
+                Answer::Cancelled | Answer::Revealed => {}
             }
         }
         changed
@@ -122,27 +129,45 @@ impl Link {
             }
             Effect::Pause(paused) => self.worker.set_paused(paused),
             Effect::Cancel => self.worker.cancel(),
-            Effect::OpenDialog => self.dialog("Open a capture or run folder", Picked::Capture),
-            Effect::ExportDialog => self.dialog("Export to", Picked::Export),
-            Effect::ResultsDialog => self.dialog("Write runs into", Picked::Results),
-            Effect::HandFolderDialog => self.dialog("Folder with MANO_RIGHT.pkl", Picked::Hand),
+            Effect::OpenDialog => self.dialog("Open a capture or run folder", Folder::Capture),
+            Effect::ExportDialog => self.dialog("Export to", Folder::Export),
+            Effect::ResultsDialog => self.dialog("Write runs into", Folder::Results),
+            Effect::HandFolderDialog => self.dialog("Folder with MANO_RIGHT.pkl", Folder::Hand),
+            Effect::Reveal(folder) => self.reveal(folder),
             Effect::FlyTo(view) => viewport::fly_to(motion, scene, session, view),
-            Effect::Frame => viewport::frame(motion, scene, session),
+            Effect::Frame(what) => viewport::frame(motion, scene, session, what),
         }
     }
 
     /// Shows a folder dialog on a thread of its own; the answer comes with the news.
-    fn dialog(&mut self, title: &str, picked: fn(Option<PathBuf>) -> Picked) {
+    fn dialog(&mut self, title: &str, what: Folder) {
         if self.dialog_open {
             return;
         }
+        let asked = Instant::now();
         let dialog = rfd::AsyncFileDialog::new().set_title(title).pick_folder();
-        let sender = self.folder_sender.clone();
-        let thread = std::thread::Builder::new().name("thenar-dialog".to_owned()).spawn(move || {
-            let folder = pollster::block_on(dialog).map(|f| f.path().to_owned());
-            // The window may be gone by now.
-            let _ = sender.send(picked(folder));
+        self.dialog_open = self.aside("thenar-dialog", move || match pollster::block_on(dialog) {
+            Some(folder) => Answer::Picked(what, folder.path().to_owned()),
+            None if dialogs::was_shown(asked.elapsed()) => Answer::Cancelled,
+            None => Answer::NoDialog(what),
         });
-        self.dialog_open = thread.is_ok();
+    }
+
+    /// Shows a folder in the file manager.
+    fn reveal(&self, folder: PathBuf) {
+        self.aside("thenar-reveal", move || {
+            if dialogs::reveal(&folder) { Answer::Revealed } else { Answer::NotRevealed(folder) }
+        });
+    }
+
+    /// Does something that may take long on a thread of its own; false when there is none to be had.
+    fn aside(&self, name: &str, work: impl FnOnce() -> Answer + Send + 'static) -> bool {
+        let (sender, wake) = (self.sender.clone(), Arc::clone(&self.wake));
+        let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+            // The window may be gone by now.
+            let _ = sender.send(work());
+            wake();
+        });
+        thread.is_ok()
     }
 }

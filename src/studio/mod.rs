@@ -17,6 +17,7 @@
 )]
 
 mod backend;
+mod dialogs;
 mod fonts;
 mod frame;
 mod link;
@@ -39,8 +40,8 @@ mod worker;
 mod testing;
 
 pub use backend::{
-    Backend, Detected, Engine, ExportRequest, HandModelChoice, Opened, Parameter, PresetInfo, ResumeRequest, RunRecord,
-    RunRequest, Started,
+    Backend, Detected, Engine, ExportJob, ExportRequest, HandModelChoice, Opened, Parameter, PresetInfo, ResumeRequest,
+    RunRecord, RunRequest, RunViews, Started,
 };
 pub use problem::Problem;
 pub use program::Program;
@@ -69,10 +70,11 @@ pub struct Options {
 /// Environment variable with commands for tests and reproducible pictures, separated by `;`:
 /// `open PATH`, `preset NAME`, `set KEY NUMBER`, `hands auto|left|right|both`, `results PATH`, `reconstruct`, `pause`, `stop`, `resume`,
 /// `wait-open`, `wait-mesh`, `wait-steps N`, `wait-stage pose|fit|ham`, `wait-finished`, `wait-stopped`, `wait-picture`, `wait-selected N`,
-/// `wait-through N`, `wait-orbit`, `wait SECONDS`, `select N`, `fly N`, `exclude N`, `hold-out N`, `frame`,
+/// `wait-through N`, `wait-orbit`, `wait SECONDS`, `select N`, `fly N`, `exclude N`, `hold-out N`, `frame`, `frame-all`,
 /// `shading albedo|clay|normals`,
 /// `compare wipe|side|difference`, `scrub FRACTION`, `live`, `show WHAT on|off` (`cameras hands joints grid curves export help`),
 /// `tab parameters|pose`, `pose begin|captured|relaxed|rest|reset`, `wait-posable`, `synergy N VALUE`, `angle N DEGREES`,
+/// `export FORMAT,…`, `wait-exported`, `dialog`, `wait-banner`,
 /// `pose-hands left|right|both`, `size WIDTHxHEIGHT`, `screenshot PATH`, `measure SECONDS`, `quit`. A failed command ends the window with an error.
 pub const SCRIPT_VARIABLE: &str = "THENAR_STUDIO_SCRIPT";
 
@@ -128,7 +130,7 @@ pub fn run_with(backend: Arc<dyn Backend>, options: Options) -> anyhow::Result<(
         .add_systems(First, (frame::time_frames, window::fit_monitor))
         .add_systems(Startup, window::set_up)
         .add_systems(Update, (frame::drops, frame::news, frame::point).chain().in_set(StudioSet::News))
-        .add_systems(Update, frame::keep_moving.after(StudioSet::View))
+        .add_systems(Update, (frame::keep_moving, frame::show_time).after(StudioSet::View))
         .add_systems(EguiPrimaryContextPass, frame::draw);
     viewport::plugin(&mut app);
     if let Some(script) = script {

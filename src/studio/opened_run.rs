@@ -1,13 +1,13 @@
 //! A run folder opened in the window: its curves, its stored snapshots, its final meshes, rendered and exported again.
 
-use super::backend::{Detected, Engine, ExportRequest, Opened, RunRecord};
+use super::backend::{Detected, Engine, ExportJob, ExportRequest, Opened, RunRecord, RunViews};
 use crate::capture::Capture;
 use crate::export::ExportHand;
 use crate::gpu::{DeviceChoice, Gpu};
 use crate::mesh::vertex_normals;
 use crate::pipeline::{
-    self, Advance, ExportPlan, FinishedRun, HandSnapshot, KeypointSource, PictureMaker, PictureMode, PosableHand,
-    Snapshot, Stage, StepReport, ViewPicture, to_rgba8,
+    self, Advance, FinishedRun, HandSnapshot, KeypointSource, PictureMaker, PictureMode, PosableHand, Snapshot, Stage,
+    StepReport, ViewPicture, to_rgba8,
 };
 use anyhow::Context as _;
 use std::io::BufReader;
@@ -33,7 +33,7 @@ pub(super) fn open(folder: &Path, device: &DeviceChoice) -> anyhow::Result<Opene
     snapshots.push(last.clone());
     let snapshots = snapshots.into_iter().map(Arc::new).collect();
     let gpu = Gpu::new(device)?;
-    let engine = Finished { maker: PictureMaker::new(&gpu)?, run, last };
+    let engine = Finished { maker: PictureMaker::new(&gpu)?, run, folder: folder.to_owned(), last };
     let resumable = !engine.run.checkpoint.facts.finished || engine.run.checkpoint.ham.is_none();
     let detected = detected(&engine.run.record, &capture, folder)?;
     let record = RunRecord { detected, ..run_record(folder, &engine.run.record, steps, snapshots, resumable) };
@@ -78,6 +78,39 @@ pub(super) fn read_metrics(path: &Path) -> anyhow::Result<Vec<StepReport>> {
     }
     let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
     Ok(text.lines().filter_map(parse_metrics).collect())
+}
+
+/// PSNR over rendered ∩ mask of each view, from `views.csv`; empty where there is none yet.
+pub(super) fn read_scores(folder: &Path) -> Vec<Option<f64>> {
+    let path = folder.join("views.csv");
+    match std::fs::read_to_string(&path) {
+        Ok(text) => parse_scores(&text),
+        Err(error) => {
+            if error.kind() != std::io::ErrorKind::NotFound {
+                tracing::warn!("{} cannot be read ({error}); views show their own scores only", path.display());
+            }
+            Vec::new()
+        }
+    }
+}
+
+/// The column is counted from the end of the line, as a view's name may hold commas.
+fn parse_scores(text: &str) -> Vec<Option<f64>> {
+    let mut lines = text.lines();
+    let Some(from_end) = lines.next().and_then(|head| head.rsplit(',').position(|name| name == "psnr_shared_db"))
+    else {
+        return Vec::new();
+    };
+    let mut scores = Vec::new();
+    for line in lines {
+        let Some(view) = line.split(',').next().and_then(|v| v.parse::<usize>().ok()) else { continue };
+        if view != scores.len() {
+            tracing::warn!("views.csv has no row for view {}; its scores are not shown", scores.len());
+            return Vec::new();
+        }
+        scores.push(line.rsplit(',').nth(from_end).and_then(|v| v.parse().ok()));
+    }
+    if scores.iter().all(Option::is_none) { Vec::new() } else { scores }
 }
 
 fn parse_metrics(line: &str) -> Option<StepReport> {
@@ -185,6 +218,7 @@ fn read_snapshot(path: &Path, hands: &[ExportHand], faces: &[Arc<Vec<[u32; 3]>>]
 struct Finished {
     maker: PictureMaker,
     run: FinishedRun,
+    folder: PathBuf,
     last: Snapshot,
 }
 
@@ -207,15 +241,32 @@ impl Engine for Finished {
         Ok(self.run.posable()?)
     }
 
-    fn export(&mut self, request: &ExportRequest) -> anyhow::Result<Vec<PathBuf>> {
-        let dir = request.dir.clone().unwrap_or_else(|| self.run.exports_folder());
-        Ok(self.run.export(&ExportPlan::new(request.formats.clone(), dir))?)
+    fn views(&self) -> RunViews {
+        RunViews { cameras: self.run.checkpoint.facts.cameras.clone(), psnr_db: read_scores(&self.folder) }
+    }
+
+    fn export(&mut self, request: &ExportRequest) -> anyhow::Result<ExportJob> {
+        let (exportable, plan) = (self.run.exportable(), request.plan(self.run.exports_folder()));
+        Ok(Box::new(move || Ok(exportable.write(&plan)?)))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn scores_are_those_over_rendered_and_mask_whatever_a_view_is_called() {
+        let text = "view,name,detections,assigned,before_px,after_px,shift_x_px,shift_y_px,psnr_mask_db,psnr_shared_db,iou,flags\n\
+            0,00,2,left,9.88,9.88,,,17.76,21.01,0.7937,detection-rejected\n\
+            1,\"one, \"\"two\"\"\",1,left,5.50,5.50,,,28.87,28.88,0.1423,\n\
+            2,02,,,,,,,,,,excluded\n";
+        assert_eq!(parse_scores(text), [Some(21.01), Some(28.88), None], "one a view");
+        let early: String =
+            text.lines().take(1).chain(["0,00,2,left,9.88,9.88,,,,,,"]).map(|l| format!("{l}\n")).collect();
+        assert!(parse_scores(&early).is_empty(), "none before the end of HAM");
+        assert!(parse_scores("0,00,1").is_empty(), "nor from another file");
+    }
 
     #[test]
     fn metrics_lines_come_back_and_cut_ones_are_left_out() {

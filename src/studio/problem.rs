@@ -110,6 +110,27 @@ impl Problem {
         })
     }
 
+    /// No folder dialog could be shown.
+    #[must_use]
+    pub(super) fn no_dialog() -> Self {
+        Self::new(
+            "No folder dialog can be shown".to_owned(),
+            "Neither a desktop portal (xdg-desktop-portal with a file chooser) nor zenity answers on this machine.",
+            "Type the path below and press Enter, or drop the folder on the window to open it. \
+             For dialogs: `sudo apt install zenity`.",
+        )
+    }
+
+    /// The desktop could not show a folder.
+    #[must_use]
+    pub(super) fn revealing(folder: &Path) -> Self {
+        Self::new(
+            format!("{} could not be shown", folder.display()),
+            "The files are there; no file manager answers (on Linux it is started by xdg-open).",
+            "Open the folder yourself: \"Copy path\" and the log have its path.",
+        )
+    }
+
     /// Files could not be written.
     #[must_use]
     pub fn exporting(error: &anyhow::Error) -> Self {

@@ -1,8 +1,8 @@
 //! The real program behind the window: captures, presets and reconstructions as the command line has them.
 
 use super::backend::{
-    Backend, Detected, Engine, ExportRequest, HandModelChoice, Opened, Parameter, PresetInfo, ResumeRequest,
-    RunRequest, Started,
+    Backend, Detected, Engine, ExportJob, ExportRequest, HandModelChoice, Opened, Parameter, PresetInfo, ResumeRequest,
+    RunRequest, RunViews, Started,
 };
 use super::{opened_run, run_place};
 use crate::capture::Capture;
@@ -157,8 +157,13 @@ impl Engine for Live {
         Ok(self.run.posable()?)
     }
 
-    fn export(&mut self, request: &ExportRequest) -> anyhow::Result<Vec<PathBuf>> {
-        Ok(self.run.export(&request.formats, request.dir.clone())?)
+    fn export(&mut self, request: &ExportRequest) -> anyhow::Result<ExportJob> {
+        let (exportable, plan) = (self.run.exportable()?, request.plan(self.run.exports_folder()));
+        Ok(Box::new(move || Ok(exportable.write(&plan)?)))
+    }
+
+    fn views(&self) -> RunViews {
+        RunViews { cameras: self.run.cameras(), psnr_db: opened_run::read_scores(self.run.folder()) }
     }
 
     fn stop(&mut self) -> anyhow::Result<()> {

@@ -1,6 +1,7 @@
 //! Commands for tests and reproducible pictures; see [`SCRIPT_VARIABLE`](super::SCRIPT_VARIABLE).
 
-use super::session::{Action, Chosen, NamedPose, PoseAction, RunState, SYNERGIES, Session};
+use super::backend::ExportRequest;
+use super::session::{Action, Chosen, Framed, NamedPose, PoseAction, RunState, SYNERGIES, Session};
 use super::ui_state::{CompareMode, Shading, Tab};
 use super::viewport::ViewActions;
 use super::{frame::FrameTimes, viewport::Motion};
@@ -41,6 +42,8 @@ pub(super) enum Step {
     WaitFinished,
     WaitStopped,
     WaitPicture,
+    WaitExported,
+    WaitBanner,
     WaitSelected(usize),
     WaitThrough(usize),
     WaitOrbit,
@@ -85,7 +88,8 @@ fn parse_step(text: &str) -> anyhow::Result<Step> {
         "pause" => Step::Act(Action::TogglePause),
         "stop" => Step::Act(Action::Stop),
         "live" => Step::Act(Action::GoLive),
-        "frame" => Step::Act(Action::Frame),
+        "frame" => Step::Act(Action::Frame(Framed::Hands)),
+        "frame-all" => Step::Act(Action::Frame(Framed::Everything)),
         "select" => Step::Act(Action::Select(number()?)),
         "fly" => Step::Act(Action::FlyTo(number()?)),
         "exclude" => Step::Act(Action::ToggleExclude(number()?)),
@@ -118,6 +122,13 @@ fn parse_step(text: &str) -> anyhow::Result<Step> {
         "wait-finished" => Step::WaitFinished,
         "wait-stopped" => Step::WaitStopped,
         "wait-picture" => Step::WaitPicture,
+        "wait-exported" => Step::WaitExported,
+        "wait-banner" => Step::WaitBanner,
+        "dialog" => Step::Act(Action::OpenDialog),
+        "export" => Step::Act(Action::Export(ExportRequest {
+            formats: rest.split(',').map(str::to_owned).collect(),
+            ..ExportRequest::default()
+        })),
         "wait-selected" => Step::WaitSelected(number()?),
         "wait-through" => Step::WaitThrough(number()?),
         "wait-orbit" => Step::WaitOrbit,
@@ -237,6 +248,7 @@ fn simple_step(step: &Step, session: &mut Session, actions: &mut ViewActions, wa
             | Step::WaitFinished
             | Step::WaitStopped
             | Step::WaitPicture
+            | Step::WaitExported
     );
     if let (true, Some(problem)) = (waits, &session.banner) {
         return Outcome::Failed(problem.what.clone());
@@ -271,6 +283,8 @@ fn simple_step(step: &Step, session: &mut Session, actions: &mut ViewActions, wa
         Step::WaitStage(stage) => return done_when(session.steps.last().is_some_and(|s| s.stage == *stage)),
         Step::WaitStopped => return done_when(session.state == RunState::Stopped),
         Step::WaitSelected(view) => return done_when(session.selected == *view),
+        Step::WaitExported => return done_when(session.exporting.is_none() && waited > Duration::from_millis(50)),
+        Step::WaitBanner => return done_when(session.banner.is_some()),
         Step::WaitPicture => return done_when(session.picture().is_some_and(|(_, exact)| exact)),
         Step::Screenshot(_)
         | Step::Measure(_)

@@ -104,6 +104,12 @@ pub(crate) struct UiState {
     pub show_export: bool,
     /// Export formats ticked: glb, obj, ply, npz.
     pub formats: [bool; 4],
+    /// Export the rest pose.
+    pub export_rest: bool,
+    /// Export in the capture's frame.
+    pub export_capture_frame: bool,
+    /// Export with capped wrists.
+    pub export_closed_wrist: bool,
     /// Export folder; `None` = inside the run folder.
     pub export_dir: Option<PathBuf>,
     /// Path typed on the empty screen.
@@ -142,6 +148,9 @@ impl Default for UiState {
             show_help: false,
             show_export: false,
             formats: [true, false, true, true],
+            export_rest: false,
+            export_capture_frame: false,
+            export_closed_wrist: false,
             export_dir: None,
             path_text: String::new(),
             log_filter: String::new(),

@@ -7,14 +7,15 @@ use super::{BACKGROUND, Machine, viewport};
 use bevy::camera::CameraOutputMode;
 use bevy::camera::visibility::RenderLayers;
 use bevy::core_pipeline::tonemapping::Tonemapping;
-use bevy::log::LogPlugin;
+use bevy::log::{BoxedFmtLayer, LogPlugin};
 use bevy::prelude::*;
 use bevy::render::RenderPlugin;
 use bevy::render::render_resource::BlendState;
-use bevy::window::{PresentMode, PrimaryWindow, WindowResolution};
+use bevy::window::{PresentMode, PrimaryWindow, WindowResizeConstraints, WindowResolution};
 use bevy::winit::{EventLoopProxyWrapper, UpdateMode, WinitPlugin, WinitSettings, WinitUserEvent};
 use bevy_egui::{EguiGlobalSettings, PrimaryEguiContext};
 use bevy_panorbit_camera::PanOrbitCamera;
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,6 +44,11 @@ pub(super) fn default_plugins(scripted: bool) -> bevy::app::PluginGroupBuilder {
         title: "thenar".to_owned(),
         name: Some("thenar".to_owned()),
         resolution: WindowResolution::new(1600, 1000),
+        resize_constraints: WindowResizeConstraints {
+            min_width: super::panels::LEAST_SIZE[0],
+            min_height: super::panels::LEAST_SIZE[1],
+            ..default()
+        },
         present_mode: PresentMode::AutoVsync,
         ..default()
     };
@@ -56,8 +62,15 @@ pub(super) fn default_plugins(scripted: bool) -> bevy::app::PluginGroupBuilder {
     } else {
         let filter =
             "warn,thenar=info,wgpu=error,naga=error,bevy_egui=error,bevy_render=error,bevy_winit=error".to_owned();
-        plugins.set(LogPlugin { filter, ..default() })
+        plugins.set(LogPlugin { filter, fmt_layer: log_layer, ..default() })
     }
+}
+
+/// Lines on stderr, in colour on a terminal only.
+fn log_layer(_: &mut App) -> Option<BoxedFmtLayer> {
+    let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+    let layer = tracing_subscriber::fmt::Layer::default().with_ansi(colours).with_writer(std::io::stderr);
+    Some(Box::new(layer))
 }
 
 /// Redraw on input and on news only; the wait is a safety net.
@@ -124,7 +137,10 @@ pub(super) fn set_up(
     Ok(())
 }
 
-/// Shrinks a window that is larger than the screen, once the screen is known.
+/// What a desktop takes of a screen for its bar and the window's frame, points.
+const DESKTOP: [f32; 2] = [16.0, 72.0];
+
+/// Shrinks a window that does not fit the screen, once the screen is known.
 pub(super) fn fit_monitor(
     monitors: Query<&bevy::window::Monitor>,
     mut window: Single<&mut Window, With<PrimaryWindow>>,
@@ -135,9 +151,12 @@ pub(super) fn fit_monitor(
     }
     let Some(monitor) = monitors.iter().max_by_key(|m| m.physical_width) else { return };
     *done = true;
-    let limit = (monitor.physical_width, monitor.physical_height);
+    let scale = window.resolution.scale_factor();
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few dozen pixels")]
+    let taken = DESKTOP.map(|points| (points * scale).ceil() as u32);
+    let limit = [monitor.physical_width.saturating_sub(taken[0]), monitor.physical_height.saturating_sub(taken[1])];
     let (w, h) = (window.resolution.physical_width(), window.resolution.physical_height());
-    if w > limit.0 || h > limit.1 {
-        window.resolution.set_physical_resolution(w.min(limit.0), h.min(limit.1));
+    if w > limit[0] || h > limit[1] {
+        window.resolution.set_physical_resolution(w.min(limit[0]), h.min(limit[1]));
     }
 }

@@ -16,7 +16,8 @@ use thenar::hand::{FineModel, HandParameters, RestHand, open_hand};
 use thenar::mesh::vertex_normals;
 use thenar::pipeline::{Advance, HandSnapshot, PosableHand, Snapshot, Stage, StepReport, ViewPicture};
 use thenar::studio::{
-    Backend, Engine, ExportRequest, Opened, Parameter, PresetInfo, ResumeRequest, RunRequest, Started,
+    Backend, Engine, ExportJob, ExportRequest, Opened, Parameter, PresetInfo, ResumeRequest, RunRequest, RunViews,
+    Started,
 };
 
 /// Centres of the two test hands, world metres.
@@ -145,11 +146,24 @@ pub(crate) struct MorphBackend {
     pub panic_at: Option<u32>,
     /// Steps that the checkpoint of an unfinished run holds; without one, resuming fails.
     pub resume_at: Option<u32>,
+    /// View whose camera the pose stage puts right.
+    pub repaired: Option<usize>,
+    /// Time that an export takes.
+    pub export_time: Duration,
 }
 
 impl Default for MorphBackend {
     fn default() -> Self {
-        Self { steps: 60, step_time: Duration::ZERO, views: 8, fail_at: None, panic_at: None, resume_at: None }
+        Self {
+            steps: 60,
+            step_time: Duration::ZERO,
+            views: 8,
+            fail_at: None,
+            panic_at: None,
+            resume_at: None,
+            repaired: None,
+            export_time: Duration::ZERO,
+        }
     }
 }
 
@@ -355,12 +369,26 @@ impl Engine for MorphEngine {
         Ok(ViewPicture { view, width, height, rgba })
     }
 
+    fn views(&self) -> RunViews {
+        let mut cameras: Vec<Camera> = self.capture.views.iter().map(|v| v.camera.clone()).collect();
+        if let (Some(view), true) = (self.settings.repaired, self.announced > 0) {
+            cameras[view] = test_camera(view, cameras.len());
+        }
+        let ended = self.step >= self.settings.steps;
+        RunViews { psnr_db: if ended { vec![Some(25.5); cameras.len()] } else { Vec::new() }, cameras }
+    }
+
     fn posable(&mut self) -> anyhow::Result<Vec<PosableHand>> {
         Side::BOTH.into_iter().map(posable).collect()
     }
 
-    fn export(&mut self, request: &ExportRequest) -> anyhow::Result<Vec<PathBuf>> {
-        let dir = request.dir.clone().unwrap_or_else(|| PathBuf::from("two_lumps.thenar/runs/1/exports"));
-        Ok(request.formats.iter().map(|f| dir.join(format!("hands.{f}"))).collect())
+    fn export(&mut self, request: &ExportRequest) -> anyhow::Result<ExportJob> {
+        let plan = request.plan(PathBuf::from("two_lumps.thenar/runs/1/exports"));
+        let time = self.settings.export_time;
+        Ok(Box::new(move || {
+            std::thread::sleep(time);
+            anyhow::ensure!(plan.dir != Path::new("/full"), "no space left on device");
+            Ok(plan.formats.iter().map(|f| plan.dir.join(format!("hands.{f}"))).collect())
+        }))
     }
 }

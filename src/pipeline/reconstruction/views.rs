@@ -8,9 +8,8 @@ use crate::hand::PosedHand;
 use crate::metrics::ViewScore;
 use crate::pipeline::comparison::RunViews;
 use crate::pipeline::picture::{PictureMaker, PictureMode, to_rgba8};
-use crate::pipeline::{HandSnapshot, PipelineError, PosableHand, Snapshot, Stage, ViewPicture, results};
+use crate::pipeline::{Exportable, HandSnapshot, PipelineError, PosableHand, Snapshot, Stage, ViewPicture, results};
 use crate::shading::LIGHT_STRIDE;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Colour of hands that have no albedo yet.
@@ -140,16 +139,20 @@ impl Reconstruction {
         }
     }
 
-    /// Writes result files of the present state; see [`crate::pipeline::FinishedRun::export`].
+    /// What is exported of the present state; [`Exportable::write`] writes it.
     ///
     /// # Errors
-    /// Nothing to export yet, or a full disk.
-    pub fn export(&mut self, formats: &[String], dir: Option<PathBuf>) -> Result<Vec<PathBuf>, PipelineError> {
+    /// Nothing to export yet, or a lost device.
+    pub fn exportable(&self) -> Result<Exportable, PipelineError> {
         let (mesh, hands) = self.refined()?;
-        let dir = dir.unwrap_or_else(|| self.folder.path().join("exports"));
-        let request = results::ExportPlan::new(formats.to_vec(), dir);
-        let (cameras, preset) = (self.cameras(), &self.options.preset_name);
-        results::export(&request, hands, mesh, &cameras, &self.models, &self.joints(), preset)
+        Ok(Exportable {
+            hands,
+            mesh: mesh.clone(),
+            cameras: self.cameras(),
+            models: self.models.clone(),
+            joints: self.joints(),
+            preset: self.options.preset_name.clone(),
+        })
     }
 
     /// The refined mesh as it is now, with its topology.

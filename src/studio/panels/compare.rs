@@ -16,7 +16,7 @@ use std::sync::Arc;
 pub(super) fn show(ui: &mut Ui, session: &mut Session, textures: &mut Textures, actions: &mut Vec<Action>) {
     let Some(capture) = session.capture.clone() else { return };
     let Some(view) = capture.views.get(session.selected) else { return };
-    ui.horizontal(|ui| {
+    ui.horizontal_wrapped(|ui| {
         theme::title(ui, "COMPARE");
         ui.label(RichText::new(&view.name).strong());
         for mode in CompareMode::ALL {
@@ -63,7 +63,7 @@ pub(super) fn show(ui: &mut Ui, session: &mut Session, textures: &mut Textures, 
 fn footer(ui: &mut Ui, session: &Session, picture: Option<&(Arc<Picture>, bool)>) {
     let text = match picture {
         Some((p, exact)) => {
-            let psnr = p.psnr_db.map_or_else(|| "PSNR –".to_owned(), |v| format!("PSNR {v:.1} dB"));
+            let psnr = p.psnr_db.map_or_else(|| "PSNR –".to_owned(), |v| format!("PSNR {v:.1} dB (rendered and mask)"));
             let iou = p.iou.map_or_else(|| "IoU –".to_owned(), |v| format!("IoU {v:.3}"));
             let late = if *exact { String::new() } else { format!(" (step {})", p.step) };
             format!("{psnr} · {iou}{late}")
@@ -72,7 +72,7 @@ fn footer(ui: &mut Ui, session: &Session, picture: Option<&(Arc<Picture>, bool)>
         None => "the render is on its way…".to_owned(),
     };
     ui.add(egui::Label::new(RichText::new(text).color(WEAK)).truncate())
-        .on_hover_text("PSNR over rendered ∩ mask; IoU of the silhouettes");
+        .on_hover_text("PSNR over the pixels that are rendered and in the mask; IoU of the silhouettes");
 }
 
 /// Part of the photograph that is shown, in pixels `[x0, y0, x1, y1]`.

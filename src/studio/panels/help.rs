@@ -5,7 +5,7 @@ use crate::studio::session::Session;
 use egui::{Align2, Context, Grid, RichText, Window};
 
 /// Keys and what they do, as shown.
-const KEYS: [(&str, &str); 20] = [
+const KEYS: [(&str, &str); 21] = [
     ("Ctrl+O", "open a folder"),
     ("Ctrl+R", "reconstruct, or resume an unfinished run"),
     ("Ctrl+Shift+R", "reconstruct anew"),
@@ -16,7 +16,8 @@ const KEYS: [(&str, &str); 20] = [
     ("X", "exclude or include the view"),
     ("H", "hold the view out: not fitted, but compared"),
     ("G (hold)", "photograph alone"),
-    ("F", "see everything"),
+    ("F", "see the hands"),
+    ("Shift+F", "see everything"),
     ("1 2 3", "albedo, clay, normals"),
     ("V", "cameras on, off"),
     (",  .", "previous, next snapshot"),

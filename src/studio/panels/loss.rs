@@ -13,6 +13,9 @@ const POINTS: usize = 800;
 /// Values below this are left out: a term that is zero has no logarithm, and would squeeze all others together.
 const FLOOR: f64 = 1e-9;
 
+/// Room for the slider and its label, points.
+const SMOOTH_WIDTH: f32 = 150.0;
+
 /// A stretch of one curve within one phase.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Curve {
@@ -103,7 +106,7 @@ fn decades(input: GridInput) -> Vec<GridMark> {
     marks
 }
 
-/// Names of all terms in order of first appearance, without `total`.
+/// Names of all terms in the order of the legend, without `total`.
 fn term_names(steps: &[StepReport]) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     let mut phase = None;
@@ -119,14 +122,12 @@ fn term_names(steps: &[StepReport]) -> Vec<String> {
             }
         }
     }
+    names.sort_by(|a, b| theme::series_order(a).cmp(&theme::series_order(b)));
     names
 }
 
 fn colour(name: &str, names: &[String]) -> Color32 {
-    match names.iter().position(|n| n == name) {
-        Some(position) => theme::series(name, position),
-        None => Color32::from_gray(235),
-    }
+    if names.iter().any(|n| n == name) { theme::series(name) } else { Color32::from_gray(235) }
 }
 
 /// The names of the phases along the upper edge, where there is room. Painted over the plot, as items of the plot would
@@ -176,8 +177,13 @@ fn legend(ui: &mut Ui, session: &mut Session, names: &[String]) {
 pub(super) fn show(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>) {
     let names = term_names(&session.steps);
     ui.horizontal(|ui| {
-        theme::title(ui, "LOSS");
-        legend(ui, session, &names);
+        // The switches wrap in what the slider leaves them.
+        let width = (ui.available_width() - SMOOTH_WIDTH).max(80.0);
+        let wrapped = egui::Layout::left_to_right(egui::Align::Center).with_main_wrap(true);
+        ui.allocate_ui_with_layout(egui::vec2(width, 18.0), wrapped, |ui| {
+            theme::title(ui, "LOSS");
+            legend(ui, session, &names);
+        });
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             ui.spacing_mut().slider_width = 70.0;
             ui.add_space(8.0);
@@ -280,6 +286,31 @@ mod tests {
         let (curves, _) = curves(&steps, 0.0);
         assert!(curves[0].points.len() <= POINTS + 1, "{} points", curves[0].points.len());
         assert_eq!(curves[0].points.last().map(|p| p[0]), Some(10_001.0), "the newest value is there");
+    }
+
+    #[test]
+    fn a_reopened_run_has_the_colours_and_the_legend_of_the_live_one() {
+        let step = |stage, phase, terms: &[&str]| {
+            let terms = terms.iter().map(|t| ((*t).to_owned(), 1.0)).collect();
+            StepReport { terms, ..report(stage, phase, 1, 1.0) }
+        };
+        let live = [
+            step(Stage::Fit, "lm", &["joints", "reprojection", "pose", "limits", "shape", "offsets"]),
+            step(Stage::Ham, "shape", &["sfs", "mask", "lap", "albedo", "edge", "delta", "a new one"]),
+        ];
+        // A run folder has its terms by the alphabet.
+        let mut reopened = live.clone();
+        for step in &mut reopened {
+            step.terms.sort_by(|a, b| a.0.cmp(&b.0));
+        }
+        let (live, reopened) = (term_names(&live), term_names(&reopened));
+        assert_eq!(live, reopened, "one legend");
+        assert_eq!(live.len(), 13, "with all terms");
+        let mut colours: Vec<[u8; 4]> = live.iter().take(12).map(|n| colour(n, &live).to_array()).collect();
+        assert_eq!(colours, reopened.iter().take(12).map(|n| colour(n, &reopened).to_array()).collect::<Vec<_>>());
+        colours.sort_unstable();
+        colours.dedup();
+        assert_eq!(colours.len(), 12, "the known terms can be told apart");
     }
 
     #[test]

@@ -21,9 +21,20 @@ mod views;
 pub(super) use textures::Textures;
 pub(super) use theme::apply as apply_theme;
 
-use super::session::{Action, Session};
+use super::session::{Action, Framed, Session};
 use super::ui_state::{Shading, Tab};
 use egui::{Context, Key, LayerId, Modifiers, Panel, Rect, Ui, UiBuilder};
+
+/// Least size of the window, points: the panels are laid out so that nothing overlaps down to it.
+pub(super) const LEAST_SIZE: [f32; 2] = [1000.0, 700.0];
+/// What the panels around it leave to the 3D view: its buttons fit.
+const CENTRE_WIDTH: f32 = 500.0;
+/// What curves and log leave to the rest of the window.
+const REST_HEIGHT: f32 = 430.0;
+/// What the log leaves to the curves.
+const CURVES_WIDTH: f32 = 420.0;
+/// What the parameters leave to the pictures above them.
+const COMPARE_HEIGHT: f32 = 215.0;
 
 /// Draws everything and returns the rectangle that is left for the 3D view, in points.
 pub(super) fn layout(ctx: &Context, session: &mut Session, textures: &mut Textures, actions: &mut Vec<Action>) -> Rect {
@@ -39,7 +50,7 @@ pub(super) fn layout(ctx: &Context, session: &mut Session, textures: &mut Textur
     if session.capture.is_none() {
         let rect = root.available_rect_before_wrap();
         empty::show(&mut root, session, actions);
-        windows(ctx, session, actions);
+        windows(ctx, session, rect.top() + 12.0, actions);
         return Rect::from_min_size(rect.center(), egui::Vec2::ZERO);
     }
     if session.ui.show_curves {
@@ -48,7 +59,7 @@ pub(super) fn layout(ctx: &Context, session: &mut Session, textures: &mut Textur
             .frame(side)
             .resizable(true)
             .default_size(height)
-            .size_range(120.0..=screen.height() * 0.6)
+            .size_range(120.0..=(screen.height() - REST_HEIGHT).clamp(150.0, screen.height() * 0.6))
             .show(&mut root, |ui| {
                 Panel::bottom("timeline")
                     .frame(egui::Frame::NONE)
@@ -61,7 +72,7 @@ pub(super) fn layout(ctx: &Context, session: &mut Session, textures: &mut Textur
                     .frame(theme::inner_frame())
                     .resizable(true)
                     .default_size(log_width)
-                    .size_range(140.0..=700.0)
+                    .size_range(140.0..=(ui.available_width() - CURVES_WIDTH).clamp(200.0, 700.0))
                     .show(ui, |ui| log::show(ui, session));
                 loss::show(ui, session, actions);
             });
@@ -70,20 +81,21 @@ pub(super) fn layout(ctx: &Context, session: &mut Session, textures: &mut Textur
         .frame(side)
         .resizable(true)
         .default_size((screen.width() * 0.13).clamp(172.0, 230.0))
-        .size_range(140.0..=420.0)
+        .size_range(140.0..=(screen.width() * 0.2).clamp(172.0, 420.0))
         .show(&mut root, |ui| views::show(ui, session, textures, actions));
+    let widest = (root.available_width() - CENTRE_WIDTH).clamp(280.0, 900.0);
     Panel::right("inspector")
         .frame(side)
         .resizable(true)
-        .default_size((screen.width() * 0.26).clamp(280.0, 460.0))
-        .size_range(220.0..=900.0)
+        .default_size((screen.width() * 0.26).clamp(300.0, 460.0).min(widest))
+        .size_range(260.0..=widest)
         .show(&mut root, |ui| {
             let height = ui.available_height();
             Panel::bottom("parameters")
                 .frame(theme::inner_frame())
                 .resizable(true)
-                .default_size(height * 0.42 + 35.0)
-                .size_range(80.0..=height * 0.8)
+                .default_size((height * 0.42 + 35.0).min((height - COMPARE_HEIGHT).max(80.0)))
+                .size_range(80.0..=(height - COMPARE_HEIGHT).clamp(80.0, height * 0.8))
                 .show(ui, |ui| match session.ui.tab {
                     Tab::Parameters => {
                         run_options::show(ui, session, actions);
@@ -95,12 +107,16 @@ pub(super) fn layout(ctx: &Context, session: &mut Session, textures: &mut Textur
         });
     let centre = root.available_rect_before_wrap();
     overlay::viewport(&mut root, centre, session, actions);
-    windows(ctx, session, actions);
+    windows(ctx, session, centre.top() + 46.0, actions);
     centre
 }
 
-fn windows(ctx: &Context, session: &mut Session, actions: &mut Vec<Action>) {
-    overlay::notice(ctx, session);
+fn windows(ctx: &Context, session: &mut Session, top: f32, actions: &mut Vec<Action>) {
+    if session.exporting.is_some() {
+        overlay::exporting(ctx, session, top);
+    } else {
+        overlay::notice(ctx, session, top, actions);
+    }
     overlay::drop_target(ctx, session);
     export::show(ctx, session, actions);
     help::show(ctx, session);
@@ -139,12 +155,15 @@ fn keys(ctx: &Context, session: &mut Session, actions: &mut Vec<Action>) {
         if !has_capture {
             return;
         }
+        if pressed(Modifiers::SHIFT, Key::F) {
+            actions.push(Action::Frame(Framed::Everything));
+        }
         let selected = session.selected;
         let simple = [
             (Key::T, Action::TogglePause),
             (Key::OpenBracket, Action::SelectBy(-1)),
             (Key::CloseBracket, Action::SelectBy(1)),
-            (Key::F, Action::Frame),
+            (Key::F, Action::Frame(Framed::Hands)),
             (Key::Enter, Action::FlyTo(selected)),
             (Key::X, Action::ToggleExclude(selected)),
             (Key::H, Action::ToggleHoldOut(selected)),

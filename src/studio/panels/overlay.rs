@@ -1,20 +1,22 @@
 //! What lies over the rest: the error banner, passing notices, the buttons on the 3D view.
 
-use super::theme::{ACCENT, AMBER, RED, TEXT, WEAK, button};
-use crate::studio::session::{Action, PoseAction, Session};
+use super::theme::{ACCENT, AMBER, RED, TEXT, WEAK, WELL, button};
+use crate::studio::session::{Action, Folder, Framed, PoseAction, Session};
 use crate::studio::ui_state::{Shading, Tab};
 use egui::{
-    Align, Align2, Area, Color32, Context, Frame, Layout, Margin, Order, Panel, Rect, RichText, Stroke, Ui, UiBuilder,
-    vec2,
+    Align, Align2, Area, Color32, Context, Frame, Layout, Margin, Order, Panel, Rect, RichText, Stroke, TextEdit, Ui,
+    UiBuilder, vec2,
 };
 use std::time::Duration;
 
 /// Seconds a notice stays.
 const NOTICE: Duration = Duration::from_secs(8);
+/// And one with buttons.
+const NOTICE_WITH_BUTTONS: Duration = Duration::from_secs(60);
 
 /// Error: what happened, what it means, what to do.
-pub(super) fn banner(root: &mut Ui, session: &Session, actions: &mut Vec<Action>) {
-    let Some(problem) = &session.banner else { return };
+pub(super) fn banner(root: &mut Ui, session: &mut Session, actions: &mut Vec<Action>) {
+    let Some(problem) = session.banner.clone() else { return };
     let frame = Frame::NONE.fill(Color32::from_rgb(62, 32, 32)).inner_margin(Margin::symmetric(12, 8));
     Panel::top("banner").frame(frame).resizable(false).show(root, |ui| {
         ui.horizontal(|ui| {
@@ -29,29 +31,87 @@ pub(super) fn banner(root: &mut Ui, session: &Session, actions: &mut Vec<Action>
                     ui.add(
                         egui::Label::new(RichText::new(format!("What to do: {}", problem.remedy)).color(AMBER)).wrap(),
                     );
+                    typed_folder(ui, session, actions);
                 });
             });
         });
     });
 }
 
-/// Good news, for a few seconds.
-pub(super) fn notice(ctx: &Context, session: &mut Session) {
-    if session.notice.as_ref().is_some_and(|(_, at)| at.elapsed() > NOTICE) {
-        session.notice = None;
+/// The field for a folder that no dialog can be asked for.
+fn typed_folder(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>) {
+    let Some((what, text)) = &mut session.typed else { return };
+    let (hint, verb) = match what {
+        Folder::Capture => ("path of a capture or run folder", "Open"),
+        Folder::Export => ("path of the folder to export to", "Use"),
+        Folder::Results => ("path of the folder that runs are written to", "Use"),
+        Folder::Hand => ("path of the folder with MANO_RIGHT.pkl", "Use"),
+    };
+    ui.horizontal(|ui| {
+        let width = (ui.available_width() - 80.0).clamp(120.0, 520.0);
+        let edit = ui.add(TextEdit::singleline(text).hint_text(hint).desired_width(width));
+        let entered = edit.lost_focus() && ui.input(|i| i.key_pressed(egui::Key::Enter));
+        let path = text.trim();
+        let why_not = path.is_empty().then_some("Type a path first");
+        if (button(ui, verb, why_not, hint) || entered) && why_not.is_none() {
+            actions.push(Action::Take(*what, path.into()));
+        }
+    });
+}
+
+/// A frame for what passes, news and progress, from a height on that is below the banner.
+fn passing(ctx: &Context, name: &str, top: f32, add: impl FnOnce(&mut Ui)) {
+    Area::new(egui::Id::new(name)).order(Order::Foreground).anchor(Align2::CENTER_TOP, [0.0, top]).show(ctx, |ui| {
+        let frame = Frame::NONE
+            .fill(Color32::from_rgb(24, 48, 46))
+            .stroke(Stroke::new(1.0, ACCENT))
+            .corner_radius(6)
+            .inner_margin(Margin::symmetric(14, 8));
+        frame.show(ui, |ui| ui.horizontal(add));
+    });
+}
+
+/// That files are being written, and for how long by now.
+pub(super) fn exporting(ctx: &Context, session: &Session, top: f32) {
+    let Some(exporting) = &session.exporting else { return };
+    passing(ctx, "exporting", top, |ui| {
+        let seconds = exporting.since.elapsed().as_secs_f32();
+        // A block that goes to and fro, redrawn a few times a second: how far it is nobody knows.
+        let (rect, _) = ui.allocate_exact_size(vec2(56.0, 8.0), egui::Sense::hover());
+        ui.painter().rect_filled(rect, 3.0, WELL);
+        let there = 1.0 - (seconds.rem_euclid(2.0) - 1.0).abs();
+        let block = Rect::from_min_size(rect.min + vec2(there * (rect.width() - 16.0), 0.0), vec2(16.0, rect.height()));
+        ui.painter().rect_filled(block, 3.0, ACCENT);
+        ui.label(RichText::new(format!("Exporting {} · {seconds:.0} s", exporting.formats)).color(TEXT));
+    });
+}
+
+/// Good news, for a few seconds; longer when there is something to be done with it.
+pub(super) fn notice(ctx: &Context, session: &Session, top: f32, actions: &mut Vec<Action>) {
+    let Some(notice) = &session.notice else { return };
+    let stays = if notice.folder.is_some() { NOTICE_WITH_BUTTONS } else { NOTICE };
+    if notice.at.elapsed() > stays {
+        return actions.push(Action::DismissNotice);
     }
-    let Some((text, _)) = &session.notice else { return };
-    Area::new(egui::Id::new("notice")).order(Order::Foreground).anchor(Align2::CENTER_TOP, [0.0, 84.0]).show(
-        ctx,
-        |ui| {
-            let frame = Frame::NONE
-                .fill(Color32::from_rgb(24, 48, 46))
-                .stroke(Stroke::new(1.0, ACCENT))
-                .corner_radius(6)
-                .inner_margin(Margin::symmetric(14, 8));
-            frame.show(ui, |ui| ui.label(RichText::new(format!("✔ {text}")).color(TEXT)));
-        },
-    );
+    passing(ctx, "notice", top, |ui| {
+        // The buttons keep their room; a long path is cut, and whole in its tip.
+        let room = ctx.viewport_rect().width() - if notice.folder.is_some() { 360.0 } else { 80.0 };
+        let text = RichText::new(format!("✔ {}", notice.text)).color(TEXT);
+        ui.scope(|ui| {
+            ui.set_max_width(room);
+            ui.add(egui::Label::new(text).truncate());
+        });
+        let Some(folder) = &notice.folder else { return };
+        if ui.button("Open folder").on_hover_text(folder.display().to_string()).clicked() {
+            actions.push(Action::Reveal(folder.clone()));
+        }
+        if ui.button("Copy path").on_hover_text(folder.display().to_string()).clicked() {
+            ui.copy_text(folder.display().to_string());
+        }
+        if ui.button("✖").on_hover_text("Close").clicked() {
+            actions.push(Action::DismissNotice);
+        }
+    });
 }
 
 /// A folder hangs over the window.
@@ -82,24 +142,28 @@ fn pose(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>) {
 /// Shading modes and switches on the 3D view, and what it shows.
 pub(super) fn viewport(root: &mut Ui, rect: Rect, session: &mut Session, actions: &mut Vec<Action>) {
     let bar = Rect::from_min_size(rect.min + vec2(10.0, 8.0), vec2(rect.width() - 20.0, 24.0));
-    root.scope_builder(UiBuilder::new().max_rect(bar).layout(Layout::left_to_right(Align::Center)), |ui| {
-        for (i, shading) in Shading::ALL.into_iter().enumerate() {
-            let on = session.ui.shading == shading;
-            let response = ui.selectable_label(on, shading.name()).on_hover_text(format!("Key {}", i + 1));
-            if response.clicked() {
-                session.ui.shading = shading;
+    root.scope_builder(
+        UiBuilder::new().max_rect(bar).layout(Layout::left_to_right(Align::Center).with_main_wrap(true)),
+        |ui| {
+            for (i, shading) in Shading::ALL.into_iter().enumerate() {
+                let on = session.ui.shading == shading;
+                let response = ui.selectable_label(on, shading.name()).on_hover_text(format!("Key {}", i + 1));
+                if response.clicked() {
+                    session.ui.shading = shading;
+                }
             }
-        }
-        ui.add_space(8.0);
-        ui.toggle_value(&mut session.ui.show_cameras, "Cameras").on_hover_text("Frustums and thumbnails (V)");
-        ui.toggle_value(&mut session.ui.show_joints, "Joints").on_hover_text("Triangulated 3D joints");
-        ui.toggle_value(&mut session.ui.show_grid, "Grid")
-            .on_hover_text("Grid of 10 cm squares through the middle of the capture");
-        pose(ui, session, actions);
-        if button(ui, "Frame", None, "See everything (F)") {
-            actions.push(Action::Frame);
-        }
-    });
+            ui.add_space(8.0);
+            ui.toggle_value(&mut session.ui.show_cameras, "Cameras").on_hover_text("Frustums and thumbnails (V)");
+            ui.toggle_value(&mut session.ui.show_joints, "Joints").on_hover_text("Triangulated 3D joints");
+            ui.toggle_value(&mut session.ui.show_grid, "Grid")
+                .on_hover_text("Grid of 10 cm squares through the middle of the capture");
+            pose(ui, session, actions);
+            if button(ui, "Frame", None, "See the hands (F); with Shift, everything (Shift+F)") {
+                let all = ui.input(|i| i.modifiers.shift);
+                actions.push(Action::Frame(if all { Framed::Everything } else { Framed::Hands }));
+            }
+        },
+    );
     let text = session.shown.as_ref().map_or_else(
         || "drag: orbit · right drag: pan · wheel: zoom · double-click a camera: look through it".to_owned(),
         |s| {

@@ -77,13 +77,13 @@ pub(super) fn show(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>
         }
     });
     ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
-        ui.spacing_mut().slider_width = (ui.available_width() - 225.0).clamp(60.0, 260.0);
         theme::title(ui, "SYNERGIES");
+        fit_sliders(ui, (0..posing.synergies()).map(|i| posing.synergy_facts(i).0));
         for index in 0..posing.synergies() {
             let (name, range) = posing.synergy_facts(index);
             let mut value = posing.synergy(index);
-            let slider = Slider::new(&mut value, range).text(name).fixed_decimals(2).clamping(EDITS);
-            if ui.add(slider).changed() {
+            let slider = Slider::new(&mut value, range).fixed_decimals(2).clamping(EDITS);
+            if named_slider(ui, &name, slider).changed() {
                 ask(PoseAction::Synergy(index, value));
             }
         }
@@ -92,6 +92,38 @@ pub(super) fn show(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>
             CollapsingHeader::new(finger).default_open(false).show(ui, |ui| angles(ui, posing, first, &mut ask));
         }
     });
+}
+
+/// Width of a slider's number, points.
+const NUMBER: f32 = 58.0;
+/// Shortest and longest slider, points.
+const SLIDER: [f32; 2] = [80.0, 260.0];
+
+/// Width of a name, points.
+fn width_of(ui: &Ui, name: &str) -> f32 {
+    let font = egui::TextStyle::Body.resolve(ui.style());
+    ui.painter().layout_no_wrap(name.to_owned(), font, WEAK).size().x
+}
+
+/// What slider and name share.
+fn room(ui: &Ui) -> f32 {
+    ui.available_width() - NUMBER - 3.0 * ui.spacing().item_spacing.x
+}
+
+/// Makes sliders as long as their names leave room for.
+fn fit_sliders(ui: &mut Ui, names: impl Iterator<Item = impl AsRef<str>>) {
+    let longest = names.map(|name| width_of(ui, name.as_ref())).fold(0.0, f32::max);
+    ui.spacing_mut().slider_width = (room(ui) - longest).clamp(SLIDER[0], SLIDER[1]);
+}
+
+/// A slider with its name after it, or above it where it would be cut.
+fn named_slider(ui: &mut Ui, name: &str, slider: Slider<'_>) -> egui::Response {
+    if width_of(ui, name) + ui.spacing().slider_width > room(ui) {
+        ui.label(RichText::new(name));
+        ui.add(slider)
+    } else {
+        ui.add(slider.text(name))
+    }
 }
 
 const fn help(named: NamedPose) -> &'static str {
@@ -103,6 +135,9 @@ const fn help(named: NamedPose) -> &'static str {
 }
 
 fn angles(ui: &mut Ui, posing: &Posing, first: usize, ask: &mut impl FnMut(PoseAction)) {
+    let names = |joint: &str, axis: &str| format!("{joint} {axis}");
+    let all = JOINT_NAMES.iter().skip(first).take(3).flat_map(|joint| AXES.map(|axis| names(joint, axis)));
+    fit_sliders(ui, all);
     for (joint, joint_name) in JOINT_NAMES.iter().enumerate().skip(first).take(3) {
         for (axis, name) in AXES.iter().enumerate() {
             let index = 3 * (joint - 1) + axis;
@@ -112,9 +147,9 @@ fn angles(ui: &mut Ui, posing: &Posing, first: usize, ask: &mut impl FnMut(PoseA
             if high - low < 0.5 {
                 continue;
             }
-            let text = format!("{joint_name} {name}");
-            let slider = Slider::new(&mut degrees, low..=high).text(text).suffix("°").fixed_decimals(0).clamping(EDITS);
-            if ui.add(slider).on_hover_text(format!("{low:.0}° to {high:.0}°")).changed() {
+            let slider = Slider::new(&mut degrees, low..=high).suffix("°").fixed_decimals(0).clamping(EDITS);
+            let response = named_slider(ui, &names(joint_name, name), slider);
+            if response.on_hover_text(format!("{low:.0}° to {high:.0}°")).changed() {
                 ask(PoseAction::Angle(index, degrees.to_radians()));
             }
         }

@@ -25,8 +25,13 @@ pub(crate) const HELD_OUT: Color32 = Color32::from_rgb(150, 166, 240);
 /// Something failed.
 pub(crate) const RED: Color32 = Color32::from_rgb(228, 101, 94);
 
-/// Colours of the loss terms: Okabe and Ito's palette, told apart by colour-blind eyes too.
-const SERIES: [Color32; 11] = [
+/// The loss terms in the order of the legend. A live run tells them in the order of its stages and a run folder by the
+/// alphabet; neither may change a curve's place or colour.
+const TERMS: [&str; 12] =
+    ["sfs", "lap", "albedo", "mask", "edge", "delta", "joints", "reprojection", "limits", "pose", "shape", "offsets"];
+
+/// Colours of the terms: Okabe and Ito's palette, told apart by colour-blind eyes too, and what is farthest from it.
+const SERIES: [Color32; TERMS.len()] = [
     Color32::from_rgb(86, 180, 233),
     Color32::from_rgb(230, 159, 0),
     Color32::from_rgb(204, 121, 167),
@@ -38,13 +43,18 @@ const SERIES: [Color32; 11] = [
     Color32::from_rgb(196, 160, 222),
     Color32::from_rgb(150, 156, 165),
     Color32::from_rgb(186, 140, 99),
+    Color32::from_rgb(110, 214, 214),
 ];
 
-/// Colour of a loss term: fixed for the known ones, by order of appearance for others.
-pub(crate) fn series(name: &str, position: usize) -> Color32 {
-    let known = ["sfs", "lap", "albedo", "mask", "edge", "delta"];
-    let others = SERIES.len() - known.len();
-    SERIES[known.iter().position(|k| *k == name).unwrap_or(known.len() + position % others)]
+/// Place of a loss term in the legend; those that are not known come last, by their names.
+pub(crate) fn series_order(name: &str) -> (usize, &str) {
+    (TERMS.iter().position(|known| *known == name).unwrap_or(TERMS.len()), name)
+}
+
+/// Colour of a loss term, by its name alone.
+pub(crate) fn series(name: &str) -> Color32 {
+    let unknown = || name.bytes().fold(0, |sum: usize, byte| sum.wrapping_mul(31).wrapping_add(usize::from(byte)));
+    SERIES[TERMS.iter().position(|known| *known == name).unwrap_or_else(|| unknown() % SERIES.len())]
 }
 
 /// Sets fonts, colours and spacings.

@@ -15,18 +15,41 @@ pub(super) fn show(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>
         ) {
             actions.push(Action::OpenDialog);
         }
-        let title = session.capture.as_ref().map(|c| format!("{} · {} views", c.name, c.views.len()));
-        ui.label(RichText::new(title.as_deref().unwrap_or("thenar")).strong());
+        let narrow = ui.ctx().viewport_rect().width() < NARROW;
+        title(ui, session, narrow);
         if session.capture.is_none() {
-            ui.with_layout(Layout::right_to_left(Align::Center), |ui| right(ui, session));
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| right(ui, session, false));
             return;
         }
         ui.separator();
         preset(ui, session);
         run_buttons(ui, session, actions);
         ui.separator();
-        progress(ui, session);
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| right(ui, session));
+        // The right end first: progress has what is left, and its words are cut before they lie upon anything.
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            right(ui, session, narrow);
+            ui.with_layout(Layout::left_to_right(Align::Center), |ui| progress(ui, session));
+        });
+    });
+}
+
+/// Windows narrower than this, points, have no room for all words of the bar.
+const NARROW: f32 = 1240.0;
+/// Room for the stages' names beside the words of the run.
+const STAGES_WIDTH: f32 = 440.0;
+
+/// What is open; cut in a narrow window.
+fn title(ui: &mut Ui, session: &Session, narrow: bool) {
+    let Some(capture) = &session.capture else {
+        ui.label(RichText::new("thenar").strong());
+        return;
+    };
+    let whole = format!("{} · {} views", capture.name, capture.views.len());
+    let text = RichText::new(if narrow { &capture.name } else { &whole }).strong();
+    let room = if narrow { 110.0 } else { 260.0 };
+    ui.scope(|ui| {
+        ui.set_max_width(room);
+        ui.add(egui::Label::new(text).truncate()).on_hover_text(whole);
     });
 }
 
@@ -84,6 +107,7 @@ fn run_buttons(ui: &mut Ui, session: &Session, actions: &mut Vec<Action>) {
 /// Stage marks, then the phase's progress in words. State shows by sign as well as by colour.
 fn progress(ui: &mut Ui, session: &Session) {
     let current = session.steps.last();
+    let wide = ui.available_width() > STAGES_WIDTH;
     for stage in Stage::ALL {
         let here = current.is_some_and(|s| s.stage == stage) && session.is_active();
         let (sign, colour) = if session.stages_done.contains(&stage) {
@@ -93,7 +117,9 @@ fn progress(ui: &mut Ui, session: &Session) {
         } else {
             ("○", WEAK)
         };
-        ui.label(RichText::new(format!("{sign} {}", stage.name())).color(colour));
+        // Without room for all names, the one under way keeps its own.
+        let text = if wide || here { format!("{sign} {}", stage.name()) } else { sign.to_owned() };
+        ui.label(RichText::new(text).color(colour)).on_hover_text(stage.name());
     }
     match session.state {
         RunState::Idle if session.steps.is_empty() => {}
@@ -103,7 +129,7 @@ fn progress(ui: &mut Ui, session: &Session) {
         state => {
             let Some(last) = current else { return };
             let done = f64::from(last.iter) / f64::from(last.iters.max(1));
-            if session.is_active() {
+            if session.is_active() && wide {
                 #[expect(clippy::cast_possible_truncation, reason = "a fraction")]
                 let bar = egui::ProgressBar::new(done as f32).desired_width(70.0).desired_height(8.0).fill(ACCENT);
                 ui.add(bar);
@@ -120,12 +146,12 @@ fn progress(ui: &mut Ui, session: &Session) {
             if state == RunState::Running
                 && let Some((rate, eta)) = session.rate()
             {
-                text = format!("{text} · {rate:.1}/s · {} left", clock(eta));
+                text = format!("{text} · {rate:.1}/s · {} left in this phase", clock(eta));
             }
-            ui.label(RichText::new(text).color(WEAK));
             if !word.is_empty() {
                 ui.label(RichText::new(word).color(colour).strong());
             }
+            ui.add(egui::Label::new(RichText::new(&text).color(WEAK)).truncate()).on_hover_text(&text);
         }
     }
 }
@@ -137,16 +163,18 @@ fn clock(seconds: f64) -> String {
     format!("{}:{:02}", s / 60, s % 60)
 }
 
-fn right(ui: &mut Ui, session: &mut Session) {
+fn right(ui: &mut Ui, session: &mut Session, narrow: bool) {
     if ui.button("?").on_hover_text("Keys (F1)").clicked() {
         session.ui.show_help = !session.ui.show_help;
     }
-    if session.capture.is_some()
-        && button(ui, "Export…", session.why_not_export(), "Write meshes and parameters (Ctrl+E)")
-    {
+    if session.capture.is_some() && {
+        let why_not = session.exporting.is_some().then_some("An export is under way");
+        button(ui, "Export…", why_not.or_else(|| session.why_not_export()), "Write meshes and parameters (Ctrl+E)")
+    } {
         session.ui.show_export = true;
     }
     match &session.device {
+        Some(Ok(_)) if narrow => {}
         Some(Ok(name)) => {
             // `llvmpipe (LLVM 15.0.6, 256 bits) (software)`: the first words say which it is, the rest is in the tip.
             let short: String = name.split(" (").next().unwrap_or(name).chars().take(26).collect();

@@ -67,7 +67,7 @@ fn row(ui: &mut Ui, session: &Session, textures: &Textures, view: usize, actions
     painter.text(at + vec2(0.0, 19.0), Align2::LEFT_TOP, line, FontId::proportional(11.5), colour);
     let size = format!("{}×{}", found.camera.width_px, found.camera.height_px);
     let response = response.on_hover_text(format!(
-        "View {} · {size} · focal length {:.0} px\nclick: select · double-click or Enter: look through it · X: exclude · H: hold out",
+        "View {} · {size} · focal length {:.0} px\nclick: select · double-click or Enter: look through it · X: exclude · H: hold out\ndB: PSNR over the pixels that are rendered and in the mask",
         found.name,
         found.camera.focal_px()
     ));

@@ -4,6 +4,7 @@ use super::posing::PoseAction;
 use crate::studio::backend::ExportRequest;
 use crate::studio::worker::Command;
 use std::path::PathBuf;
+use std::time::Instant;
 
 /// Where the run stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,6 +24,48 @@ pub(crate) enum RunState {
     Stopped,
     /// Ended by an error.
     Failed,
+}
+
+/// What a folder is chosen for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Folder {
+    /// The capture or run to open.
+    Capture,
+    /// Exported files.
+    Export,
+    /// The folders of runs.
+    Results,
+    /// MANO's files.
+    Hand,
+}
+
+/// Good news on show.
+#[derive(Clone, Debug)]
+pub(crate) struct Notice {
+    /// The words.
+    pub text: String,
+    /// Since when.
+    pub at: Instant,
+    /// Folder that it is about.
+    pub folder: Option<PathBuf>,
+}
+
+/// Files that are being written.
+#[derive(Clone, Debug)]
+pub(crate) struct Exporting {
+    /// Formats, as people write them.
+    pub formats: String,
+    /// Since when.
+    pub since: Instant,
+}
+
+/// What the 3D view is to show as large as it can.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Framed {
+    /// The hands; everything while there are none.
+    Hands,
+    /// All cameras.
+    Everything,
 }
 
 /// How bad a log line is.
@@ -68,8 +111,8 @@ pub(crate) enum Action {
     SelectBy(isize),
     /// Look through a camera.
     FlyTo(usize),
-    /// Look at everything.
-    Frame,
+    /// Look at the hands or at everything.
+    Frame(Framed),
     /// Take a view out of the next run, or back in.
     ToggleExclude(usize),
     /// Keep a view from every stage of the next run but compare it, or let it take part again.
@@ -92,6 +135,12 @@ pub(crate) enum Action {
     ExportDialog,
     /// Move the hands.
     Pose(PoseAction),
+    /// Show a folder in the desktop's file manager.
+    Reveal(PathBuf),
+    /// Take a folder that was chosen in a dialog, or typed where there is none.
+    Take(Folder, PathBuf),
+    /// Close the notice.
+    DismissNotice,
     /// Close the banner.
     DismissBanner,
 }
@@ -113,8 +162,10 @@ pub(crate) enum Effect {
     ResultsDialog,
     /// Show the dialog for the folder with MANO's files.
     HandFolderDialog,
+    /// Show a folder in the desktop's file manager.
+    Reveal(PathBuf),
     /// Move the 3D camera into a view.
     FlyTo(usize),
-    /// Move the 3D camera to see everything.
-    Frame,
+    /// Move the 3D camera to see this.
+    Frame(Framed),
 }

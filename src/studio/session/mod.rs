@@ -2,12 +2,13 @@
 //! every rule of the window (what a button does, when it is disabled, what scrubbing moves) is testable without one.
 
 mod action;
+mod folders;
 mod hand;
 mod news;
 mod posing;
 mod run;
 
-pub(crate) use action::{Action, Effect, Level, LogLine, RunState};
+pub(crate) use action::{Action, Effect, Exporting, Folder, Framed, Level, LogLine, Notice, RunState};
 pub(crate) use hand::HandPick;
 pub(crate) use posing::{Chosen, NamedPose, PoseAction, Posing, SYNERGIES};
 
@@ -17,6 +18,7 @@ use super::problem::Problem;
 use super::track::Track;
 use super::ui_state::UiState;
 use super::worker::Command;
+use crate::camera::Camera;
 use crate::capture::Capture;
 use crate::fitting::pose::HandChoice;
 use crate::pipeline::{Snapshot, Stage, StepReport};
@@ -47,6 +49,12 @@ pub(crate) struct Session {
     pub detected: Detected,
     /// Counts captures opened, so that textures and the rig know when to rebuild.
     pub capture_revision: u64,
+    /// Cameras as the run has corrected them; empty while they are those of the capture.
+    cameras: Vec<Camera>,
+    /// Counts changes of the cameras, so that the rig knows when to move.
+    pub cameras_revision: u64,
+    /// Scores of the final meshes, one a view; empty before the end of a run.
+    scores: Vec<Option<f64>>,
     /// One small picture a view.
     pub thumbnails: Vec<RgbImage>,
     /// Views that the next run leaves out.
@@ -102,8 +110,12 @@ pub(crate) struct Session {
     pub overrides: BTreeMap<String, f64>,
     /// The error on show.
     pub banner: Option<Problem>,
-    /// Something pleasant on show, and since when.
-    pub notice: Option<(String, Instant)>,
+    /// A folder to be typed under the banner, as no dialog can be shown, and the text so far.
+    pub typed: Option<(Folder, String)>,
+    /// Something pleasant on show.
+    pub notice: Option<Notice>,
+    /// The export under way.
+    pub exporting: Option<Exporting>,
     /// The log.
     pub log: VecDeque<LogLine>,
     /// Least time between two live snapshots.
@@ -124,6 +136,9 @@ impl Session {
             capture: None,
             detected: None,
             capture_revision: 0,
+            cameras: Vec::new(),
+            cameras_revision: 0,
+            scores: Vec::new(),
             thumbnails: Vec::new(),
             excluded: BTreeSet::new(),
             held_out: BTreeSet::new(),
@@ -155,7 +170,9 @@ impl Session {
             preset,
             overrides: BTreeMap::new(),
             banner: None,
+            typed: None,
             notice: None,
+            exporting: None,
             log: VecDeque::new(),
             snapshot_interval: Duration::from_millis(250),
             ui: UiState::default(),
@@ -208,7 +225,7 @@ impl Session {
                 self.select(view);
                 (view < self.view_count()).then_some(Effect::FlyTo(view))
             }
-            Action::Frame => Some(Effect::Frame),
+            Action::Frame(what) => Some(Effect::Frame(what)),
             Action::ToggleExclude(view) => {
                 self.toggle_excluded(view);
                 None
@@ -238,16 +255,31 @@ impl Session {
                 None
             }
             Action::Export(request) => {
-                self.note(Level::Info, format!("Exporting {}", request.formats.join(", ")));
+                let formats = request.formats.join(", ").to_uppercase();
+                self.note(Level::Info, format!("Exporting {formats}"));
+                self.notice = None;
+                self.exporting = Some(Exporting { formats, since: Instant::now() });
                 Some(Effect::Send(Command::Export(request)))
             }
             Action::Pose(action) => self.pose(action).then_some(Effect::Send(Command::Posable)),
             Action::ExportDialog => Some(Effect::ExportDialog),
+            Action::Reveal(folder) => Some(Effect::Reveal(folder)),
+            Action::Take(what, folder) => self.take_folder(what, folder),
+            Action::DismissNotice => {
+                self.notice = None;
+                None
+            }
             Action::DismissBanner => {
-                self.banner = None;
+                (self.banner, self.typed) = (None, None);
                 None
             }
         }
+    }
+
+    /// Camera of a view: the run's own where there is one, which the pose stage may have corrected, else the capture's.
+    #[must_use]
+    pub(crate) fn camera(&self, view: usize) -> Option<&Camera> {
+        self.cameras.get(view).or_else(|| self.capture.as_ref()?.views.get(view).map(|v| &v.camera))
     }
 
     fn view_count(&self) -> usize {

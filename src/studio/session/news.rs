@@ -1,14 +1,15 @@
 //! What comes from the worker, and what is asked of it next.
 
-use super::{Level, PICTURES, RunState, Session};
+use super::{Level, Notice, PICTURES, RunState, Session};
 use crate::capture::Capture;
 use crate::detect::DetectedHands;
 use crate::pipeline::{Stage, StepReport};
-use crate::studio::backend::RunRecord;
+use crate::studio::backend::{RunRecord, RunViews};
 use crate::studio::picture::Picture;
 use crate::studio::problem::Problem;
 use crate::studio::worker::{Event, TakenSnapshot, ViewRequest};
 use image::RgbImage;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -43,6 +44,7 @@ impl Session {
             }
             Event::Started { run_dir, steps } => self.on_started(run_dir, steps),
             Event::Keypoints(detected) => self.detected = Some(detected),
+            Event::Views(views) => self.on_views(views),
             Event::Step(report) => self.steps.push(report),
             Event::StageDone(stage, findings) => {
                 self.note(Level::Info, format!("Stage {} done", stage.name()));
@@ -55,10 +57,8 @@ impl Session {
                 self.state = RunState::Finished;
                 self.stages_done.extend(self.steps.last().map(|s| s.stage));
                 self.note(Level::Info, "Finished");
-                self.notice = Some((
-                    "Finished. Scrub the timeline, compare the views, export (Ctrl+E).".to_owned(),
-                    Instant::now(),
-                ));
+                let text = "Finished. Scrub the timeline, compare the views, export (Ctrl+E).".to_owned();
+                self.notice = Some(Notice { text, at: Instant::now(), folder: None });
             }
             Event::Stopped { resumable } => {
                 self.state = RunState::Stopped;
@@ -70,8 +70,16 @@ impl Session {
                 for file in &files {
                     self.note(Level::Info, format!("Wrote {}", file.display()));
                 }
-                let place = files.first().and_then(|f| f.parent()).map(|p| p.display().to_string()).unwrap_or_default();
-                self.notice = Some((format!("Exported {} files to {place}", files.len()), Instant::now()));
+                self.exporting = None;
+                let folder = files.first().and_then(|f| f.parent()).map(Path::to_owned);
+                let place = folder.as_ref().map(|p| p.display().to_string()).unwrap_or_default();
+                let count = files.len();
+                let text = format!("Exported {count} file{} to {place}", if count == 1 { "" } else { "s" });
+                self.notice = Some(Notice { text, at: Instant::now(), folder });
+            }
+            Event::ExportFailed(problem) => {
+                self.exporting = None;
+                self.show_problem(problem);
             }
             Event::RunFailed { problem, resumable } => {
                 self.opening = None;
@@ -87,7 +95,8 @@ impl Session {
         }
     }
 
-    fn show_problem(&mut self, problem: Problem) {
+    pub(super) fn show_problem(&mut self, problem: Problem) {
+        self.typed = None;
         self.note(Level::Error, format!("{}. {} {}", problem.what, problem.meaning, problem.remedy));
         self.banner = Some(problem);
     }
@@ -134,6 +143,17 @@ impl Session {
             self.shown = self.newest.clone();
             self.shown_revision += 1;
         }
+    }
+
+    /// Cameras and scores of the run; lists of another length than the capture's views are none.
+    fn on_views(&mut self, views: RunViews) {
+        let count = self.view_count();
+        let cameras = if views.cameras.len() == count { views.cameras } else { Vec::new() };
+        if cameras != self.cameras {
+            self.cameras = cameras;
+            self.cameras_revision += 1;
+        }
+        self.scores = if views.psnr_db.len() == count { views.psnr_db } else { Vec::new() };
     }
 
     /// Takes in a new snapshot.
@@ -212,9 +232,15 @@ impl Session {
         })
     }
 
-    /// The newest score of each view that has been rendered.
+    /// The score of a view over rendered ∩ mask: of the final meshes once the run has ended, before that of the newest
+    /// picture of the view.
     #[must_use]
     pub(crate) fn psnr_db(&self, view: usize) -> Option<f64> {
+        let last = self.scores.get(view).copied().flatten();
+        last.or_else(|| self.newest_psnr_db(view))
+    }
+
+    fn newest_psnr_db(&self, view: usize) -> Option<f64> {
         self.pictures.iter().filter(|p| p.view == view).max_by_key(|p| p.step).and_then(|p| p.psnr_db)
     }
 

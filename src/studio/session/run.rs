@@ -181,6 +181,9 @@ impl Session {
         self.picture_pending = None;
         self.snapshot_pending = false;
         self.has_engine = false;
+        self.cameras_revision += u64::from(!self.cameras.is_empty());
+        self.cameras.clear();
+        self.scores.clear();
         self.run_dir = None;
         self.resumable = false;
     }

@@ -4,8 +4,10 @@
 mod hands;
 mod motion;
 mod rig;
+#[cfg(test)]
+mod tests;
 
-use super::session::{Action, Session};
+use super::session::{Action, Framed, Session};
 use super::ui_state::Shading;
 use super::{Pointer, StudioSet};
 use crate::anatomy::KEYPOINT_BONES;
@@ -31,7 +33,8 @@ struct ImagePlane {
 /// What is in the scene, and from which state of the session.
 #[derive(Resource, Default)]
 pub(super) struct Scene {
-    capture_revision: u64,
+    /// Revisions of the capture and of the cameras.
+    built: (u64, u64),
     placement: Option<Placement>,
     planes: Vec<Entity>,
     backdrop: Option<(usize, Entity)>,
@@ -66,18 +69,21 @@ fn rebuild_rig(
     mut images: ResMut<Assets<Image>>,
     mut motion: ResMut<Motion>,
 ) {
-    if scene.capture_revision == session.capture_revision {
+    let wanted = (session.capture_revision, session.cameras_revision);
+    if scene.built == wanted {
         return;
     }
-    scene.capture_revision = session.capture_revision;
+    let new_capture = scene.built.0 != wanted.0;
+    scene.built = wanted;
     let old = scene.backdrop.take().map(|(_, e)| e);
     for entity in std::mem::take(&mut scene.planes).into_iter().chain(old) {
         commands.entity(entity).despawn();
     }
     let Some(capture) = &session.capture else { return };
-    let placement = Placement::of(capture);
-    for (view, found) in capture.views.iter().enumerate() {
-        let Some(thumbnail) = session.thumbnails.get(view) else { continue };
+    // Cameras that a run corrects move; the rest stays where it is.
+    let placement = scene.placement.filter(|_| !new_capture).unwrap_or_else(|| Placement::of(capture));
+    for view in 0..capture.views.len() {
+        let (Some(thumbnail), Some(camera)) = (session.thumbnails.get(view), session.camera(view)) else { continue };
         let material = StandardMaterial {
             base_color_texture: Some(images.add(texture(thumbnail))),
             unlit: true,
@@ -85,16 +91,20 @@ fn rebuild_rig(
             ..default()
         };
         let entity = commands.spawn((
-            Mesh3d(meshes.add(rig::image_plane(&found.camera))),
+            Mesh3d(meshes.add(rig::image_plane(camera))),
             MeshMaterial3d(materials.add(material)),
-            placement.camera(&found.camera).with_scale(Vec3::splat(PLANE_DEPTH * placement.radius)),
+            placement.camera(camera).with_scale(Vec3::splat(PLANE_DEPTH * placement.radius)),
             NoFrustumCulling,
             ImagePlane { view },
         ));
         scene.planes.push(entity.id());
     }
     scene.placement = Some(placement);
-    motion.frame_rig(&placement);
+    if new_capture {
+        start_view(&mut motion, &placement, &session);
+    } else if let Some((view, camera)) = motion.through().and_then(|view| Some((view, session.camera(view)?))) {
+        motion.fly_to(view, placement.eye(camera));
+    }
 }
 
 fn texture(image: &image::RgbImage) -> Image {
@@ -127,6 +137,7 @@ fn update_backdrop(
     }
     let (Some(view), Some(placement)) = (through, scene.placement) else { return };
     let Some(found) = session.capture.as_ref().and_then(|c| c.views.get(view)) else { return };
+    let Some(camera) = session.camera(view) else { return };
     let material = StandardMaterial {
         base_color_texture: Some(images.add(texture(&found.image))),
         base_color: Color::srgb(0.72, 0.72, 0.72),
@@ -135,9 +146,9 @@ fn update_backdrop(
         ..default()
     };
     let entity = commands.spawn((
-        Mesh3d(meshes.add(rig::image_plane(&found.camera))),
+        Mesh3d(meshes.add(rig::image_plane(camera))),
         MeshMaterial3d(materials.add(material)),
-        placement.camera(&found.camera).with_scale(Vec3::splat(2.2 * placement.radius)),
+        placement.camera(camera).with_scale(Vec3::splat(2.2 * placement.radius)),
         NoFrustumCulling,
     ));
     scene.backdrop = Some((view, entity.id()));
@@ -208,10 +219,10 @@ fn draw_lines(session: Res<Session>, scene: Res<Scene>, motion: Res<Motion>, mut
         gizmos.grid(lowered, UVec2::splat(cells), Vec2::splat(0.1), Color::srgb(0.135, 0.145, 0.16));
     }
     if session.ui.show_cameras && motion.through().is_none() {
-        for (view, found) in capture.views.iter().enumerate() {
-            let pose = placement.camera(&found.camera);
+        for (view, camera) in (0..capture.views.len()).filter_map(|v| Some((v, session.camera(v)?))) {
+            let pose = placement.camera(camera);
             let depth = PLANE_DEPTH * radius;
-            let corners = rig::corners(&found.camera).map(|c| pose.transform_point(c * depth));
+            let corners = rig::corners(camera).map(|c| pose.transform_point(c * depth));
             let colour = if session.selected == view {
                 Color::srgb(0.28, 0.95, 0.86)
             } else if session.excluded.contains(&view) {
@@ -246,8 +257,8 @@ fn draw_lines(session: Res<Session>, scene: Res<Scene>, motion: Res<Motion>, mut
 /// Colour of a frustum that is neither selected nor excluded; the screenshot tests look for it.
 const FRUSTUM: Color = Color::srgb(0.47, 0.53, 0.62);
 
-/// Centre of the shown hands, else of the rig, in the 3D view.
-fn middle(session: &Session, placement: &Placement) -> (Vec3, f32) {
+/// Centre and radius of the shown hands in the 3D view.
+fn ball(session: &Session, placement: &Placement) -> Option<(Vec3, f32)> {
     let mut lo = Vec3::INFINITY;
     let mut hi = Vec3::NEG_INFINITY;
     for p in session.visible().iter().flat_map(|s| &s.hands).flat_map(|h| &h.positions) {
@@ -255,22 +266,31 @@ fn middle(session: &Session, placement: &Placement) -> (Vec3, f32) {
         lo = lo.min(at);
         hi = hi.max(at);
     }
-    if lo.x > hi.x { (Vec3::ZERO, placement.radius) } else { ((lo + hi) * 0.5, (hi - lo).length() * 0.5) }
+    (lo.x <= hi.x).then(|| ((lo + hi) * 0.5, (hi - lo).length() * 0.5))
 }
 
 /// Applies a session action that concerns the 3D view.
 pub(super) fn fly_to(motion: &mut Motion, scene: &Scene, session: &Session, view: usize) {
-    if let (Some(placement), Some(found)) = (scene.placement, session.capture.as_ref().and_then(|c| c.views.get(view)))
-    {
-        motion.fly_to(view, placement.eye(&found.camera));
+    if let (Some(placement), Some(camera)) = (scene.placement, session.camera(view)) {
+        motion.fly_to(view, placement.eye(camera));
     }
 }
 
-/// Moves the camera to see the hands, or everything when it already does.
-pub(super) fn frame(motion: &mut Motion, scene: &Scene, session: &Session) {
+/// Moves the camera to see the hands, if there are any, or else everything.
+pub(super) fn frame(motion: &mut Motion, scene: &Scene, session: &Session, what: Framed) {
     if let Some(placement) = scene.placement {
-        let (centre, radius) = middle(session, &placement);
-        motion.frame(&placement, centre, radius);
+        match ball(session, &placement).filter(|_| what == Framed::Hands) {
+            Some((centre, radius)) => motion.frame_hands(centre, radius),
+            None => motion.frame_rig(&placement),
+        }
+    }
+}
+
+/// What is seen first: the hands of a run, the rig of a capture.
+fn start_view(motion: &mut Motion, placement: &Placement, session: &Session) {
+    match ball(session, placement) {
+        Some((centre, radius)) => motion.frame_hands(centre, radius),
+        None => motion.frame_rig(placement),
     }
 }
 

@@ -50,7 +50,6 @@ pub(in crate::studio) struct Motion {
     state: State,
     orbit: Option<Orbit>,
     flight: Option<(usize, Transform)>,
-    framed_hands: bool,
     pressed_at: Option<Vec2>,
     last_click: Option<(usize, Instant)>,
 }
@@ -74,18 +73,29 @@ impl Motion {
     }
 
     pub(super) fn frame_rig(&mut self, placement: &Placement) {
-        self.framed_hands = false;
         self.orbit = Some(Orbit { focus: placement.middle, yaw: 0.38, pitch: 0.42, radius: placement.reach * 1.8 });
     }
 
-    pub(super) fn frame(&mut self, placement: &Placement, centre: Vec3, radius: f32) {
-        let hands = centre != Vec3::ZERO || radius < placement.radius;
-        if hands && !self.framed_hands {
-            self.framed_hands = true;
-            self.orbit = Some(Orbit { focus: centre, yaw: 0.25, pitch: 0.25, radius: radius * 3.4 });
-        } else {
-            self.frame_rig(placement);
-        }
+    pub(super) fn frame_hands(&mut self, centre: Vec3, radius: f32) {
+        self.orbit = Some(Orbit { focus: centre, yaw: 0.25, pitch: 0.25, radius: radius * 3.4 });
+    }
+}
+
+#[cfg(test)]
+impl Motion {
+    /// As after a flight.
+    pub(super) fn look_through(&mut self, view: usize, eye: Transform) {
+        self.state = State::Through { view, eye };
+    }
+
+    /// Where the next flight goes.
+    pub(super) const fn heading(&self) -> Option<(usize, Transform)> {
+        self.flight
+    }
+
+    /// Distance from what is looked at.
+    pub(super) fn distance(&self) -> Option<f32> {
+        self.orbit.map(|o| o.radius)
     }
 }
 
@@ -121,13 +131,11 @@ pub(super) fn click(
     let (camera, transform) = *camera;
     let Ok(ray) = camera.viewport_to_world(transform, to) else { return };
     let depth = PLANE_DEPTH * placement.radius;
-    let hit = capture
-        .views
-        .iter()
-        .enumerate()
-        .filter_map(|(i, v)| {
-            let pose = placement.camera(&v.camera);
-            rig::ray_meets_plane(ray.origin, *ray.direction, &pose, &rig::corners(&v.camera), depth).map(|t| (i, t))
+    let hit = (0..capture.views.len())
+        .filter_map(|i| {
+            let camera = session.camera(i)?;
+            let pose = placement.camera(camera);
+            rig::ray_meets_plane(ray.origin, *ray.direction, &pose, &rig::corners(camera), depth).map(|t| (i, t))
         })
         .min_by(|a, b| a.1.total_cmp(&b.1));
     let Some((view, _)) = hit else { return };
@@ -188,8 +196,7 @@ pub(super) fn follow(
         orbit.enabled = enabled;
     }
     let aspect = f64::from(pointer.view_size.x / pointer.view_size.y.max(1.0));
-    let region =
-        |view: usize| session.capture.as_ref().and_then(|c| c.views.get(view)).map(|v| Region::of(&v.camera, aspect));
+    let region = |view: usize| session.camera(view).map(|camera| Region::of(camera, aspect));
     match motion.state {
         State::Orbit => {}
         State::Flying { view, from, to, since } => {

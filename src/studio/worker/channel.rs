@@ -3,7 +3,7 @@
 use crate::capture::Capture;
 use crate::detect::DetectedHands;
 use crate::pipeline::{PosableHand, Snapshot, Stage, StepReport};
-use crate::studio::backend::{ExportRequest, ResumeRequest, RunRecord, RunRequest};
+use crate::studio::backend::{ExportRequest, ResumeRequest, RunRecord, RunRequest, RunViews};
 use crate::studio::problem::Problem;
 use image::RgbImage;
 use std::path::PathBuf;
@@ -40,6 +40,8 @@ pub(crate) enum Event {
     },
     /// Keypoints that the run has found in the images so far, a view each.
     Keypoints(Arc<Vec<DetectedHands>>),
+    /// What the run knows of its views by now.
+    Views(RunViews),
     /// One line of the loss curves.
     Step(StepReport),
     /// A stage ended; its findings in words.
@@ -53,6 +55,8 @@ pub(crate) enum Event {
     },
     /// Files written.
     Exported(Vec<PathBuf>),
+    /// No files were written, or not all.
+    ExportFailed(Problem),
     /// The hands at rest, at the display level.
     Posable(Arc<Vec<PosableHand>>),
     /// The run ended by an error, or could not begin; the engine's last good state is kept.

@@ -10,9 +10,10 @@
 //! most one optimiser step. A worker that dies closes the channel, which the window reports.
 //!
 //! The thread lowers its own priority first of all ([`priority`]), so that the window comes first where both compute on the
-//! same processor.
+//! same processor. Exported files are written by a thread of normal priority ([`exporter`]), for somebody waits for them.
 
 mod channel;
+mod exporter;
 mod priority;
 mod thread;
 
@@ -26,6 +27,7 @@ use super::picture::Picture;
 use super::problem::Problem;
 use channel::Control;
 use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded};
+use exporter::Exporter;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -51,6 +53,7 @@ pub(crate) struct Worker {
     view_request: Latest<ViewRequest>,
     control: Arc<Control>,
     thread: Option<JoinHandle<()>>,
+    exporter: Exporter,
     gone: bool,
 }
 
@@ -76,6 +79,7 @@ impl Worker {
         let (snapshots, pictures, view_request) = (Latest::default(), Latest::default(), Latest::default());
         let (snapshot_slot, picture_slot, request_slot) =
             (Latest::clone(&snapshots), Latest::clone(&pictures), Latest::clone(&view_request));
+        let (exporter, exports) = Exporter::start(Arc::clone(&wake))?;
         let flags = Arc::clone(&control);
         // Made on the thread: an engine need not be able to move between threads.
         let run = move || {
@@ -84,6 +88,7 @@ impl Worker {
                 backend,
                 commands: command_receiver,
                 events: event_sender,
+                exports,
                 backlog: VecDeque::new(),
                 snapshots: snapshot_slot,
                 pictures: picture_slot,
@@ -99,7 +104,17 @@ impl Worker {
             inner.run();
         };
         let thread = std::thread::Builder::new().name("thenar-worker".to_owned()).spawn(run)?;
-        Ok(Self { commands, events, snapshots, pictures, view_request, control, thread: Some(thread), gone: false })
+        Ok(Self {
+            commands,
+            events,
+            snapshots,
+            pictures,
+            view_request,
+            control,
+            thread: Some(thread),
+            exporter,
+            gone: false,
+        })
     }
 
     /// Hands a command over. False when the worker is gone or hopelessly behind (the command is dropped then).
@@ -109,6 +124,9 @@ impl Worker {
 
     /// The next event, if there is one; [`Event::RunFailed`] once when the thread has died.
     pub(crate) fn try_event(&mut self) -> Option<Event> {
+        if let Some(event) = self.exporter.try_answer() {
+            return Some(event);
+        }
         match self.events.try_recv() {
             Ok(event) => Some(event),
             Err(TryRecvError::Empty) => None,

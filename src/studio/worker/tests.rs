@@ -1,9 +1,11 @@
 //! The worker with the test engine.
 
-use super::super::testing::{MorphBackend, test_capture};
+use super::super::testing::{MorphBackend, test_camera, test_capture};
 use super::*;
+use crate::camera::Camera;
 use crate::capture::Capture;
-use crate::studio::backend::{ResumeRequest, RunRequest};
+use crate::pipeline::Stage;
+use crate::studio::backend::{ExportRequest, ResumeRequest, RunRequest, RunViews};
 use std::time::Instant;
 
 fn until(worker: &mut Worker, mut done: impl FnMut(&Event) -> bool) -> Vec<Event> {
@@ -104,6 +106,71 @@ fn a_requested_picture_carries_its_step_and_its_score() {
     };
     assert_eq!((picture.view, picture.step), (1, taken.snapshot.step), "it says what it shows");
     assert!(picture.psnr_db.is_some_and(|p| p > 5.0 && p < 99.0), "and how well: {:?}", picture.psnr_db);
+}
+
+#[test]
+fn cameras_that_the_pose_stage_corrects_and_scores_of_all_views_are_told() {
+    let mut worker = worker(MorphBackend { steps: 40, repaired: Some(1), ..MorphBackend::default() });
+    let mut capture = test_capture(3);
+    capture.views[1].camera.k[(0, 2)] += 30.0;
+    let cameras: Vec<Camera> = capture.views.iter().map(|v| v.camera.clone()).collect();
+    worker.send(Command::Start(request(capture)));
+    let events = until(&mut worker, |e| matches!(e, Event::Finished));
+    let views: Vec<&RunViews> =
+        events.iter().filter_map(|e| if let Event::Views(v) = e { Some(v) } else { None }).collect();
+    assert_eq!(views[0].cameras, cameras, "at first those of the capture");
+    let corrected = events
+        .iter()
+        .skip_while(|e| !matches!(e, Event::StageDone(Stage::Pose, _)))
+        .find_map(|e| if let Event::Views(v) = e { Some(v) } else { None });
+    assert_eq!(corrected.map(|v| &v.cameras[1]), Some(&test_camera(1, 3)), "the corrected one once pose has ended");
+    assert_eq!(views.last().map(|v| v.psnr_db.len()), Some(3), "a score a view at the end");
+}
+
+#[test]
+fn an_export_takes_its_time_beside_the_run() {
+    let settings = MorphBackend {
+        steps: 1_000_000,
+        step_time: Duration::from_millis(1),
+        export_time: Duration::from_millis(300),
+        ..MorphBackend::default()
+    };
+    let mut worker = worker(settings);
+    worker.send(Command::Start(request(test_capture(2))));
+    until(&mut worker, |e| matches!(e, Event::Step(_)));
+    let export = |dir: Option<&str>| ExportRequest {
+        formats: vec!["glb".to_owned()],
+        dir: dir.map(Into::into),
+        ..ExportRequest::default()
+    };
+    worker.send(Command::Export(export(None)));
+    let events = until(&mut worker, |e| matches!(e, Event::Exported(_)));
+    let steps = events.iter().filter(|e| matches!(e, Event::Step(_))).count();
+    assert!(steps > 10, "the run goes on while files are written: {steps} steps");
+    worker.send(Command::Export(export(Some("/full"))));
+    until(&mut worker, |e| matches!(e, Event::ExportFailed(p) if p.what.contains("no space left")));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn files_are_written_at_the_priority_of_the_window() {
+    let nice = || rustix::process::getpriority_process(None).expect("a thread has a nice value");
+    let (exporter, jobs) = Exporter::start(Arc::new(|| {})).expect("a thread");
+    let (sender, seen) = bounded(1);
+    let job = move || {
+        sender.send(nice())?;
+        Ok(Vec::new())
+    };
+    // Sent by a thread that gave way, as the worker does.
+    let worker = std::thread::Builder::new().spawn(move || {
+        priority::give_way_to_the_window();
+        jobs.send(Box::new(job)).expect("the exporter listens");
+        nice()
+    });
+    let lowered = worker.expect("a thread").join().expect("it ends");
+    assert_eq!(seen.recv_timeout(Duration::from_secs(10)), Ok(nice()), "as the window, not as the worker ({lowered})");
+    assert!(lowered > nice() || nice() == 19, "the worker did give way");
+    drop(exporter);
 }
 
 #[test]

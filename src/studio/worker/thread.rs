@@ -4,7 +4,7 @@ use super::Wake;
 use super::channel::{Command, Control, Event, Latest, TakenSnapshot, ViewRequest};
 use crate::capture::Capture;
 use crate::pipeline::{Advance, DETECTION, DISPLAY_LEVEL};
-use crate::studio::backend::{Backend, Engine, ExportRequest, Started};
+use crate::studio::backend::{Backend, Engine, ExportJob, ExportRequest, Started};
 use crate::studio::picture::{Picture, thumbnail};
 use crate::studio::problem::Problem;
 use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError};
@@ -22,6 +22,8 @@ pub(super) struct Inner {
     pub(super) backend: Arc<dyn Backend>,
     pub(super) commands: Receiver<Command>,
     pub(super) events: Sender<Event>,
+    /// To the thread that writes files.
+    pub(super) exports: Sender<ExportJob>,
     pub(super) backlog: VecDeque<Event>,
     pub(super) snapshots: Latest<TakenSnapshot>,
     pub(super) pictures: Latest<Picture>,
@@ -107,6 +109,7 @@ impl Inner {
                 let results = self.backend.results_folder(&capture);
                 let run = opened.run.map(Box::new);
                 self.tell(Event::Opened { capture, thumbnails, run, has_engine, results });
+                self.tell_views();
             }
             Err(error) => self.tell(Event::Failed(Problem::opening(&path, &error))),
         }
@@ -130,6 +133,7 @@ impl Inner {
                 self.running = true;
                 self.tell(Event::Started { run_dir, steps });
                 self.tell_keypoints();
+                self.tell_views();
             }
             // What could be resumed before still can be, once the cause is mended.
             Err(error) => {
@@ -139,9 +143,16 @@ impl Inner {
         }
     }
 
+    fn tell_views(&mut self) {
+        if let Some(engine) = &self.engine {
+            let views = engine.views();
+            self.tell(Event::Views(views));
+        }
+    }
+
     fn export(&mut self, request: &ExportRequest) {
         let Some(engine) = &mut self.engine else {
-            self.tell(Event::Failed(Problem {
+            self.tell(Event::ExportFailed(Problem {
                 what: "There is nothing to export".to_owned(),
                 meaning: "No reconstruction has been started in this window.".to_owned(),
                 remedy: "Reconstruct first, or use `thenar export RUN` on a finished run.".to_owned(),
@@ -149,8 +160,13 @@ impl Inner {
             return;
         };
         match engine.export(request) {
-            Ok(files) => self.tell(Event::Exported(files)),
-            Err(error) => self.tell(Event::Failed(Problem::exporting(&error))),
+            Ok(job) => {
+                if self.exports.try_send(job).is_err() {
+                    let error = anyhow::anyhow!("too many exports are waiting for their turn");
+                    self.tell(Event::ExportFailed(Problem::exporting(&error)));
+                }
+            }
+            Err(error) => self.tell(Event::ExportFailed(Problem::exporting(&error))),
         }
     }
 
@@ -192,10 +208,12 @@ impl Inner {
             Ok(Advance::StageDone(stage, findings)) => {
                 self.take_snapshot();
                 self.tell(Event::StageDone(stage, findings));
+                self.tell_views();
             }
             Ok(Advance::Finished) => {
                 self.running = false;
                 self.take_snapshot();
+                self.tell_views();
                 self.tell(Event::Finished);
             }
             Err(error) => {

@@ -9,6 +9,16 @@ use egui::{Event as Input, PointerButton, Pos2, RawInput, vec2};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// A row of a text.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) text: String,
+    /// Where it lies.
+    pub(super) whole: Rect,
+    /// What its frame leaves of it.
+    pub(super) seen: Rect,
+}
+
 /// A window without a screen.
 pub(super) struct Bench {
     pub(super) ctx: Context,
@@ -17,6 +27,9 @@ pub(super) struct Bench {
     pub(super) centre: Rect,
     pub(super) size: egui::Vec2,
     pub(super) texts: Vec<(String, Rect)>,
+    /// The rows of all texts.
+    pub(super) rows: Vec<Row>,
+    copied: Option<String>,
 }
 
 impl Bench {
@@ -31,6 +44,8 @@ impl Bench {
             centre: Rect::NOTHING,
             size: vec2(1280.0, 800.0),
             texts: Vec::new(),
+            rows: Vec::new(),
+            copied: None,
         }
     }
 
@@ -93,9 +108,15 @@ impl Bench {
         self.ctx.begin_pass(input);
         self.centre = layout(&self.ctx, &mut self.session, &mut self.textures, &mut actions);
         let output = self.ctx.end_pass();
+        for command in output.platform_output.commands {
+            if let egui::OutputCommand::CopyText(text) = command {
+                self.copied = Some(text);
+            }
+        }
         self.texts.clear();
+        self.rows.clear();
         for clipped in output.shapes {
-            collect(&clipped.shape, clipped.clip_rect, &mut self.texts);
+            collect(&clipped.shape, clipped.clip_rect, self);
         }
         actions
     }
@@ -135,6 +156,13 @@ impl Bench {
         self.click_at(found.1.center())
     }
 
+    /// What a click on this button puts on the clipboard.
+    pub(super) fn copied(&mut self, words: &str) -> Option<String> {
+        self.copied = None;
+        self.click(words);
+        self.copied.take()
+    }
+
     pub(super) fn key(&mut self, key: Key, modifiers: Modifiers) -> Vec<Action> {
         let press = |pressed| Input::Key { key, physical_key: None, pressed, repeat: false, modifiers };
         self.ctx.input_mut(|i| i.modifiers = modifiers);
@@ -142,13 +170,17 @@ impl Bench {
     }
 }
 
-fn collect(shape: &egui::Shape, clip: Rect, out: &mut Vec<(String, Rect)>) {
+fn collect(shape: &egui::Shape, clip: Rect, bench: &mut Bench) {
     match shape {
-        egui::Shape::Vec(shapes) => shapes.iter().for_each(|s| collect(s, clip, out)),
+        egui::Shape::Vec(shapes) => shapes.iter().for_each(|s| collect(s, clip, bench)),
         egui::Shape::Text(t) => {
             let rect = t.galley.rect.translate(t.pos.to_vec2());
             if clip.intersects(rect) {
-                out.push((t.galley.text().to_owned(), rect));
+                bench.texts.push((t.galley.text().to_owned(), rect));
+            }
+            for row in &t.galley.rows {
+                let whole = row.rect_without_leading_space().translate(t.pos.to_vec2());
+                bench.rows.push(Row { text: row.text().trim().to_owned(), whole, seen: whole.intersect(clip) });
             }
         }
         _ => {}

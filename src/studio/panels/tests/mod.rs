@@ -1,6 +1,7 @@
 //! The panels without a window: an `egui::Context`, a session, the test engine.
 
 mod bench;
+mod layout;
 mod pose;
 mod runs;
 
@@ -25,7 +26,7 @@ fn the_empty_window_explains_itself() {
 #[test]
 fn the_default_layout_leaves_the_centre_to_the_3d_view() {
     let mut bench = Bench::opened();
-    for size in [vec2(1280.0, 800.0), vec2(1600.0, 1000.0), vec2(900.0, 600.0)] {
+    for size in [vec2(1280.0, 800.0), vec2(1600.0, 1000.0), vec2(LEAST_SIZE[0], LEAST_SIZE[1])] {
         bench.size = size;
         bench.settle();
         assert!(

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::fitting::pose::HandChoice;
-use crate::studio::backend::{Backend, HandModelChoice, ResumeRequest, RunRecord};
+use crate::studio::backend::{Backend, HandModelChoice, ResumeRequest, RunRecord, RunViews};
+use crate::studio::session::Framed;
 use crate::studio::testing::{MorphBackend, test_capture};
 
 /// A finished bench whose run was stopped instead.
@@ -87,6 +88,32 @@ fn an_unfinished_run_that_is_opened_can_be_gone_on_with() {
     bench.settle();
     assert!(bench.says("could not be resumed"), "the reason is shown");
     assert_eq!(bench.click("▶ Resume"), [Action::Resume], "and it can be tried again");
+}
+
+#[test]
+fn every_view_has_its_score_once_the_run_has_ended() {
+    let mut bench = Bench::finished();
+    bench.settle();
+    let scores = |b: &Bench| b.texts.iter().filter(|(t, _)| t.ends_with(" dB")).count();
+    assert_eq!(scores(&bench), 1, "of the one view that was looked at");
+    let psnr_db = vec![Some(21.04), Some(28.5), None, Some(19.96)];
+    bench.session.on_event(Event::Views(RunViews { psnr_db, ..RunViews::default() }));
+    bench.settle();
+    for words in ["21.0 dB", "28.5 dB", "20.0 dB"] {
+        assert!(bench.texts.iter().any(|(t, _)| t == words), "`{words}` is in the list");
+    }
+    assert!(bench.says("(rendered and mask)"), "and it is said which it is");
+}
+
+#[test]
+fn f_frames_the_hands_and_shift_f_everything() {
+    let mut bench = Bench::finished();
+    bench.settle();
+    assert_eq!(bench.key(Key::F, Modifiers::NONE), [Action::Frame(Framed::Hands)], "F is the hands");
+    assert_eq!(bench.key(Key::F, Modifiers::SHIFT), [Action::Frame(Framed::Everything)], "Shift+F is all");
+    bench.key(Key::F1, Modifiers::NONE);
+    bench.settle();
+    assert!(bench.says("Shift+F") && bench.says("see everything"), "the sheet of keys has both");
 }
 
 #[test]

@@ -1,0 +1,166 @@
+//! Nothing overlaps and nothing is cut, down to the least size of the window; and what passes over it.
+
+use super::*;
+use crate::studio::session::Folder;
+use crate::studio::ui_state::Tab;
+
+/// Sizes of windows that must look tidy.
+const SIZES: [egui::Vec2; 4] = [vec2(1000.0, 700.0), vec2(1280.0, 800.0), vec2(1600.0, 1000.0), vec2(1920.0, 1080.0)];
+
+/// Pairs of texts that lie upon each other, and texts that leave the window.
+fn untidy(bench: &Bench) -> Vec<String> {
+    let window = Rect::from_min_size(egui::Pos2::ZERO, bench.size).expand(1.0);
+    let mut out = Vec::new();
+    // What scrolls is cut by its frame, and that is no mistake.
+    let seen: Vec<_> = bench.rows.iter().filter(|r| !r.text.is_empty() && r.seen.is_positive()).collect();
+    for (i, row) in seen.iter().enumerate() {
+        if !window.contains_rect(row.seen) {
+            out.push(format!("`{}` leaves the window: {:?}", row.text, row.seen));
+        }
+        for other in &seen[i + 1..] {
+            let common = row.seen.intersect(other.seen);
+            // Letters leave some room above and below them in their rows.
+            if common.width() > 2.0 && common.height() > 4.0 {
+                out.push(format!("`{}` and `{}` at {common:?}", row.text, other.text));
+            }
+        }
+    }
+    out
+}
+
+/// What is untidy with this panel and state.
+fn looked_at(bench: &mut Bench, tab: Tab, state: RunState) -> Vec<String> {
+    bench.session.ui.tab = tab;
+    bench.session.state = state;
+    bench.session.notice = None;
+    bench.settle();
+    untidy(bench)
+}
+
+#[test]
+fn nothing_overlaps_at_any_size_from_the_least_on() {
+    for size in SIZES {
+        let mut bench = Bench::finished();
+        bench.size = size;
+        for state in [RunState::Finished, RunState::Running, RunState::Paused] {
+            let found = looked_at(&mut bench, Tab::Pose, state);
+            assert!(found.is_empty(), "{size}, {state:?}: {found:#?}");
+        }
+        assert!(bench.centre.width() >= 480.0 && bench.centre.height() >= 330.0, "{size}: {:?}", bench.centre);
+    }
+    let mut bench = Bench::finished();
+    bench.size = vec2(560.0, 420.0);
+    assert!(!looked_at(&mut bench, Tab::Pose, RunState::Running).is_empty(), "the check can fail");
+}
+
+#[test]
+fn panels_that_were_made_wide_give_way_when_the_window_shrinks() {
+    let mut bench = Bench::finished();
+    bench.size = vec2(1920.0, 1080.0);
+    bench.settle();
+    // The left edge of the inspector, dragged to the left; the upper edge of the curves, dragged up.
+    let edges = [
+        (pos2(bench.centre.right() + 1.0, 300.0), pos2(bench.centre.right() - 380.0, 300.0)),
+        (pos2(700.0, bench.centre.bottom() + 1.0), pos2(700.0, bench.centre.bottom() - 300.0)),
+    ];
+    for (from, to) in edges {
+        let button = |pos, pressed| Input::PointerButton {
+            pos,
+            button: egui::PointerButton::Primary,
+            pressed,
+            modifiers: Modifiers::NONE,
+        };
+        bench.frame(vec![Input::PointerMoved(from)]);
+        bench.frame(vec![button(from, true)]);
+        bench.frame(vec![Input::PointerMoved(to)]);
+        bench.frame(vec![button(to, false)]);
+    }
+    bench.settle();
+    let wide = bench.centre;
+    assert!(wide.width() < 1100.0 && wide.height() < 600.0, "the panels were dragged: {wide:?}");
+    bench.size = vec2(1000.0, 700.0);
+    let found = looked_at(&mut bench, Tab::Pose, RunState::Finished);
+    assert!(
+        bench.centre.width() >= 480.0 && bench.centre.height() >= 330.0,
+        "the 3D view has its room: {:?}",
+        bench.centre
+    );
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+#[test]
+fn the_time_that_is_left_is_said_to_be_that_of_the_phase() {
+    let mut bench = Bench::finished();
+    bench.size = vec2(1920.0, 1080.0);
+    bench.session.state = RunState::Running;
+    bench.settle();
+    assert!(bench.says("left in this phase"), "not of the run");
+}
+
+#[test]
+fn names_of_sliders_are_whole() {
+    for size in SIZES {
+        let mut bench = Bench::finished();
+        // High enough that no slider is scrolled away.
+        bench.size = vec2(size.x, 1500.0);
+        bench.session.ui.tab = Tab::Pose;
+        let _ = bench.session.apply(Action::Pose(crate::studio::session::PoseAction::Begin));
+        let hands = crate::anatomy::Side::BOTH.map(|side| crate::studio::testing::posable(side).expect("a hand"));
+        bench.session.on_event(Event::Posable(Arc::new(hands.to_vec())));
+        bench.settle();
+        let names: Vec<_> = bench.rows.iter().filter(|row| row.text.contains("against")).collect();
+        assert!(!names.is_empty(), "{size}: a synergy with a long name is on screen");
+        for row in names {
+            let whole = row.seen.width() > row.whole.width() - 0.5 && row.whole.right() <= size.x;
+            assert!(whole, "{size}: of {row:?} all is seen");
+        }
+    }
+}
+
+#[test]
+fn without_a_dialog_the_window_says_what_is_missing_and_takes_a_typed_path() {
+    for (what, words) in [(Folder::Export, "export to"), (Folder::Results, "runs are written"), (Folder::Hand, "MANO")]
+    {
+        let mut bench = Bench::finished();
+        bench.session.on_no_dialog(what);
+        bench.settle();
+        assert!(bench.says("zenity") && bench.says("Type the path"), "it says what is missing and what to do");
+        assert!(bench.says(words), "and what for: {words}");
+        bench.click(words);
+        bench.frame(vec![Input::Text("some/folder".to_owned())]);
+        bench.settle();
+        let actions = bench.click_exactly("Use");
+        assert_eq!(actions, [Action::Take(what, "some/folder".into())], "the typed folder is taken");
+        let _ = bench.session.apply(actions[0].clone());
+        assert!(bench.session.banner.is_none() && bench.session.typed.is_none(), "and the banner is gone");
+        match what {
+            Folder::Export => assert_eq!(bench.session.ui.export_dir, Some("some/folder".into()), "for exports"),
+            Folder::Results => assert_eq!(bench.session.results, Some("some/folder".into()), "for runs"),
+            _ => assert!(bench.session.hand.is_mano(), "for the hand model"),
+        }
+    }
+    let mut bench = Bench::new();
+    bench.session.on_no_dialog(Folder::Capture);
+    bench.settle();
+    let effect = bench.session.apply(Action::Take(Folder::Capture, "a/capture".into()));
+    assert!(matches!(effect, Some(Effect::Send(Command::Open(_)))), "a capture is opened: {effect:?}");
+}
+
+#[test]
+fn an_export_shows_that_it_works_and_where_its_files_are() {
+    let mut bench = Bench::finished();
+    let request = crate::studio::ExportRequest { formats: vec!["glb".to_owned()], ..Default::default() };
+    let effect = bench.session.apply(Action::Export(request));
+    assert!(matches!(effect, Some(Effect::Send(Command::Export(_)))), "the worker is asked: {effect:?}");
+    bench.settle();
+    assert!(bench.says("Exporting GLB · 0 s"), "a sign of life");
+    bench.session.on_event(Event::Exported(vec!["out/hands.glb".into()]));
+    bench.settle();
+    assert!(!bench.says("Exporting GLB · "), "it has ended");
+    assert!(bench.says("Exported 1 file to out"), "and says where the file is");
+    assert_eq!(bench.click("Open folder"), [Action::Reveal("out".into())], "which can be shown");
+    let copied = bench.copied("Copy path");
+    assert_eq!(copied.as_deref(), Some("out"), "or copied");
+    bench.session.on_event(Event::ExportFailed(crate::studio::Problem::exporting(&anyhow::anyhow!("disk full"))));
+    assert!(bench.session.exporting.is_none() && bench.session.banner.is_some(), "a failure is said and ends it too");
+}

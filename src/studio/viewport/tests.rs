@@ -1,0 +1,129 @@
+//! The rig of a run whose pose stage has corrected a camera of the capture.
+
+use super::super::session::Session;
+use super::super::testing::{MorphBackend, test_camera, test_capture};
+use super::rig::Region;
+use super::*;
+use crate::camera::Camera;
+use crate::studio::backend::{Backend, RunViews};
+use crate::studio::worker::Event;
+use bevy::ecs::system::RunSystemOnce;
+use nalgebra::{Rotation3, Vector3};
+use std::sync::Arc;
+
+/// The view whose camera is off in the capture's file.
+const OFF: usize = 3;
+const VIEWS: usize = 5;
+
+/// A camera that is rolled, turned and shifted.
+fn off() -> Camera {
+    let right = test_camera(OFF, VIEWS);
+    let turn = *Rotation3::from_euler_angles(0.02, -0.03, 0.12).matrix();
+    let mut camera = Camera { rotation: turn * right.rotation, ..right };
+    camera.translation = turn * camera.translation + Vector3::new(0.01, -0.02, 0.005);
+    camera.k[(0, 2)] += 25.0;
+    camera
+}
+
+fn opened() -> Session {
+    let mut session = Session::new(MorphBackend::default().presets());
+    let mut capture = test_capture(VIEWS);
+    capture.views[OFF].camera = off();
+    let thumbnails = capture.views.iter().map(|v| crate::studio::picture::thumbnail(&v.image, 32)).collect();
+    let results = "two_lumps.thenar/runs".into();
+    session.on_event(Event::Opened { capture: Arc::new(capture), thumbnails, run: None, has_engine: false, results });
+    session
+}
+
+fn repaired() -> RunViews {
+    RunViews { cameras: (0..VIEWS).map(|i| test_camera(i, VIEWS)).collect(), psnr_db: Vec::new() }
+}
+
+/// Where a world point lies on screen when a view is looked through, as a share of the shown part's half sides.
+fn on_screen(session: &Session, placement: &Placement, view: usize, x_world: [f64; 3]) -> Vec2 {
+    let camera = session.camera(view).expect("a view of the capture");
+    let region = Region::of(camera, 1.25);
+    let at = placement.eye(camera).to_matrix().inverse().transform_point3(placement.place(x_world));
+    let pixels = region.full_px.y * 0.5 / (region.fov * 0.5).tan();
+    let from_principal = Vec2::new(at.x, -at.y) / -at.z * pixels;
+    (from_principal + region.full_px * 0.5 - region.offset_px) / region.size_px * 2.0 - 1.0
+}
+
+#[test]
+fn a_corrected_camera_is_looked_through_where_the_run_has_it() {
+    let mut session = opened();
+    let placement = Placement::of(session.capture.as_ref().expect("opened"));
+    let right = test_camera(OFF, VIEWS);
+    let x = [0.04, -0.05, 0.01];
+    let px = right.project(&Vector3::from(x)).expect("in front");
+    // The image, grown by 4 % about its centre; the viewport has the image's shape.
+    #[expect(clippy::cast_possible_truncation, reason = "screen positions")]
+    let wanted = Vec2::new((px.x / 160.0 - 1.0) as f32, (px.y / 128.0 - 1.0) as f32) / 1.04;
+    let before = on_screen(&session, &placement, OFF, x);
+    assert!(before.distance(wanted) > 0.05, "the camera of the file shows the hand beside its photograph: {before}");
+    session.on_event(Event::Views(repaired()));
+    let after = on_screen(&session, &placement, OFF, x);
+    assert!(after.distance(wanted) < 2e-3, "the run's camera shows it upon: {after} for {wanted}");
+    let _ = session.apply(Action::Start);
+    let anew = on_screen(&session, &placement, OFF, x);
+    assert_eq!(anew, before, "a new run begins with the cameras of the capture again");
+}
+
+#[test]
+fn frustums_and_the_view_through_a_camera_move_with_the_correction() {
+    let mut world = World::new();
+    world.init_resource::<Scene>();
+    world.init_resource::<Motion>();
+    world.init_resource::<Assets<Mesh>>();
+    world.init_resource::<Assets<StandardMaterial>>();
+    world.init_resource::<Assets<Image>>();
+    world.insert_resource(opened());
+    let plane = |world: &mut World| {
+        world.run_system_once(rebuild_rig).expect("everything it needs is there");
+        let mut planes = world.query::<(&ImagePlane, &Transform)>();
+        let found: Vec<Transform> = planes.iter(world).filter(|(p, _)| p.view == OFF).map(|(_, t)| *t).collect();
+        assert_eq!(found.len(), 1, "one image plane a view");
+        found[0]
+    };
+    let before = plane(&mut world);
+    let placement = world.resource::<Scene>().placement.expect("placed");
+    world.resource_mut::<Motion>().look_through(OFF, placement.eye(&off()));
+    world.resource_mut::<Session>().on_event(Event::Views(repaired()));
+    let after = plane(&mut world);
+    let wanted = placement.camera(&test_camera(OFF, VIEWS));
+    assert!(before.translation.distance(wanted.translation) > 0.005, "it stood elsewhere");
+    assert!(after.translation.distance(wanted.translation) < 1e-5, "the frustum stands where the run's camera does");
+    assert!(after.rotation.angle_between(wanted.rotation) < 1e-3, "and looks as it does");
+    assert_eq!(
+        world.resource::<Motion>().heading(),
+        Some((OFF, placement.eye(&test_camera(OFF, VIEWS)))),
+        "the camera that is looked through goes along"
+    );
+    assert_eq!(world.resource::<Scene>().placement, Some(placement), "the scene itself does not move");
+}
+
+#[test]
+fn a_run_is_first_seen_with_its_hands_as_large_as_they_can_be() {
+    let mut session = opened();
+    let placement = Placement::of(session.capture.as_ref().expect("opened"));
+    let mut motion = Motion::default();
+    start_view(&mut motion, &placement, &session);
+    let rig = motion.distance().expect("a capture is framed");
+    let capture = session.capture.clone().expect("opened");
+    let backend = MorphBackend { steps: 20, ..MorphBackend::default() };
+    let mut started = backend.start(&crate::studio::RunRequest::new(capture, "draft")).expect("the test engine starts");
+    for _ in 0..25 {
+        started.engine.advance().expect("a step");
+    }
+    session.shown = Some(Arc::new(started.engine.snapshot().expect("a snapshot")));
+    start_view(&mut motion, &placement, &session);
+    let hands = motion.distance().expect("hands are framed");
+    assert!(hands < 0.6 * rig, "nearer than the rig needs: {hands} m, {rig} m");
+    let (_, radius) = ball(&session, &placement).expect("hands");
+    assert!(hands > 2.9 * radius, "and no hand is cut at this field of view: {hands} m of radius {radius} m");
+    let scene = Scene { placement: Some(placement), ..Scene::default() };
+    frame(&mut motion, &scene, &session, Framed::Everything);
+    assert_eq!(motion.distance(), Some(rig), "everything is one key away");
+    frame(&mut motion, &scene, &session, Framed::Hands);
+    assert_eq!(motion.distance(), Some(hands), "and the hands as well");
+}
