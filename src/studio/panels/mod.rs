@@ -34,7 +34,7 @@ const REST_HEIGHT: f32 = 430.0;
 /// What the log leaves to the curves.
 const CURVES_WIDTH: f32 = 420.0;
 /// What the parameters leave to the pictures above them.
-const COMPARE_HEIGHT: f32 = 215.0;
+const COMPARE_HEIGHT: f32 = 195.0;
 
 /// Draws everything and returns the rectangle that is left for the 3D view, in points.
 pub(super) fn layout(ctx: &Context, session: &mut Session, textures: &mut Textures, actions: &mut Vec<Action>) -> Rect {
