@@ -1,7 +1,9 @@
-//! `thenar inspect`: what a capture folder holds and how good it is.
+//! `thenar inspect`: what a capture folder holds, how good it is, and what will be done about it.
 
 use super::{CliError, Exit};
-use crate::capture::{Capture, inspect};
+use crate::capture::Capture;
+use crate::fitting::pose::{PoseSettings, Triangulator};
+use crate::pipeline::diagnose;
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -16,14 +18,16 @@ pub struct InspectArgs {
 }
 
 pub(super) fn run(args: &InspectArgs, out: &mut dyn Write) -> Result<Exit, CliError> {
-    let report = inspect(&Capture::open(&args.capture)?);
+    let capture = Capture::open(&args.capture)?;
+    // The twin of the kernel is fast enough for one frame, and needs no device.
+    let diagnosis = diagnose(&capture, &[], &PoseSettings::default(), &Triangulator::Reference);
     if args.json {
-        serde_json::to_writer_pretty(&mut *out, &report)?;
+        serde_json::to_writer_pretty(&mut *out, &diagnosis.report())?;
         writeln!(out)?;
     } else {
-        write!(out, "{report}")?;
+        write!(out, "{diagnosis}")?;
     }
-    Ok(Exit::Done)
+    Ok(if diagnosis.is_usable() { Exit::Done } else { Exit::Input })
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 mod checkpoint;
 mod comparison;
+mod doctor;
 mod error;
 mod finished;
 mod picture;
@@ -14,6 +15,7 @@ mod run_folder;
 mod snapshot;
 
 pub use checkpoint::{Checkpoint, CheckpointFacts, CheckpointHand};
+pub use doctor::{CameraDiagnosis, Code, Diagnosis, Evidence, Finding, Part, Severity, Subject, diagnose};
 pub use error::PipelineError;
 pub use finished::FinishedRun;
 pub use picture::{PictureMaker, PictureMode, to_rgba8};

@@ -13,6 +13,9 @@ const POINTS: usize = 800;
 /// Values below this are left out: a term that is zero has no logarithm, and would squeeze all others together.
 const FLOOR: f64 = 1e-9;
 
+/// Room for the slider and its label, points.
+const SMOOTH_WIDTH: f32 = 150.0;
+
 /// A stretch of one curve within one phase.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Curve {
@@ -176,8 +179,13 @@ fn legend(ui: &mut Ui, session: &mut Session, names: &[String]) {
 pub(super) fn show(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>) {
     let names = term_names(&session.steps);
     ui.horizontal(|ui| {
-        theme::title(ui, "LOSS");
-        legend(ui, session, &names);
+        // The switches wrap in what the slider leaves them.
+        let width = (ui.available_width() - SMOOTH_WIDTH).max(80.0);
+        let wrapped = egui::Layout::left_to_right(egui::Align::Center).with_main_wrap(true);
+        ui.allocate_ui_with_layout(egui::vec2(width, 18.0), wrapped, |ui| {
+            theme::title(ui, "LOSS");
+            legend(ui, session, &names);
+        });
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             ui.spacing_mut().slider_width = 70.0;
             ui.add_space(8.0);

@@ -2,6 +2,7 @@
 //! every rule of the window (what a button does, when it is disabled, what scrubbing moves) is testable without one.
 
 mod action;
+mod findings;
 mod hand;
 mod news;
 mod posing;
@@ -19,7 +20,7 @@ use super::ui_state::UiState;
 use super::worker::Command;
 use crate::capture::Capture;
 use crate::fitting::pose::HandChoice;
-use crate::pipeline::{Snapshot, Stage, StepReport};
+use crate::pipeline::{Diagnosis, Snapshot, Stage, StepReport};
 use image::RgbImage;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::PathBuf;
@@ -47,6 +48,10 @@ pub(crate) struct Session {
     pub capture_revision: u64,
     /// One small picture a view.
     pub thumbnails: Vec<RgbImage>,
+    /// What the doctor found, once it has looked.
+    pub diagnosis: Option<Arc<Diagnosis>>,
+    /// Index of the selected finding.
+    pub finding: Option<usize>,
     /// Views that the next run leaves out.
     pub excluded: BTreeSet<usize>,
     /// Views that no stage of the next run sees, but which are compared.
@@ -122,6 +127,8 @@ impl Session {
             capture: None,
             capture_revision: 0,
             thumbnails: Vec::new(),
+            diagnosis: None,
+            finding: None,
             excluded: BTreeSet::new(),
             held_out: BTreeSet::new(),
             hands: HandChoice::Auto,
@@ -206,6 +213,14 @@ impl Session {
                 (view < self.view_count()).then_some(Effect::FlyTo(view))
             }
             Action::Frame => Some(Effect::Frame),
+            Action::Finding(index) => {
+                self.select_finding(index);
+                None
+            }
+            Action::FindingBy(by) => {
+                self.step_finding(by);
+                None
+            }
             Action::ToggleExclude(view) => {
                 self.toggle_excluded(view);
                 None

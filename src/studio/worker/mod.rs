@@ -13,6 +13,7 @@
 //! same processor.
 
 mod channel;
+mod doctor;
 mod priority;
 mod thread;
 
@@ -25,6 +26,7 @@ use super::backend::Backend;
 use super::picture::Picture;
 use super::problem::Problem;
 use channel::Control;
+use doctor::Doctor;
 use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -80,7 +82,9 @@ impl Worker {
         // Made on the thread: an engine need not be able to move between threads.
         let run = move || {
             priority::give_way_to_the_window();
+            let doctor = Doctor::new(event_sender.clone(), Arc::clone(&wake));
             let inner = Inner {
+                doctor,
                 backend,
                 commands: command_receiver,
                 events: event_sender,
