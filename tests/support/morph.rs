@@ -137,6 +137,8 @@ pub(crate) struct MorphBackend {
     pub step_time: Duration,
     /// Views of the capture that `open` makes up.
     pub views: usize,
+    /// View whose camera is off by 12 px.
+    pub camera_off: Option<usize>,
     /// Step that returns an error.
     pub fail_at: Option<u32>,
     /// Step that panics.
@@ -147,7 +149,15 @@ pub(crate) struct MorphBackend {
 
 impl Default for MorphBackend {
     fn default() -> Self {
-        Self { steps: 60, step_time: Duration::ZERO, views: 8, fail_at: None, panic_at: None, resume_at: None }
+        Self {
+            steps: 60,
+            step_time: Duration::ZERO,
+            views: 8,
+            camera_off: None,
+            fail_at: None,
+            panic_at: None,
+            resume_at: None,
+        }
     }
 }
 
@@ -183,8 +193,11 @@ impl Backend for MorphBackend {
 
     fn open(&self, path: &Path) -> anyhow::Result<Opened> {
         anyhow::ensure!(path.exists(), "no such folder");
-        let capture =
+        let mut capture =
             if path.join("camera").exists() { thenar::capture::read_fmhr(path)? } else { test_capture(self.views) };
+        if let Some(view) = self.camera_off.and_then(|view| capture.views.get_mut(view)) {
+            view.camera.k[(0, 2)] -= 12.0;
+        }
         Ok(Opened { capture, run: None, engine: None })
     }
 
