@@ -98,8 +98,7 @@ fn masks_that_are_missing_or_empty_are_told() {
     capture.warnings = vec!["mask/00.png: the file is missing".to_owned(), "the shutter was slow".to_owned()];
     capture.views[1].mask.as_mut().expect("a mask").pixels_mut().for_each(|p| p.0[0] = 0);
     let diagnosis = examine(&capture);
-    let expected =
-        [(Code::ReaderNote, None), (Code::MaskMissing, Some(0)), (Code::MaskNearlyEmpty, Some(1))];
+    let expected = [(Code::ReaderNote, None), (Code::MaskMissing, Some(0)), (Code::MaskNearlyEmpty, Some(1))];
     assert_eq!(told(&diagnosis), expected, "the file that is missing is told once: {diagnosis}");
 }
 

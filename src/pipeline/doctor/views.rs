@@ -140,8 +140,7 @@ fn keypoints(
         return;
     }
     let said = |f: &&mut Finding| {
-        let known =
-            matches!(f.code, Code::DetectionRejected | Code::MaskNoisy | Code::MaskPartlyCut | Code::CameraOff);
+        let known = matches!(f.code, Code::DetectionRejected | Code::MaskNoisy | Code::MaskPartlyCut | Code::CameraOff);
         known && f.subject.view() == Some(view)
     };
     for (side, detection) in Side::BOTH.into_iter().zip([report.left, report.right]) {
@@ -200,11 +199,17 @@ fn light(report: &ViewReport, at: &impl Fn(Part) -> Subject) -> Vec<Finding> {
     let what = "much of the skin is clipped: its colour is lost there";
     let action = "the other views decide the colour by their number; exclude this one if the albedo comes out pale";
     say(Flag::HandsOverexposed, Severity::Warning, Code::HandsOverexposed, what, vec![clipped], action);
-    let shift = |name, k: usize| {
-        report.hand_colour_shift.map(|shift| Evidence::new(name, 100.0 * (shift[k].exp() - 1.0), "%"))
-    };
+    let shift =
+        |name, k: usize| report.hand_colour_shift.map(|shift| Evidence::new(name, 100.0 * (shift[k].exp() - 1.0), "%"));
     let evidence = vec![shift("green_over_red", 0), shift("blue_over_red", 1)];
     let what = "the skin has another colour than in the other views";
-    say(Flag::ColourCast, Severity::Info, Code::ColourCast, what, evidence, "a gain per colour is fitted for each view");
+    say(
+        Flag::ColourCast,
+        Severity::Info,
+        Code::ColourCast,
+        what,
+        evidence,
+        "a gain per colour is fitted for each view",
+    );
     found
 }

@@ -11,6 +11,8 @@ use std::sync::Arc;
 /// A capture of eight views whose view 3 lies 12 px aside, examined.
 fn examined() -> Bench {
     let mut bench = Bench::new();
+    // High enough for the whole list.
+    bench.size = egui::vec2(1400.0, 1600.0);
     let mut capture = test_capture(8);
     capture.views[3].camera.k[(0, 2)] -= 12.0;
     let capture = Arc::new(capture);
@@ -116,9 +118,13 @@ fn the_loss_legend_leaves_room_for_its_slider() {
         let smooth = of("smooth");
         for name in ["total", "sfs", "lap", "albedo", "mask", "delta"] {
             // The timeline and the phases have names of their own: all that stand in the legend's rows.
-            let hits = bench.texts.iter().filter(|(t, r)| t == name && r.intersects(smooth.expand2(egui::vec2(130.0, 0.0))));
+            let hits =
+                bench.texts.iter().filter(|(t, r)| t == name && r.intersects(smooth.expand2(egui::vec2(130.0, 0.0))));
             for (_, rect) in hits {
-                assert!(rect.right() < smooth.left(), "{width}: `{name}` ends at {rect:?}, the slider begins at {smooth:?}");
+                assert!(
+                    rect.right() < smooth.left(),
+                    "{width}: `{name}` ends at {rect:?}, the slider begins at {smooth:?}"
+                );
             }
         }
     }
