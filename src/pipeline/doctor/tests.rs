@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 /// A small clean scene of both hands, made once.
 fn clean() -> Capture {
     static SCENE: OnceLock<Capture> = OnceLock::new();
-    let settings = SynthSettings { views: 8, size: (320, 256), level: 1, supersample: 1, ..SynthSettings::default() };
+    let settings = SynthSettings { views: 8, size: (640, 512), level: 1, supersample: 1, ..SynthSettings::default() };
     SCENE.get_or_init(|| make(&settings).expect("a scene").capture).clone()
 }
 
@@ -49,15 +49,14 @@ fn a_swapped_view_is_told_once() {
 #[test]
 fn a_camera_that_is_off_is_told_with_its_numbers() {
     let mut capture = clean();
-    // 40 px of an image of 1280 px are 10 px of this one. The camera is wrong, so its pictures are right: the principal
-    // point moves, not the keypoints.
-    capture.views[5].camera.k[(0, 2)] -= 10.0;
+    // The camera is wrong, its pictures are right: the principal point moves, not the keypoints.
+    capture.views[5].camera.k[(0, 2)] -= 40.0;
     let diagnosis = examine(&capture);
     assert_eq!(told(&diagnosis), [(Code::CameraOff, Some(5))], "{diagnosis}");
     let finding = &diagnosis.findings[0];
     let value = |name: &str| finding.evidence.iter().find(|e| e.name == name).expect("measured").value;
-    assert!((value("shift_x") - 10.0).abs() < 0.5 && value("shift_y").abs() < 0.5, "the shift: {finding}");
-    assert!(value("residual_before") > 9.0 && value("residual_after") < 1.0, "repaired: {finding}");
+    assert!((value("shift_x") - 40.0).abs() < 0.5 && value("shift_y").abs() < 0.5, "the shift: {finding}");
+    assert!(value("residual_before") > 39.0 && value("residual_after") < 1.0, "repaired: {finding}");
     let camera = &diagnosis.cameras[5];
     assert!(camera.correction.is_some() && camera.before_px > camera.after_px, "and in the list: {camera:?}");
     let report = &diagnosis.inspection.views[5];
@@ -81,7 +80,7 @@ fn a_wrong_detection_is_told_once_with_its_distance() {
     let keypoints = capture.views[6].keypoints[1].as_mut().expect("detected");
     for (j, px) in keypoints.px.iter_mut().enumerate() {
         let angle = f64::from(u32::try_from(j * 8 % KEYPOINTS).expect("small"));
-        *px = [60.0 + 40.0 * angle.cos(), 200.0 + 40.0 * angle.sin()];
+        *px = [120.0 + 80.0 * angle.cos(), 400.0 + 80.0 * angle.sin()];
     }
     let diagnosis = examine(&capture);
     assert_eq!(told(&diagnosis), [(Code::DetectionRejected, Some(6))], "{diagnosis}");
@@ -133,7 +132,7 @@ fn few_or_coinciding_or_parallel_cameras_are_told() {
 #[test]
 fn unused_views_give_no_findings() {
     let mut capture = clean();
-    shift(&mut capture, 5, [10.0, 0.0]);
+    shift(&mut capture, 5, [40.0, 0.0]);
     capture.views[5].mask = None;
     let mut used = vec![true; 8];
     used[5] = false;

@@ -8,6 +8,9 @@ use nalgebra::Vector3;
 /// Cameras nearer to each other than this part of the median distance between cameras stand in the same place.
 const SAME_PLACE: f64 = 0.01;
 
+/// Evidence that a detection lies beside the mask.
+const KEYPOINTS_ON_MASK: &str = "keypoints_on_mask";
+
 /// Adds what the reader noticed and what was measured, as far as `findings` (of the pose stage) do not say it already.
 pub(super) fn add(capture: &Capture, inspection: &Inspection, used: &[bool], findings: &mut Vec<Finding>) {
     findings.extend(reader_notes(capture));
@@ -16,7 +19,12 @@ pub(super) fn add(capture: &Capture, inspection: &Inspection, used: &[bool], fin
         let at = |part| Subject::View { view, name: report.name.clone(), part };
         findings.extend(mask(report, &at));
         keypoints(view, report, inspection, &at, findings);
-        findings.extend(light(report, &at));
+        // Skin is measured under the bones. A wrong detection beside the hands measures the background.
+        let misled = findings.iter().any(|f| {
+            let beside = f.evidence.iter().any(|e| e.name == KEYPOINTS_ON_MASK);
+            f.code == Code::DetectionRejected && f.subject.view() == Some(view) && beside
+        });
+        findings.extend(light(report, &at).into_iter().filter(|f| !misled || f.code == Code::Overexposed));
     }
 }
 
@@ -85,7 +93,7 @@ fn mask(report: &ViewReport, at: &impl Fn(Part) -> Subject) -> Option<Finding> {
             Code::MaskPartlyCut => {
                 evidence.push(Evidence::new("outline_without_edge", 100.0 * mask.open_outline, "%"));
             }
-            _ => evidence.extend(on_mask.map(|part| Evidence::new("keypoints_on_mask", 100.0 * part, "%"))),
+            _ => evidence.extend(on_mask.map(|part| Evidence::new(KEYPOINTS_ON_MASK, 100.0 * part, "%"))),
         }
     }
     let action = match code {
@@ -145,7 +153,7 @@ fn keypoints(
     };
     for (side, detection) in Side::BOTH.into_iter().zip([report.left, report.right]) {
         let Some(on_mask) = detection.and_then(|d| d.on_mask).filter(|on| *on < 0.5) else { continue };
-        let evidence = Evidence::new("keypoints_on_mask", 100.0 * on_mask, "%");
+        let evidence = Evidence::new(KEYPOINTS_ON_MASK, 100.0 * on_mask, "%");
         // Of several explanations the rejected detection is the nearest.
         let part = Part::keypoints(side);
         let mut reasons: Vec<&mut Finding> = findings.iter_mut().filter(said).collect();
