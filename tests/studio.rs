@@ -111,14 +111,19 @@ impl Guard {
 
 /// Runs the window with the test engine in a process of its own (one event loop a process is all that winit allows).
 fn window(display: &Display, script: &str) -> bool {
-    Guard(window_command(display, script).spawn().expect("this test runs")).finish(Duration::from_secs(300))
+    window_with(display, script, &[])
 }
 
-fn window_command(display: &Display, script: &str) -> Command {
+/// The same with variables for the child.
+fn window_with(display: &Display, script: &str, variables: &[(&str, &str)]) -> bool {
+    Guard(window_command(display, script, variables).spawn().expect("this test runs")).finish(Duration::from_secs(300))
+}
+
+fn window_command(display: &Display, script: &str, variables: &[(&str, &str)]) -> Command {
     let mut command = Command::new(std::env::current_exe().expect("this test has a path"));
     command.args(["--ignored", "--exact", "window_child", "--nocapture"]).env("THENAR_TEST_SCRIPT", script);
     // The child's own summary line must not be taken for this program's.
-    command.stdout(Stdio::null());
+    command.stdout(Stdio::null()).envs(variables.iter().copied());
     display.dress(&mut command);
     command
 }
@@ -132,8 +137,12 @@ fn window_child() {
         return;
     }
     let milliseconds = std::env::var("THENAR_TEST_STEP_MS").ok().and_then(|v| v.parse().ok()).unwrap_or(4);
-    let backend =
-        morph::MorphBackend { steps: 240, step_time: Duration::from_millis(milliseconds), ..Default::default() };
+    let backend = morph::MorphBackend {
+        steps: 240,
+        step_time: Duration::from_millis(milliseconds),
+        camera_off: std::env::var("THENAR_TEST_CAMERA_OFF").ok().and_then(|v| v.parse().ok()),
+        ..Default::default()
+    };
     let options = thenar::studio::Options { path: path.map(PathBuf::from), script };
     thenar::studio::run_with(Arc::new(backend), options).expect("the script succeeds");
 }
@@ -197,6 +206,8 @@ fn the_window_shows_cameras_hands_and_curves_and_the_check_can_fail() {
     let shot = |name: &str| format!("screenshot {}", at(name).display());
     let script = [
         shot("empty.png"),
+        // Frustums of one colour are easier to count.
+        "show residuals off".into(),
         format!("open {}", dir.display()),
         "wait-open".into(),
         shot("opened.png"),
@@ -228,11 +239,65 @@ fn the_window_shows_cameras_hands_and_curves_and_the_check_can_fail() {
     assert_eq!(look(&at("no_hands.png")), Seen { cameras: false, hands: false, curves: true }, "hands too");
 }
 
+/// What can be seen of the doctor in a picture of the window.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Findings {
+    /// Frustums in the colour of a small residual.
+    good_cameras: bool,
+    /// A frustum in the colour of 12 of 20 px.
+    camera_off: bool,
+    /// The yellow end of the scale.
+    legend: bool,
+    /// Signs and words of severity in the lower right panel.
+    list: bool,
+}
+
+fn look_for_findings(path: &Path) -> Findings {
+    let picture = image::open(path).expect("the screenshot was written").to_rgb8();
+    let frustums = [0.16, 0.12, 0.58, 0.68];
+    let good = count(&picture, frustums, |p| near(p, [59, 82, 139], 10));
+    let off = count(&picture, frustums, |p| near(p, [71, 189, 111], 24));
+    let yellow = count(&picture, [0.58, 0.62, 0.75, 0.71], |p| near(p, [253, 231, 37], 12));
+    let amber = count(&picture, [0.74, 0.5, 1.0, 1.0], |p| near(p, [231, 173, 82], 30));
+    eprintln!("{}: good {good}, off {off}, yellow {yellow}, amber {amber}", path.display());
+    Findings { good_cameras: good > 250, camera_off: off > 40, legend: yellow > 20, list: amber > 60 }
+}
+
+#[test]
+fn findings_are_listed_and_cameras_coloured_and_the_check_can_fail() {
+    let Some(display) = display() else { return };
+    let (dir, _guard) = pictures();
+    let at = |name: &str| dir.join(name);
+    let shot = |name: &str| format!("screenshot {}", at(name).display());
+    let script = [
+        format!("open {}", dir.display()),
+        "wait-open; wait-findings; tab findings".into(),
+        shot("findings.png"),
+        "show residuals off".into(),
+        shot("no_residuals.png"),
+        "tab parameters".into(),
+        shot("no_findings.png"),
+        "finding 2; wait-selected 3; select 0; show residuals on; tab findings; reconstruct; wait-finished".into(),
+        shot("findings_of_a_run.png"),
+        "quit".into(),
+    ]
+    .join(";");
+    assert!(window_with(&display, &script, &[("THENAR_TEST_CAMERA_OFF", "3")]), "the script runs to its end");
+    let all = Findings { good_cameras: true, camera_off: true, legend: true, list: true };
+    assert_eq!(look_for_findings(&at("findings.png")), all, "the list, and cameras in their colours");
+    let list = Findings { good_cameras: false, camera_off: false, legend: false, list: true };
+    assert_eq!(look_for_findings(&at("no_residuals.png")), list, "colours switched off");
+    let none = Findings { list: false, ..list };
+    assert_eq!(look_for_findings(&at("no_findings.png")), none, "the list gives way to the parameters");
+    let run = Findings { camera_off: false, ..all };
+    assert_eq!(look_for_findings(&at("findings_of_a_run.png")), run, "a run uses the camera as repaired");
+}
+
 #[test]
 fn a_failed_command_ends_the_window_with_an_error() {
     let Some(display) = display() else { return };
     let log = tempfile::NamedTempFile::new().expect("a temporary file");
-    let mut command = window_command(&display, "open /no/such/folder; wait-open; quit");
+    let mut command = window_command(&display, "open /no/such/folder; wait-open; quit", &[]);
     command.stderr(log.reopen().expect("it is there"));
     let child = Guard(command.spawn().expect("this test runs"));
     assert!(!child.finish(Duration::from_secs(300)), "a folder that does not exist is an error");
@@ -247,7 +312,7 @@ fn without_portal_and_zenity_the_window_says_so() {
     let (dir, _guard) = pictures();
     let nothing = tempfile::tempdir().expect("a temporary folder");
     let script = format!("dialog; wait-banner; screenshot {}; quit", dir.join("no_dialog.png").display());
-    let mut command = window_command(&display, &script);
+    let mut command = window_command(&display, &script, &[]);
     command.env("PATH", nothing.path()).env("XDG_DATA_DIRS", nothing.path());
     command.env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/no/such/bus");
     let child = Guard(command.spawn().expect("this test runs"));
@@ -357,7 +422,7 @@ fn the_program_reconstructs_a_sample_in_its_window() {
     assert!(made.is_ok_and(|s| s.success()), "the sample is made");
     let at = |name: &str| dir.join(name).display().to_string();
     let script = [
-        format!("wait-open; screenshot {}", at("program_opened.png")),
+        format!("show residuals off; wait-open; screenshot {}", at("program_opened.png")),
         format!("preset draft; set ham.level 1; set ham.image_divisor 1; results {}; hold-out 5", runs.display()),
         format!("set fit.iterations 12; set ham.albedo_epochs {}; set ham.shape_epochs {}", EPOCHS[0], EPOCHS[1]),
         format!("reconstruct; wait-stage ham; stop; wait-stopped; screenshot {}", at("program_stopped.png")),

@@ -1,11 +1,12 @@
-//! `thenar inspect`: what a capture folder holds and how good it is.
+//! `thenar inspect`: what a capture folder holds, how good it is, and what will be done about it.
 
 use super::capture_args::CaptureArgs;
 use super::progress::{Progress, ProgressMode};
 use super::{CliError, Exit};
-use crate::capture::{Capture, inspect};
+use crate::capture::Capture;
 use crate::detect::Detector;
-use crate::pipeline::{DETECTION, Stage, StepReport};
+use crate::fitting::pose::{PoseSettings, Triangulator};
+use crate::pipeline::{DETECTION, Stage, StepReport, diagnose};
 use image::RgbImage;
 use std::io::Write;
 use std::path::PathBuf;
@@ -32,14 +33,15 @@ pub(super) fn run(args: &InspectArgs, out: &mut dyn Write) -> Result<Exit, CliEr
     if args.detect || !capture.has_keypoints() {
         find_keypoints(&mut capture)?;
     }
-    let report = inspect(&capture);
+    // The twin of the kernel is fast enough for one frame, and needs no device.
+    let diagnosis = diagnose(&capture, &[], &PoseSettings::default(), &Triangulator::Reference);
     if args.json {
-        serde_json::to_writer_pretty(&mut *out, &report)?;
+        serde_json::to_writer_pretty(&mut *out, &diagnosis.report())?;
         writeln!(out)?;
     } else {
-        write!(out, "{report}")?;
+        write!(out, "{diagnosis}")?;
     }
-    Ok(Exit::Done)
+    Ok(if diagnosis.is_usable() { Exit::Done } else { Exit::Input })
 }
 
 /// Gives the views the keypoints found in their images; the capture's files stay as they are.

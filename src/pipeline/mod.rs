@@ -4,6 +4,7 @@
 mod checkpoint;
 mod comparison;
 mod detection;
+mod doctor;
 mod error;
 mod exportable;
 mod finished;
@@ -18,6 +19,7 @@ mod snapshot;
 
 pub use checkpoint::{Checkpoint, CheckpointFacts, CheckpointHand};
 pub use detection::{DETECTION, KeypointSource, detected_keypoints};
+pub use doctor::{CameraDiagnosis, Code, Diagnosis, Evidence, Finding, Part, Severity, Subject, diagnose};
 pub use error::PipelineError;
 pub use exportable::Exportable;
 pub use finished::FinishedRun;

@@ -11,7 +11,7 @@ use crate::export::{
 use crate::fitting::ham::{FineMesh, Vertices};
 use crate::fitting::hand_fit::FittedHand;
 use crate::fitting::masks::JudgedMask;
-use crate::fitting::pose::{PoseResult, PoseViewReport};
+use crate::fitting::pose::{DetectionReport, PoseResult, PoseViewReport};
 use crate::hand::HandModel;
 use crate::metrics::ViewScore;
 use std::fmt::Write as _;
@@ -20,8 +20,12 @@ use std::sync::Arc;
 
 /// Median reprojection of a view's assigned detections after refinement, pixels.
 pub(super) fn median_after_px(view: &PoseViewReport) -> Option<f64> {
-    let mut values: Vec<f64> =
-        view.detections.iter().filter(|d| d.assigned.is_some()).filter_map(|d| d.after_px).collect();
+    median_px(view, |d| d.after_px)
+}
+
+/// Median over a view's assigned detections.
+pub(super) fn median_px(view: &PoseViewReport, of: impl Fn(&DetectionReport) -> Option<f64>) -> Option<f64> {
+    let mut values: Vec<f64> = view.detections.iter().filter(|d| d.assigned.is_some()).filter_map(of).collect();
     values.sort_by(f64::total_cmp);
     match values.len() {
         0 => None,

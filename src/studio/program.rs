@@ -12,7 +12,7 @@ use crate::hand::{HandModel, mano, open_hands};
 use crate::pipeline::{
     Advance, PictureMode, PosableHand, Reconstruction, RunOptions, RunRecord, Snapshot, Stage, ViewPicture,
 };
-use crate::preset::{Preset, SHIPPED};
+use crate::preset::{Preset, PresetError, SHIPPED};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -22,6 +22,21 @@ use std::time::SystemTime;
 pub struct Program {
     /// Device that reconstructions run on.
     pub device: DeviceChoice,
+}
+
+/// The preset that a request asks for.
+///
+/// # Errors
+/// An unknown preset or setting.
+pub(super) fn preset_of(request: &RunRequest) -> Result<Preset, PresetError> {
+    let mut preset = Preset::load(&request.preset)?;
+    for (key, value) in &request.overrides {
+        preset.set(key, &value.to_string())?;
+    }
+    if request.hands != HandChoice::Auto {
+        preset.pose.hands = request.hands;
+    }
+    Ok(preset)
 }
 
 fn hand_models(choice: &HandModelChoice) -> anyhow::Result<[Arc<HandModel>; 2]> {
@@ -71,13 +86,7 @@ impl Backend for Program {
     fn start(&self, request: &RunRequest) -> anyhow::Result<Started> {
         // First, as it is quick and what is wrong with a file should be said before a folder is made.
         let models = hand_models(&request.hand_model)?;
-        let mut preset = Preset::load(&request.preset)?;
-        for (key, value) in &request.overrides {
-            preset.set(key, &value.to_string())?;
-        }
-        if request.hands != HandChoice::Auto {
-            preset.pose.hands = request.hands;
-        }
+        let preset = preset_of(request)?;
         let parent = request.results.clone().unwrap_or_else(|| self.results_folder(&request.capture));
         run_place::check(&parent, &request.capture.root)?;
         let run_dir = parent.join(run_place::name(&request.preset, SystemTime::now()));

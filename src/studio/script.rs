@@ -36,6 +36,7 @@ pub(super) enum Step {
     Wait(Duration),
     WaitPosable,
     WaitOpen,
+    WaitFindings,
     WaitMesh,
     WaitSteps(usize),
     WaitStage(Stage),
@@ -92,6 +93,7 @@ fn parse_step(text: &str) -> anyhow::Result<Step> {
         "frame-all" => Step::Act(Action::Frame(Framed::Everything)),
         "select" => Step::Act(Action::Select(number()?)),
         "fly" => Step::Act(Action::FlyTo(number()?)),
+        "finding" => Step::Act(Action::Finding(number()?)),
         "exclude" => Step::Act(Action::ToggleExclude(number()?)),
         "hold-out" => Step::Act(Action::ToggleHoldOut(number()?)),
         "results" => Step::Act(Action::SetResults(Some(rest.into()))),
@@ -102,13 +104,15 @@ fn parse_step(text: &str) -> anyhow::Result<Step> {
         "tab" => match rest {
             "parameters" => Step::Tab(Tab::Parameters),
             "pose" => Step::Tab(Tab::Pose),
+            "findings" => Step::Tab(Tab::Findings),
             _ => anyhow::bail!("`{text}`: what is `{rest}`?"),
         },
         "pose" | "synergy" | "angle" | "pose-hands" => Step::Act(Action::Pose(pose(text, word, rest)?)),
         "show" => {
             let (what, on) = rest.split_once(' ').unwrap_or((rest, "on"));
             anyhow::ensure!(
-                ["cameras", "hands", "joints", "grid", "curves", "export", "help", "keypoints"].contains(&what),
+                ["cameras", "residuals", "hands", "joints", "grid", "curves", "export", "help", "keypoints"]
+                    .contains(&what),
                 "`{text}`: what is `{what}`?"
             );
             Step::Show(what.to_owned(), on.trim() == "on")
@@ -116,6 +120,7 @@ fn parse_step(text: &str) -> anyhow::Result<Step> {
         "wait" => Step::Wait(seconds()?),
         "wait-posable" => Step::WaitPosable,
         "wait-open" => Step::WaitOpen,
+        "wait-findings" => Step::WaitFindings,
         "wait-mesh" => Step::WaitMesh,
         "wait-steps" => Step::WaitSteps(number()?),
         "wait-stage" => Step::WaitStage(named(text, rest, &Stage::ALL, Stage::name)?),
@@ -242,6 +247,7 @@ fn simple_step(step: &Step, session: &mut Session, actions: &mut ViewActions, wa
         step,
         Step::WaitPosable
             | Step::WaitOpen
+            | Step::WaitFindings
             | Step::WaitMesh
             | Step::WaitSteps(_)
             | Step::WaitStage(_)
@@ -277,6 +283,7 @@ fn simple_step(step: &Step, session: &mut Session, actions: &mut ViewActions, wa
         Step::Show(what, on) => show(session, what, *on),
         Step::Wait(duration) => return done_when(waited >= *duration),
         Step::WaitOpen => return done_when(session.capture.is_some() && session.opening.is_none()),
+        Step::WaitFindings => return done_when(session.diagnosis.is_some()),
         Step::WaitMesh => return done_when(session.shown.as_ref().is_some_and(|s| !s.hands.is_empty())),
         Step::WaitSteps(count) => return done_when(session.steps.len() >= *count),
         Step::WaitFinished => return done_when(session.state == RunState::Finished),
@@ -300,6 +307,7 @@ fn show(session: &mut Session, what: &str, on: bool) {
     let ui = &mut session.ui;
     match what {
         "cameras" => ui.show_cameras = on,
+        "residuals" => ui.show_residuals = on,
         "hands" => ui.show_hands = on,
         "joints" => ui.show_joints = on,
         "grid" => ui.show_grid = on,
@@ -387,12 +395,15 @@ mod tests {
                 .expect("valid");
         assert_eq!(script.steps.len(), 7, "each command once");
         assert_eq!(script.steps[0], Step::Act(Action::Open("/tmp/a b".into())), "paths may hold spaces");
+        let script = parse("wait-findings; tab findings; finding 2; show residuals off").expect("valid");
+        assert_eq!(script.steps[2], Step::Act(Action::Finding(2)), "a finding by its place in the list");
         let script =
             parse("tab pose; pose begin; wait-posable; synergy 0 1.5; angle 5 -30; pose-hands left; pose rest")
                 .expect("valid");
         assert_eq!(script.steps[3], Step::Act(Action::Pose(PoseAction::Synergy(0, 1.5))), "a synergy");
         for bad in [
             "tab x",
+            "finding x",
             "pose odd",
             "synergy 6 1",
             "synergy 1",

@@ -65,6 +65,8 @@ pub(crate) enum Tab {
     Parameters,
     /// Sliders for the hands.
     Pose,
+    /// What the doctor found.
+    Findings,
 }
 
 /// The panels' memory.
@@ -74,6 +76,10 @@ pub(crate) struct UiState {
     pub shading: Shading,
     /// Frustums and thumbnails.
     pub show_cameras: bool,
+    /// Frustums are coloured by their residuals.
+    pub show_residuals: bool,
+    /// The selected finding is to be scrolled to.
+    pub scroll_to_finding: bool,
     /// The meshes.
     pub show_hands: bool,
     /// 3D joints.
@@ -133,6 +139,8 @@ impl Default for UiState {
         Self {
             shading: Shading::default(),
             show_cameras: true,
+            show_residuals: true,
+            scroll_to_finding: false,
             show_hands: true,
             show_joints: true,
             show_grid: true,

@@ -140,6 +140,8 @@ pub(crate) struct MorphBackend {
     pub step_time: Duration,
     /// Views of the capture that `open` makes up.
     pub views: usize,
+    /// View whose camera is off by 12 px.
+    pub camera_off: Option<usize>,
     /// Step that returns an error.
     pub fail_at: Option<u32>,
     /// Step that panics.
@@ -158,6 +160,7 @@ impl Default for MorphBackend {
             steps: 60,
             step_time: Duration::ZERO,
             views: 8,
+            camera_off: None,
             fail_at: None,
             panic_at: None,
             resume_at: None,
@@ -199,8 +202,11 @@ impl Backend for MorphBackend {
 
     fn open(&self, path: &Path) -> anyhow::Result<Opened> {
         anyhow::ensure!(path.exists(), "no such folder");
-        let capture =
+        let mut capture =
             if path.join("camera").exists() { thenar::capture::read_fmhr(path)? } else { test_capture(self.views) };
+        if let Some(view) = self.camera_off.and_then(|view| capture.views.get_mut(view)) {
+            view.camera.k[(0, 2)] -= 12.0;
+        }
         Ok(Opened { capture, run: None, engine: None })
     }
 

@@ -125,6 +125,13 @@ pub struct ViewReport {
     pub hand_colour_shift: Option<[f64; 2]>,
     /// What to look at.
     pub flags: Vec<Flag>,
+    /// Median distance of the detections from the joints, pixels, with the camera as given. Not measured here: the pose
+    /// stage knows.
+    #[serde(default)]
+    pub residual_px: Option<f64>,
+    /// The same with the camera as the pose stage repaired it.
+    #[serde(default)]
+    pub residual_after_px: Option<f64>,
 }
 
 /// What `thenar inspect` found.
@@ -294,6 +301,8 @@ fn report(view: &View, figures: &Measured, rig: &Rig, hands: &[Side]) -> ViewRep
         hand_stops,
         hand_colour_shift,
         flags,
+        residual_px: None,
+        residual_after_px: None,
     }
 }
 

@@ -67,8 +67,12 @@ fn row(view: &ViewReport) -> [String; 10] {
     ]
 }
 
-impl fmt::Display for Inspection {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Inspection {
+    /// The header and the table without the warnings.
+    ///
+    /// # Errors
+    /// Those of the writer.
+    pub fn write_table(&self, f: &mut impl fmt::Write) -> fmt::Result {
         for (label, value) in self.header() {
             writeln!(f, "{label:<9}{value}")?;
         }
@@ -95,7 +99,13 @@ impl fmt::Display for Inspection {
         writeln!(
             f,
             "left, right: part of the detected hand that lies on the mask. light: skin relative to the median view."
-        )?;
+        )
+    }
+}
+
+impl fmt::Display for Inspection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write_table(f)?;
         if !self.warnings.is_empty() {
             writeln!(f)?;
         }

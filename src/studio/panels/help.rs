@@ -5,13 +5,14 @@ use crate::studio::session::Session;
 use egui::{Align2, Context, Grid, RichText, Window};
 
 /// Keys and what they do, as shown.
-const KEYS: [(&str, &str); 21] = [
+const KEYS: [(&str, &str); 22] = [
     ("Ctrl+O", "open a folder"),
     ("Ctrl+R", "reconstruct, or resume an unfinished run"),
     ("Ctrl+Shift+R", "reconstruct anew"),
     ("T", "pause, go on"),
     ("Ctrl+E", "export"),
     ("[  ]", "previous, next view"),
+    ("N  Shift+N", "next, previous finding"),
     ("Enter", "look through the selected camera"),
     ("X", "exclude or include the view"),
     ("H", "hold the view out: not fitted, but compared"),

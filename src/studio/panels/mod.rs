@@ -4,9 +4,11 @@
 mod compare;
 mod empty;
 mod export;
+mod findings;
 mod hand_model;
 mod help;
 mod inspector;
+mod legend;
 mod log;
 mod loss;
 mod overlay;
@@ -102,11 +104,13 @@ pub(super) fn layout(ctx: &Context, session: &mut Session, textures: &mut Textur
                         inspector::show(ui, session, actions);
                     }
                     Tab::Pose => pose::show(ui, session, actions),
+                    Tab::Findings => findings::show(ui, session, textures, actions),
                 });
             compare::show(ui, session, textures, actions);
         });
     let centre = root.available_rect_before_wrap();
     overlay::viewport(&mut root, centre, session, actions);
+    legend::show(&root, centre, session);
     windows(ctx, session, centre.top() + 46.0, actions);
     centre
 }
@@ -158,12 +162,16 @@ fn keys(ctx: &Context, session: &mut Session, actions: &mut Vec<Action>) {
         if pressed(Modifiers::SHIFT, Key::F) {
             actions.push(Action::Frame(Framed::Everything));
         }
+        if pressed(Modifiers::SHIFT, Key::N) {
+            actions.push(Action::FindingBy(-1));
+        }
         let selected = session.selected;
         let simple = [
             (Key::T, Action::TogglePause),
             (Key::OpenBracket, Action::SelectBy(-1)),
             (Key::CloseBracket, Action::SelectBy(1)),
             (Key::F, Action::Frame(Framed::Hands)),
+            (Key::N, Action::FindingBy(1)),
             (Key::Enter, Action::FlyTo(selected)),
             (Key::X, Action::ToggleExclude(selected)),
             (Key::H, Action::ToggleHoldOut(selected)),

@@ -1,6 +1,6 @@
 //! What lies over the rest: the error banner, passing notices, the buttons on the 3D view.
 
-use super::theme::{ACCENT, AMBER, RED, TEXT, WEAK, WELL, button};
+use super::theme::{ACCENT, AMBER, PANEL, RED, TEXT, WEAK, WELL, button};
 use crate::studio::session::{Action, Folder, Framed, PoseAction, Session};
 use crate::studio::ui_state::{Shading, Tab};
 use egui::{
@@ -139,31 +139,38 @@ fn pose(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>) {
     }
 }
 
+/// Shading modes and switches.
+fn buttons(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>) {
+    for (i, shading) in Shading::ALL.into_iter().enumerate() {
+        let on = session.ui.shading == shading;
+        let response = ui.selectable_label(on, shading.name()).on_hover_text(format!("Key {}", i + 1));
+        if response.clicked() {
+            session.ui.shading = shading;
+        }
+    }
+    ui.add_space(8.0);
+    ui.toggle_value(&mut session.ui.show_cameras, "Cameras").on_hover_text("Frustums and thumbnails (V)");
+    ui.toggle_value(&mut session.ui.show_residuals, "Residual")
+        .on_hover_text("Colour the cameras by how far their keypoints lie from the joints");
+    ui.toggle_value(&mut session.ui.show_joints, "Joints").on_hover_text("Triangulated 3D joints");
+    ui.toggle_value(&mut session.ui.show_grid, "Grid")
+        .on_hover_text("Grid of 10 cm squares through the middle of the capture");
+    pose(ui, session, actions);
+    if button(ui, "Frame", None, "See the hands (F); with Shift, everything (Shift+F)") {
+        let all = ui.input(|i| i.modifiers.shift);
+        actions.push(Action::Frame(if all { Framed::Everything } else { Framed::Hands }));
+    }
+}
+
 /// Shading modes and switches on the 3D view, and what it shows.
 pub(super) fn viewport(root: &mut Ui, rect: Rect, session: &mut Session, actions: &mut Vec<Action>) {
     let bar = Rect::from_min_size(rect.min + vec2(10.0, 8.0), vec2(rect.width() - 20.0, 24.0));
-    root.scope_builder(
-        UiBuilder::new().max_rect(bar).layout(Layout::left_to_right(Align::Center).with_main_wrap(true)),
-        |ui| {
-            for (i, shading) in Shading::ALL.into_iter().enumerate() {
-                let on = session.ui.shading == shading;
-                let response = ui.selectable_label(on, shading.name()).on_hover_text(format!("Key {}", i + 1));
-                if response.clicked() {
-                    session.ui.shading = shading;
-                }
-            }
-            ui.add_space(8.0);
-            ui.toggle_value(&mut session.ui.show_cameras, "Cameras").on_hover_text("Frustums and thumbnails (V)");
-            ui.toggle_value(&mut session.ui.show_joints, "Joints").on_hover_text("Triangulated 3D joints");
-            ui.toggle_value(&mut session.ui.show_grid, "Grid")
-                .on_hover_text("Grid of 10 cm squares through the middle of the capture");
-            pose(ui, session, actions);
-            if button(ui, "Frame", None, "See the hands (F); with Shift, everything (Shift+F)") {
-                let all = ui.input(|i| i.modifiers.shift);
-                actions.push(Action::Frame(if all { Framed::Everything } else { Framed::Hands }));
-            }
-        },
-    );
+    let layout = Layout::left_to_right(Align::Center).with_main_wrap(true);
+    // Opaque: frustums must not show through between the words.
+    let frame = Frame::NONE.fill(PANEL).corner_radius(4).inner_margin(Margin::symmetric(4, 1));
+    root.scope_builder(UiBuilder::new().max_rect(bar).layout(layout), |ui| {
+        frame.show(ui, |ui| buttons(ui, session, actions));
+    });
     let text = session.shown.as_ref().map_or_else(
         || "drag: orbit · right drag: pan · wheel: zoom · double-click a camera: look through it".to_owned(),
         |s| {

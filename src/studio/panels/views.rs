@@ -1,6 +1,7 @@
 //! The list of views: thumbnail, name, score, signs. Click selects, double-click looks through the camera, X excludes,
 //! H holds out.
 
+use super::findings;
 use super::textures::Textures;
 use super::theme::{self, ACCENT, AMBER, HELD_OUT, RED, TEXT, WEAK};
 use crate::studio::session::{Action, Session};
@@ -18,6 +19,7 @@ pub(super) fn show(ui: &mut Ui, session: &mut Session, textures: &Textures, acti
         let text = if left == all { format!("{left}") } else { format!("{left} of {all} are fitted") };
         ui.label(RichText::new(text).small().color(WEAK));
     });
+    findings::button(ui, session);
     egui::ScrollArea::vertical().auto_shrink([false, false]).show_rows(ui, ROW, capture.views.len(), |ui, rows| {
         for view in rows {
             row(ui, session, textures, view, actions);
@@ -44,6 +46,11 @@ fn row(ui: &mut Ui, session: &Session, textures: &Textures, view: usize, actions
         let uv = Rect::from_min_max(Pos2::ZERO, Pos2::new(1.0, 1.0));
         painter.image(texture.id(), picture, uv, tint);
     }
+    let residual = session.residual_px(view);
+    if let Some([r, g, b]) = session.residual_colour(view) {
+        let strip = Rect::from_min_size(picture.right_top() + vec2(1.0, 0.0), vec2(3.0, picture.height()));
+        painter.rect_filled(strip, 1.0, egui::Color32::from_rgb(r, g, b));
+    }
     let at = picture.right_top() + vec2(8.0, 3.0);
     let colour = if excluded { WEAK } else { TEXT };
     painter.text(at, Align2::LEFT_TOP, &found.name, FontId::proportional(13.5), colour);
@@ -64,12 +71,17 @@ fn row(ui: &mut Ui, session: &Session, textures: &Textures, view: usize, actions
             (false, false) => (hands.join(" + "), WEAK),
         }
     };
+    let line = match residual {
+        Some(px) if !excluded => format!("{line} · {px:.1} px"),
+        _ => line,
+    };
     painter.text(at + vec2(0.0, 19.0), Align2::LEFT_TOP, line, FontId::proportional(11.5), colour);
     let size = format!("{}×{}", found.camera.width_px, found.camera.height_px);
     let response = response.on_hover_text(format!(
-        "View {} · {size} · focal length {:.0} px\nclick: select · double-click or Enter: look through it · X: exclude · H: hold out\ndB: PSNR over the pixels that are rendered and in the mask",
+        "View {} · {size} · focal length {:.0} px\n{}\nclick: select · double-click or Enter: look through it · X: exclude · H: hold out\ndB: PSNR over the pixels that are rendered and in the mask",
         found.name,
-        found.camera.focal_px()
+        found.camera.focal_px(),
+        session.residual_text(view)
     ));
     if response.double_clicked() {
         actions.push(Action::FlyTo(view));

@@ -113,6 +113,10 @@ pub(crate) enum Action {
     FlyTo(usize),
     /// Look at the hands or at everything.
     Frame(Framed),
+    /// Select a finding and its view.
+    Finding(usize),
+    /// Select the next (+1) or previous (−1) finding, and show the list.
+    FindingBy(isize),
     /// Take a view out of the next run, or back in.
     ToggleExclude(usize),
     /// Keep a view from every stage of the next run but compare it, or let it take part again.

@@ -2,6 +2,7 @@
 //! every rule of the window (what a button does, when it is disabled, what scrubbing moves) is testable without one.
 
 mod action;
+mod findings;
 mod folders;
 mod hand;
 mod news;
@@ -21,7 +22,7 @@ use super::worker::Command;
 use crate::camera::Camera;
 use crate::capture::Capture;
 use crate::fitting::pose::HandChoice;
-use crate::pipeline::{Snapshot, Stage, StepReport};
+use crate::pipeline::{Diagnosis, Snapshot, Stage, StepReport};
 use image::RgbImage;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::PathBuf;
@@ -57,6 +58,10 @@ pub(crate) struct Session {
     scores: Vec<Option<f64>>,
     /// One small picture a view.
     pub thumbnails: Vec<RgbImage>,
+    /// What the doctor found, once it has looked.
+    pub diagnosis: Option<Arc<Diagnosis>>,
+    /// Index of the selected finding.
+    pub finding: Option<usize>,
     /// Views that the next run leaves out.
     pub excluded: BTreeSet<usize>,
     /// Views that no stage of the next run sees, but which are compared.
@@ -140,6 +145,8 @@ impl Session {
             cameras_revision: 0,
             scores: Vec::new(),
             thumbnails: Vec::new(),
+            diagnosis: None,
+            finding: None,
             excluded: BTreeSet::new(),
             held_out: BTreeSet::new(),
             hands: HandChoice::Auto,
@@ -226,6 +233,14 @@ impl Session {
                 (view < self.view_count()).then_some(Effect::FlyTo(view))
             }
             Action::Frame(what) => Some(Effect::Frame(what)),
+            Action::Finding(index) => {
+                self.select_finding(index);
+                None
+            }
+            Action::FindingBy(by) => {
+                self.step_finding(by);
+                None
+            }
             Action::ToggleExclude(view) => {
                 self.toggle_excluded(view);
                 None

@@ -42,6 +42,7 @@ impl Session {
                 self.results = None;
                 self.default_results = results;
             }
+            Event::Diagnosed { capture, diagnosis } => self.on_diagnosed(&capture, diagnosis),
             Event::Started { run_dir, steps } => self.on_started(run_dir, steps),
             Event::Keypoints(detected) => self.detected = Some(detected),
             Event::Views(views) => self.on_views(views),
@@ -109,6 +110,8 @@ impl Session {
         self.excluded.clear();
         self.held_out.clear();
         self.selected = 0;
+        self.diagnosis = None;
+        self.finding = None;
         self.note(Level::Info, format!("Opened {}: {} views", capture.name, capture.views.len()));
         for warning in &capture.warnings {
             self.note(Level::Warning, warning.clone());

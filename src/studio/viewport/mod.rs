@@ -230,10 +230,11 @@ fn draw_lines(session: Res<Session>, scene: Res<Scene>, motion: Res<Motion>, mut
             } else if session.held_out.contains(&view) {
                 Color::srgb(0.45, 0.50, 0.86)
             } else {
-                FRUSTUM
+                session.residual_colour(view).map_or(FRUSTUM, |[r, g, b]| Color::srgb_u8(r, g, b))
             };
+            let ray = session.residual_colour(view).map_or(colour, |[r, g, b]| Color::srgb_u8(r, g, b));
             for i in 0..4 {
-                gizmos.line(pose.translation, corners[i], colour);
+                gizmos.line(pose.translation, corners[i], ray);
                 gizmos.line(corners[i], corners[(i + 1) % 4], colour);
             }
         }

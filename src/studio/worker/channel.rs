@@ -2,7 +2,7 @@
 
 use crate::capture::Capture;
 use crate::detect::DetectedHands;
-use crate::pipeline::{PosableHand, Snapshot, Stage, StepReport};
+use crate::pipeline::{Diagnosis, PosableHand, Snapshot, Stage, StepReport};
 use crate::studio::backend::{ExportRequest, ResumeRequest, RunRecord, RunRequest, RunViews};
 use crate::studio::problem::Problem;
 use image::RgbImage;
@@ -30,6 +30,13 @@ pub(crate) enum Event {
         has_engine: bool,
         /// Folder in which a new run would make its own, unless the user chooses another.
         results: PathBuf,
+    },
+    /// The doctor has examined a capture.
+    Diagnosed {
+        /// Which; it may have been closed since.
+        capture: Arc<Capture>,
+        /// What was found.
+        diagnosis: Arc<Diagnosis>,
     },
     /// A reconstruction began or goes on.
     Started {

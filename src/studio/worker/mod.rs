@@ -13,6 +13,7 @@
 //! same processor. Exported files are written by a thread of normal priority ([`exporter`]), for somebody waits for them.
 
 mod channel;
+mod doctor;
 mod exporter;
 mod priority;
 mod thread;
@@ -27,6 +28,7 @@ use super::picture::Picture;
 use super::problem::Problem;
 use channel::Control;
 use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded};
+use doctor::Doctor;
 use exporter::Exporter;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -84,7 +86,9 @@ impl Worker {
         // Made on the thread: an engine need not be able to move between threads.
         let run = move || {
             priority::give_way_to_the_window();
+            let doctor = Doctor::new(event_sender.clone(), Arc::clone(&wake));
             let inner = Inner {
+                doctor,
                 backend,
                 commands: command_receiver,
                 events: event_sender,

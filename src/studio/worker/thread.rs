@@ -2,6 +2,7 @@
 
 use super::Wake;
 use super::channel::{Command, Control, Event, Latest, TakenSnapshot, ViewRequest};
+use super::doctor::Doctor;
 use crate::capture::Capture;
 use crate::pipeline::{Advance, DETECTION, DISPLAY_LEVEL};
 use crate::studio::backend::{Backend, Engine, ExportJob, ExportRequest, Started};
@@ -19,6 +20,7 @@ const THUMBNAIL_PX: u32 = 256;
 
 /// The thread's side.
 pub(super) struct Inner {
+    pub(super) doctor: Doctor,
     pub(super) backend: Arc<dyn Backend>,
     pub(super) commands: Receiver<Command>,
     pub(super) events: Sender<Event>,
@@ -83,6 +85,7 @@ impl Inner {
             Command::Poke => {}
             Command::Open(path) => self.open(path),
             Command::Start(request) => {
+                self.doctor.examine_for(&request);
                 let started = self.made_room().start(&request);
                 self.begin(&request.capture, started, false);
             }
@@ -108,8 +111,12 @@ impl Inner {
                 self.capture = Some(Arc::clone(&capture));
                 let results = self.backend.results_folder(&capture);
                 let run = opened.run.map(Box::new);
+                let examined = Arc::clone(&capture);
+                self.doctor.forget();
+                let run_dir = self.run_dir.clone();
                 self.tell(Event::Opened { capture, thumbnails, run, has_engine, results });
                 self.tell_views();
+                self.doctor.examine_opened(examined, run_dir.as_deref());
             }
             Err(error) => self.tell(Event::Failed(Problem::opening(&path, &error))),
         }

@@ -1,0 +1,182 @@
+//! Captures with known faults give exactly the findings of these faults.
+
+use super::*;
+use crate::anatomy::KEYPOINTS;
+use crate::synthetic::{SynthSettings, make};
+use std::collections::BTreeSet;
+use std::sync::OnceLock;
+
+/// A small clean scene of both hands, made once.
+fn clean() -> Capture {
+    static SCENE: OnceLock<Capture> = OnceLock::new();
+    let settings = SynthSettings { views: 8, size: (640, 512), level: 1, supersample: 1, ..SynthSettings::default() };
+    SCENE.get_or_init(|| make(&settings).expect("a scene").capture).clone()
+}
+
+fn examine(capture: &Capture) -> Diagnosis {
+    diagnose(capture, &[], &PoseSettings::default(), &Triangulator::Reference)
+}
+
+/// Codes with the views they are about.
+fn told(diagnosis: &Diagnosis) -> Vec<(Code, Option<usize>)> {
+    diagnosis.findings.iter().map(|f| (f.code, f.subject.view())).collect()
+}
+
+fn shift(capture: &mut Capture, view: usize, by: [f64; 2]) {
+    for px in capture.views[view].keypoints.iter_mut().flatten().flat_map(|k| &mut k.px) {
+        *px = [px[0] + by[0], px[1] + by[1]];
+    }
+}
+
+#[test]
+fn a_clean_capture_has_no_findings() {
+    let diagnosis = examine(&clean());
+    assert_eq!(told(&diagnosis), [], "nothing to say: {diagnosis}");
+    assert_eq!(diagnosis.summary(), "nothing found", "in words");
+    assert!(diagnosis.is_usable() && diagnosis.cameras.len() == 8, "all cameras are there");
+    assert!(diagnosis.cameras.iter().all(|c| c.after_px.is_some_and(|px| px < 0.5)), "{:?}", diagnosis.cameras);
+}
+
+#[test]
+fn a_swapped_view_is_told_once() {
+    let mut capture = clean();
+    capture.views[3].keypoints.swap(0, 1);
+    let diagnosis = examine(&capture);
+    assert_eq!(told(&diagnosis), [(Code::SidesSwapped, Some(3))], "{diagnosis}");
+    assert_eq!(diagnosis.findings[0].severity, Severity::Info, "nothing is lost");
+}
+
+#[test]
+fn a_camera_that_is_off_is_told_with_its_numbers() {
+    let mut capture = clean();
+    // The camera is wrong, its pictures are right: the principal point moves, not the keypoints.
+    capture.views[5].camera.k[(0, 2)] -= 40.0;
+    let diagnosis = examine(&capture);
+    assert_eq!(told(&diagnosis), [(Code::CameraOff, Some(5))], "{diagnosis}");
+    let finding = &diagnosis.findings[0];
+    let value = |name: &str| finding.evidence.iter().find(|e| e.name == name).expect("measured").value;
+    assert!((value("shift_x") - 40.0).abs() < 0.5 && value("shift_y").abs() < 0.5, "the shift: {finding}");
+    assert!(value("residual_before") > 39.0 && value("residual_after") < 1.0, "repaired: {finding}");
+    let camera = &diagnosis.cameras[5];
+    assert!(camera.correction.is_some() && camera.before_px > camera.after_px, "and in the list: {camera:?}");
+    let report = &diagnosis.inspection.views[5];
+    assert_eq!((report.residual_px, report.residual_after_px), (camera.before_px, camera.after_px), "and in the table");
+}
+
+#[test]
+fn hands_that_were_not_detected_are_told() {
+    let mut capture = clean();
+    capture.views[2].keypoints[0] = None;
+    capture.views[4].keypoints = [None, None];
+    let diagnosis = examine(&capture);
+    assert_eq!(told(&diagnosis), [(Code::NoDetections, Some(4)), (Code::HandNotDetected, Some(2))], "{diagnosis}");
+    assert_eq!(diagnosis.cameras[4].before_px, None, "nothing to measure there");
+}
+
+#[test]
+fn a_wrong_detection_is_told_once_with_its_distance() {
+    let mut capture = clean();
+    // Another hand shape somewhere else in the picture: right for no hand.
+    let keypoints = capture.views[6].keypoints[1].as_mut().expect("detected");
+    for (j, px) in keypoints.px.iter_mut().enumerate() {
+        let angle = f64::from(u32::try_from(j * 8 % KEYPOINTS).expect("small"));
+        *px = [120.0 + 80.0 * angle.cos(), 400.0 + 80.0 * angle.sin()];
+    }
+    let diagnosis = examine(&capture);
+    assert_eq!(told(&diagnosis), [(Code::DetectionRejected, Some(6))], "{diagnosis}");
+    let finding = &diagnosis.findings[0];
+    assert!(matches!(finding.subject, Subject::View { part: Part::KeypointsRight, .. }), "{finding}");
+    assert!(finding.evidence.iter().any(|e| e.name == "from_left_hand" && e.value > 10.0), "its distance: {finding}");
+    assert!(finding.evidence.iter().any(|e| e.name == "keypoints_on_mask"), "the mask's word is in it: {finding}");
+}
+
+#[test]
+fn masks_that_are_missing_or_empty_are_told() {
+    let mut capture = clean();
+    capture.views[0].mask = None;
+    capture.warnings = vec!["mask/00.png: the file is missing".to_owned(), "the shutter was slow".to_owned()];
+    capture.views[1].mask.as_mut().expect("a mask").pixels_mut().for_each(|p| p.0[0] = 0);
+    let diagnosis = examine(&capture);
+    let expected = [(Code::ReaderNote, None), (Code::MaskMissing, Some(0)), (Code::MaskNearlyEmpty, Some(1))];
+    assert_eq!(told(&diagnosis), expected, "the file that is missing is told once: {diagnosis}");
+}
+
+#[test]
+fn a_wrong_unit_makes_the_capture_unusable() {
+    let mut capture = clean();
+    for view in &mut capture.views {
+        view.camera.translation *= 1000.0;
+    }
+    let diagnosis = examine(&capture);
+    let units = diagnosis.findings.iter().find(|f| f.code == Code::UnitsSuspicious).expect("told");
+    assert_eq!(units.severity, Severity::Error, "nobody's hands are 80 m long");
+    assert!(units.action.contains("millimetres"), "and why: {units}");
+    assert!(!diagnosis.is_usable(), "it cannot be used");
+}
+
+#[test]
+fn few_or_coinciding_or_parallel_cameras_are_told() {
+    let mut few = clean();
+    few.views.truncate(3);
+    assert_eq!(told(&examine(&few)), [(Code::FewViews, None)], "three views");
+    let mut same = clean();
+    let (camera, keypoints) = (same.views[0].camera.clone(), same.views[0].keypoints.clone());
+    (same.views[1].camera, same.views[1].keypoints) = (camera, keypoints);
+    let codes: BTreeSet<Code> = told(&examine(&same)).into_iter().map(|(code, _)| code).collect();
+    assert!(codes.contains(&Code::CamerasCoincide), "two in one place: {codes:?}");
+    let none = diagnose(&clean(), &[false; 8], &PoseSettings::default(), &Triangulator::Reference);
+    assert_eq!(told(&none), [(Code::TooFewViews, None)], "a stage that fails is a finding, views left out are none");
+    assert!(!none.is_usable(), "and an error");
+}
+
+#[test]
+fn unused_views_give_no_findings() {
+    let mut capture = clean();
+    shift(&mut capture, 5, [40.0, 0.0]);
+    capture.views[5].mask = None;
+    let mut used = vec![true; 8];
+    used[5] = false;
+    let diagnosis = diagnose(&capture, &used, &PoseSettings::default(), &Triangulator::Reference);
+    assert_eq!(told(&diagnosis), [], "the view is left out: {diagnosis}");
+    assert_eq!(told(&examine(&capture)).len(), 2, "and would be told of");
+}
+
+#[test]
+fn names_in_json_are_those_of_the_codes_and_the_inspection_stays() {
+    let mut capture = clean();
+    capture.views[3].keypoints.swap(0, 1);
+    let diagnosis = examine(&capture);
+    let json = serde_json::to_value(diagnosis.report()).expect("JSON");
+    let finding = &json["findings"][0];
+    assert_eq!(finding["code"], diagnosis.findings[0].code.name(), "snake case");
+    assert_eq!(finding["severity"], "info", "the word");
+    assert_eq!(finding["subject"]["kind"], "view", "{finding}");
+    assert_eq!(finding["evidence"][0]["unit"], "px", "numbers have units");
+    assert!(json["views"][3]["residual_px"].is_f64() && json["warnings"].is_array(), "the inspection is all there");
+    let back: Inspection = serde_json::from_value(json).expect("an inspection");
+    assert_eq!(back, diagnosis.inspection, "what was there before can be read as before");
+}
+
+#[test]
+fn the_real_capture() {
+    let beside = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
+    let shared = std::env::var_os("THENAR_SHARED").map_or(beside, std::path::PathBuf::from);
+    let folder = shared.join("captures/fmhr_capture_room_1");
+    if !folder.exists() {
+        eprintln!("skipped: the real capture is not here (set THENAR_SHARED)");
+        return;
+    }
+    let diagnosis = examine(&Capture::open(&folder).expect("a capture"));
+    eprintln!("{diagnosis}");
+    let of = |code: Code| -> Vec<usize> {
+        diagnosis.findings.iter().filter(|f| f.code == code).filter_map(|f| f.subject.view()).collect()
+    };
+    assert_eq!(of(Code::CameraOff), [5, 6], "the cameras that are off");
+    assert_eq!(of(Code::DetectionRejected), [0, 4, 6, 15], "the wrong detections");
+    assert_eq!(of(Code::MaskNearlyEmpty), [1, 2, 13], "the empty masks");
+    assert!(diagnosis.is_usable(), "it can be used");
+    let about: BTreeSet<(Code, &Subject)> = diagnosis.findings.iter().map(|f| (f.code, &f.subject)).collect();
+    assert_eq!(about.len(), diagnosis.findings.len(), "nothing is told twice");
+    let worst = diagnosis.cameras.iter().filter(|c| c.before_px.is_some_and(|px| px > 20.0)).map(|c| c.view);
+    assert_eq!(worst.collect::<Vec<_>>(), [5, 6], "residuals as given");
+}

@@ -1,0 +1,126 @@
+//! What the doctor found: severity by sign, word and colour, the view's picture, the numbers, and what is done about it.
+//! A click selects the view, a double click looks through it; N and Shift+N go through the list.
+
+use super::textures::Textures;
+use super::theme::{self, ACCENT, AMBER, HELD_OUT, LINE, RED, TEXT, WEAK, WELL};
+use crate::pipeline::{Finding, Severity};
+use crate::studio::session::{Action, Session};
+use crate::studio::ui_state::Tab;
+use egui::{Color32, Frame, Image, Label, Margin, RichText, ScrollArea, Sense, Stroke, StrokeKind, Ui, vec2};
+
+/// Width of the view's picture in points.
+const PICTURE: f32 = 52.0;
+
+/// Sign and colour of a severity; its word stands beside them.
+const fn sign(severity: Severity) -> (&'static str, Color32) {
+    match severity {
+        Severity::Error => ("✖", RED),
+        Severity::Warning => ("⚠", AMBER),
+        Severity::Info => ("○", HELD_OUT),
+    }
+}
+
+/// The button above the views that opens and closes the list.
+pub(super) fn button(ui: &mut Ui, session: &mut Session) {
+    let open = session.ui.tab == Tab::Findings;
+    let (text, colour) = match (&session.diagnosis, session.worst()) {
+        (None, _) => ("examining…".to_owned(), WEAK),
+        (Some(_), None) => ("✔ nothing found".to_owned(), WEAK),
+        (Some(diagnosis), Some(worst)) => {
+            let (sign, colour) = sign(worst);
+            let count = diagnosis.findings.len();
+            (format!("{sign} {count} finding{}", if count == 1 { "" } else { "s" }), colour)
+        }
+    };
+    let response = ui.selectable_label(open, RichText::new(text).color(colour));
+    let help = "What is wrong with this capture, and what is done about it (N, Shift+N: go through the list)";
+    if response.on_hover_text(help).clicked() {
+        session.ui.tab = if open { Tab::Parameters } else { Tab::Findings };
+    }
+}
+
+pub(super) fn show(ui: &mut Ui, session: &mut Session, textures: &Textures, actions: &mut Vec<Action>) {
+    // Text that could be marked would take the clicks.
+    ui.style_mut().interaction.selectable_labels = false;
+    let diagnosis = session.diagnosis.clone();
+    ui.horizontal(|ui| {
+        theme::title(ui, "FINDINGS");
+        let text = diagnosis.as_ref().map_or_else(|| "the capture is being examined".to_owned(), |d| d.summary());
+        ui.label(RichText::new(text).small().color(WEAK));
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            if ui.small_button("✖").on_hover_text("Back to the parameters").clicked() {
+                session.ui.tab = Tab::Parameters;
+            }
+        });
+    });
+    let Some(diagnosis) = diagnosis else { return };
+    ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
+        if diagnosis.findings.is_empty() {
+            ui.label(RichText::new("Nothing is wrong with this capture as far as can be told.").color(WEAK));
+        }
+        for (index, finding) in diagnosis.findings.iter().enumerate() {
+            item(ui, session, textures, (index, finding), actions);
+        }
+    });
+    session.ui.scroll_to_finding = false;
+}
+
+fn item(
+    ui: &mut Ui,
+    session: &Session,
+    textures: &Textures,
+    (index, finding): (usize, &Finding),
+    actions: &mut Vec<Action>,
+) {
+    let selected = session.finding == Some(index);
+    let fill = if selected { ACCENT.gamma_multiply(0.22) } else { WELL };
+    let frame = Frame::NONE.fill(fill).corner_radius(4).inner_margin(Margin::symmetric(6, 5));
+    let shown = frame.show(ui, |ui| {
+        ui.set_width(ui.available_width());
+        ui.horizontal_top(|ui| {
+            if let Some(texture) = finding.subject.view().and_then(|view| textures.thumbnails.get(view)) {
+                let [w, h] = texture.size();
+                #[expect(clippy::cast_precision_loss, reason = "a small picture")]
+                let height = PICTURE * (h as f32 / w.max(1) as f32).clamp(0.3, 1.5);
+                ui.add(Image::new((texture.id(), vec2(PICTURE, height))));
+            }
+            ui.vertical(|ui| words(ui, finding));
+        });
+    });
+    let id = ui.id().with(("finding", index));
+    let response = ui.interact(shown.response.rect, id, Sense::click());
+    let stroke = if response.has_focus() || selected {
+        Stroke::new(1.0, ACCENT)
+    } else if response.hovered() {
+        Stroke::new(1.0, WEAK)
+    } else {
+        Stroke::new(1.0, LINE)
+    };
+    ui.painter().rect_stroke(shown.response.rect, 4.0, stroke, StrokeKind::Inside);
+    if selected && session.ui.scroll_to_finding {
+        response.scroll_to_me(None);
+    }
+    let response = response.on_hover_text(format!(
+        "{}\nclick: select the view · double-click or Enter: look through it",
+        finding.code.name()
+    ));
+    match finding.subject.view() {
+        Some(view) if response.double_clicked() => actions.push(Action::FlyTo(view)),
+        _ if response.clicked() => actions.push(Action::Finding(index)),
+        _ => {}
+    }
+}
+
+fn words(ui: &mut Ui, finding: &Finding) {
+    ui.spacing_mut().item_spacing.y = 2.0;
+    let (sign, colour) = sign(finding.severity);
+    ui.horizontal(|ui| {
+        ui.label(RichText::new(format!("{sign} {}", finding.severity.name())).small().strong().color(colour));
+        ui.add(Label::new(RichText::new(finding.subject.to_string()).strong().color(TEXT)).truncate());
+    });
+    ui.add(Label::new(RichText::new(&finding.what).color(TEXT)).wrap());
+    if !finding.evidence.is_empty() {
+        ui.add(Label::new(RichText::new(finding.evidence_text()).small().color(WEAK)).wrap());
+    }
+    ui.add(Label::new(RichText::new(format!("→ {}", finding.action)).small().color(TEXT)).wrap());
+}
