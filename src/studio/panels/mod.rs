@@ -52,7 +52,7 @@ pub(super) fn layout(ctx: &Context, session: &mut Session, textures: &mut Textur
     if session.capture.is_none() {
         let rect = root.available_rect_before_wrap();
         empty::show(&mut root, session, actions);
-        windows(ctx, session, rect.top() + 12.0, actions);
+        windows(ctx, session, rect, actions);
         return Rect::from_min_size(rect.center(), egui::Vec2::ZERO);
     }
     if session.ui.show_curves {
@@ -111,15 +111,15 @@ pub(super) fn layout(ctx: &Context, session: &mut Session, textures: &mut Textur
     let centre = root.available_rect_before_wrap();
     overlay::viewport(&mut root, centre, session, actions);
     legend::show(&root, centre, session);
-    windows(ctx, session, centre.top() + 46.0, actions);
+    windows(ctx, session, centre, actions);
     centre
 }
 
-fn windows(ctx: &Context, session: &mut Session, top: f32, actions: &mut Vec<Action>) {
+fn windows(ctx: &Context, session: &mut Session, view: Rect, actions: &mut Vec<Action>) {
     if session.exporting.is_some() {
-        overlay::exporting(ctx, session, top);
+        overlay::exporting(ctx, session, view);
     } else {
-        overlay::notice(ctx, session, top, actions);
+        overlay::notice(ctx, session, view, actions);
     }
     overlay::drop_target(ctx, session);
     export::show(ctx, session, actions);

@@ -59,9 +59,10 @@ fn typed_folder(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>) {
     });
 }
 
-/// A frame for what passes, news and progress, from a height on that is below the banner.
-fn passing(ctx: &Context, name: &str, top: f32, add: impl FnOnce(&mut Ui)) {
-    Area::new(egui::Id::new(name)).order(Order::Foreground).anchor(Align2::CENTER_TOP, [0.0, top]).show(ctx, |ui| {
+/// A frame for what passes, news and progress: in the upper middle of the 3D view, where it covers no panel.
+fn passing(ctx: &Context, name: &str, at: Rect, add: impl FnOnce(&mut Ui)) {
+    let top = at.center_top() + vec2(0.0, 46.0);
+    Area::new(egui::Id::new(name)).order(Order::Foreground).pivot(Align2::CENTER_TOP).fixed_pos(top).show(ctx, |ui| {
         let frame = Frame::NONE
             .fill(Color32::from_rgb(24, 48, 46))
             .stroke(Stroke::new(1.0, ACCENT))
@@ -72,9 +73,9 @@ fn passing(ctx: &Context, name: &str, top: f32, add: impl FnOnce(&mut Ui)) {
 }
 
 /// That files are being written, and for how long by now.
-pub(super) fn exporting(ctx: &Context, session: &Session, top: f32) {
+pub(super) fn exporting(ctx: &Context, session: &Session, at: Rect) {
     let Some(exporting) = &session.exporting else { return };
-    passing(ctx, "exporting", top, |ui| {
+    passing(ctx, "exporting", at, |ui| {
         let seconds = exporting.since.elapsed().as_secs_f32();
         // A block that goes to and fro, redrawn a few times a second: how far it is nobody knows.
         let (rect, _) = ui.allocate_exact_size(vec2(56.0, 8.0), egui::Sense::hover());
@@ -87,19 +88,19 @@ pub(super) fn exporting(ctx: &Context, session: &Session, top: f32) {
 }
 
 /// Good news, for a few seconds; longer when there is something to be done with it.
-pub(super) fn notice(ctx: &Context, session: &Session, top: f32, actions: &mut Vec<Action>) {
+pub(super) fn notice(ctx: &Context, session: &Session, at: Rect, actions: &mut Vec<Action>) {
     let Some(notice) = &session.notice else { return };
     let stays = if notice.folder.is_some() { NOTICE_WITH_BUTTONS } else { NOTICE };
     if notice.at.elapsed() > stays {
         return actions.push(Action::DismissNotice);
     }
-    passing(ctx, "notice", top, |ui| {
+    passing(ctx, "notice", at, |ui| {
         // The buttons keep their room; a long path is cut, and whole in its tip.
-        let room = ctx.viewport_rect().width() - if notice.folder.is_some() { 360.0 } else { 80.0 };
+        let room = (at.width() - if notice.folder.is_some() { 290.0 } else { 60.0 }).max(120.0);
         let text = RichText::new(format!("✔ {}", notice.text)).color(TEXT);
         ui.scope(|ui| {
             ui.set_max_width(room);
-            ui.add(egui::Label::new(text).truncate());
+            ui.add(egui::Label::new(text).truncate()).on_hover_text(&notice.text);
         });
         let Some(folder) = &notice.folder else { return };
         if ui.button("Open folder").on_hover_text(folder.display().to_string()).clicked() {

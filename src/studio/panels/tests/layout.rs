@@ -158,6 +158,14 @@ fn an_export_shows_that_it_works_and_where_its_files_are() {
     bench.settle();
     assert!(!bench.says("Exporting GLB · "), "it has ended");
     assert!(bench.says("Exported 1 file to out"), "and says where the file is");
+    for size in SIZES {
+        bench.size = size;
+        bench.settle();
+        let found = untidy(&bench);
+        assert!(found.iter().all(|f| !f.contains("folder") && !f.contains("Exported")), "{size}: {found:#?}");
+        let close = bench.rows.iter().filter(|r| r.text == "✖").map(|r| r.whole.right()).fold(0.0, f32::max);
+        assert!(close < bench.centre.right(), "{size}: it lies in the 3D view: {close}");
+    }
     assert_eq!(bench.click("Open folder"), [Action::Reveal("out".into())], "which can be shown");
     let copied = bench.copied("Copy path");
     assert_eq!(copied.as_deref(), Some("out"), "or copied");
