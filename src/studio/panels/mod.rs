@@ -96,7 +96,7 @@ pub(super) fn layout(ctx: &Context, session: &mut Session, textures: &mut Textur
             Panel::bottom("parameters")
                 .frame(theme::inner_frame())
                 .resizable(true)
-                .default_size((height * 0.42 + 35.0).min((height - COMPARE_HEIGHT).max(80.0)))
+                .default_size((height * 0.2 + 160.0).min((height - COMPARE_HEIGHT).max(80.0)))
                 .size_range(80.0..=(height - COMPARE_HEIGHT).clamp(80.0, height * 0.8))
                 .show(ui, |ui| match session.ui.tab {
                     Tab::Parameters => {
