@@ -56,7 +56,7 @@ fn hits(camera: &Camera, px: &Vector2<f64>, hand: usize) -> Option<f64> {
 fn joints(hand: usize) -> [[f64; 3]; KEYPOINTS] {
     let mut out = [[0.0; 3]; KEYPOINTS];
     for (k, joint) in out.iter_mut().enumerate() {
-        let (finger, along) = if k == 0 { (2.0, 0.0) } else { (((k - 1) / 4) as f64, ((k - 1) % 4 + 1) as f64) };
+        let (finger, along) = if k == 0 { (2.0, -0.5) } else { (((k - 1) / 4) as f64, ((k - 1) % 4 + 1) as f64) };
         let c = CENTRES[hand];
         *joint = [c[0] + (finger - 2.0) * 0.017, c[1] + 0.08 - along * 0.04, c[2]];
     }
