@@ -277,7 +277,7 @@ fn findings_are_listed_and_cameras_coloured_and_the_check_can_fail() {
         shot("no_residuals.png"),
         "tab parameters".into(),
         shot("no_findings.png"),
-        "finding 2; wait-selected 3; select 0; show residuals on; tab findings; reconstruct; wait-finished".into(),
+        "finding 1; wait-selected 3; select 0; show residuals on; tab findings; reconstruct; wait-finished".into(),
         shot("findings_of_a_run.png"),
         "quit".into(),
     ]

@@ -57,9 +57,11 @@ fn hits(camera: &Camera, px: &Vector2<f64>, hand: usize) -> Option<f64> {
 fn joints(hand: usize) -> [[f64; 3]; KEYPOINTS] {
     let mut out = [[0.0; 3]; KEYPOINTS];
     for (k, joint) in out.iter_mut().enumerate() {
-        let (finger, along) = if k == 0 { (2.0, 0.0) } else { (((k - 1) / 4) as f64, ((k - 1) % 4 + 1) as f64) };
+        // A palm of 60 mm, so that the lumps pass for hands.
+        let (finger, y) =
+            if k == 0 { (2.0, 0.08) } else { (((k - 1) / 4) as f64, 0.02 - ((k - 1) % 4) as f64 * 0.1 / 3.0) };
         let c = CENTRES[hand];
-        *joint = [c[0] + (finger - 2.0) * 0.017, c[1] + 0.08 - along * 0.04, c[2]];
+        *joint = [c[0] + (finger - 2.0) * 0.017, c[1] + y, c[2]];
     }
     out
 }

@@ -14,6 +14,7 @@ mod views;
 pub use finding::{Code, Evidence, Finding, Part, Severity, Subject};
 
 use super::results::{median_after_px, median_px};
+use crate::camera::Camera;
 use crate::capture::{Capture, Inspection, inspect};
 use crate::fitting::pose::{CameraCorrection, PoseError, PoseResult, PoseSettings, Triangulator, estimate_joints};
 use serde::Serialize;
@@ -40,7 +41,7 @@ pub struct CameraDiagnosis {
 pub struct Diagnosis {
     /// The measurements view by view, residuals filled in.
     pub inspection: Inspection,
-    /// Findings, worst first, then by subject.
+    /// Findings, worst first, then by kind in the order of [`Code`], then by subject.
     pub findings: Vec<Finding>,
     /// One entry a view of the capture.
     pub cameras: Vec<CameraDiagnosis>,
@@ -103,10 +104,19 @@ impl fmt::Display for Diagnosis {
 #[must_use]
 pub fn diagnose(capture: &Capture, used: &[bool], settings: &PoseSettings, triangulator: &Triangulator) -> Diagnosis {
     let used: Vec<bool> = (0..capture.views.len()).map(|v| used.get(v).copied().unwrap_or(true)).collect();
-    let cameras: Vec<_> = capture.views.iter().map(|v| v.camera.clone()).collect();
+    let cameras: Vec<Camera> = capture.views.iter().map(|v| v.camera.clone()).collect();
     let keypoints: Vec<_> = capture.views.iter().map(|v| v.keypoints.clone()).collect();
-    let pose = estimate_joints(&cameras, &keypoints, &used, settings, triangulator);
-    merge(capture, inspect(capture), &used, settings, pose.as_ref())
+    let pose = estimate_joints(&cameras, &keypoints, &used, settings, triangulator).map_err(|error| {
+        let resized = |factor: f64| {
+            let smaller = |c: &Camera| Camera { translation: c.translation / factor, ..c.clone() };
+            let cameras: Vec<Camera> = cameras.iter().map(smaller).collect();
+            estimate_joints(&cameras, &keypoints, &used, settings, triangulator).ok()
+        };
+        let no_hand = matches!(error, PoseError::NoHand);
+        let unit = if no_hand { pose::other_unit(capture, resized) } else { None };
+        unit.unwrap_or_else(|| pose::failure(&error))
+    });
+    merge(capture, inspect(capture), &used, settings, pose)
 }
 
 /// Merges the sources.
@@ -115,11 +125,11 @@ fn merge(
     mut inspection: Inspection,
     used: &[bool],
     settings: &PoseSettings,
-    pose: Result<&PoseResult, &PoseError>,
+    pose: Result<PoseResult, Finding>,
 ) -> Diagnosis {
     let cameras: Vec<CameraDiagnosis> = (0..capture.views.len())
         .map(|view| {
-            let found = pose.ok().and_then(|p| p.views.iter().find(|r| r.view == view));
+            let found = pose.as_ref().ok().and_then(|p| p.views.iter().find(|r| r.view == view));
             CameraDiagnosis {
                 view,
                 name: capture.views[view].name.clone(),
@@ -133,11 +143,11 @@ fn merge(
         (report.residual_px, report.residual_after_px) = (camera.before_px, camera.after_px);
     }
     let mut findings = match pose {
-        Ok(result) => pose::findings(capture, used, settings, result, &cameras),
-        Err(error) => vec![pose::failure(error)],
+        Ok(result) => pose::findings(capture, used, settings, &result, &cameras),
+        Err(failure) => vec![failure],
     };
     views::add(capture, &inspection, used, &mut findings);
-    findings.sort_by(|a, b| (b.severity, &a.subject, a.code).cmp(&(a.severity, &b.subject, b.code)));
+    findings.sort_by(|a, b| (b.severity, a.code, &a.subject).cmp(&(a.severity, b.code, &b.subject)));
     Diagnosis { inspection, findings, cameras }
 }
 

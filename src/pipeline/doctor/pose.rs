@@ -7,18 +7,18 @@ use crate::capture::{Capture, Keypoints};
 use crate::fitting::pose::{HandJoints, PoseError, PoseResult, PoseSettings, PoseViewReport};
 use nalgebra::{Matrix3, Vector3};
 
-/// Wrist to middle knuckle of people from small children to tall adults, millimetres.
+/// Wrist to middle knuckle of people from small children to tall adults, millimetres. The pose stage itself takes nothing
+/// for a hand that is far beyond.
 const PALM_MM: [f64; 2] = [50.0, 120.0];
-/// Beyond this the hand model cannot follow: the unit is wrong.
-const IMPOSSIBLE_PALM_MM: [f64; 2] = [30.0, 200.0];
 /// Units that are taken for one another, as the factor by which lengths come out too large.
-const UNITS: [(f64, &str); 6] = [
+const UNITS: [(f64, &str); 7] = [
     (1000.0, "millimetres that were read as metres"),
     (100.0, "centimetres that were read as metres"),
     (10.0, "decimetres that were read as metres"),
     (0.001, "metres that were read as millimetres"),
     (0.01, "metres that were read as centimetres"),
     (0.0254, "metres that were read as inches"),
+    (39.37, "inches that were read as metres"),
 ];
 /// Difference of the two hands' bone lengths that is none of people (median over the bones).
 const UNEQUAL: f64 = 0.08;
@@ -127,24 +127,38 @@ const fn palm_name(side: Side) -> &'static str {
 /// Hands of no human size mean that the scene has another unit.
 fn units(capture: &Capture, pose: &PoseResult) -> Option<Finding> {
     let palms: Vec<(Side, f64)> = hands(pose).map(|(side, hand)| (side, palm_mm(hand))).collect();
-    let outside = |[low, high]: [f64; 2]| palms.iter().all(|(_, palm)| *palm < low || *palm > high);
-    if palms.is_empty() || !outside(PALM_MM) {
+    if palms.is_empty() || palms.iter().any(|(_, palm)| (PALM_MM[0]..PALM_MM[1]).contains(palm)) {
         return None;
     }
-    let within = |factor: f64| palms.iter().all(|(_, p)| (PALM_MM[0]..PALM_MM[1]).contains(&(p / factor)));
-    let guess = UNITS.iter().find(|(factor, _)| within(*factor)).map(|(_, text)| *text);
+    let action = "they are fitted at this size; check the unit and the scale of the calibration";
+    Some(size_finding(capture, Severity::Warning, &palms, action.to_owned()))
+}
+
+fn size_finding(capture: &Capture, severity: Severity, palms: &[(Side, f64)], action: String) -> Finding {
     let mut evidence: Vec<Evidence> = palms.iter().map(|(side, p)| Evidence::new(palm_name(*side), *p, "mm")).collect();
     evidence.push(Evidence::new("one_unit_of_the_scene", capture.metres_per_unit, "m"));
-    Some(Finding {
-        severity: if outside(IMPOSSIBLE_PALM_MM) { Severity::Error } else { Severity::Warning },
+    Finding {
+        severity,
         code: Code::UnitsSuspicious,
         subject: Subject::Capture,
         what: "the hands have no human size: wrist to middle knuckle is 50 to 120 mm in people".to_owned(),
         evidence,
-        action: guess.map_or_else(
-            || "check the unit and the scale of the calibration".to_owned(),
-            |guess| format!("check the calibration's unit: it looks like {guess}"),
-        ),
+        action,
+    }
+}
+
+/// When no hand was found: whether there is one if the calibration has another unit. `estimate` runs the pose stage with
+/// cameras whose translations are divided by a factor.
+pub(super) fn other_unit(capture: &Capture, estimate: impl Fn(f64) -> Option<PoseResult>) -> Option<Finding> {
+    UNITS.iter().find_map(|(factor, guess)| {
+        let pose = estimate(*factor)?;
+        let palms: Vec<(Side, f64)> = hands(&pose).map(|(side, hand)| (side, palm_mm(hand))).collect();
+        if !palms.iter().all(|(_, palm)| (PALM_MM[0]..PALM_MM[1]).contains(palm)) {
+            return None;
+        }
+        let as_read: Vec<(Side, f64)> = palms.iter().map(|(side, palm)| (*side, palm * factor)).collect();
+        let action = format!("correct the calibration's unit: it looks like {guess}");
+        Some(size_finding(capture, Severity::Error, &as_read, action))
     })
 }
 

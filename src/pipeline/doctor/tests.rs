@@ -108,8 +108,10 @@ fn a_wrong_unit_makes_the_capture_unusable() {
         view.camera.translation *= 1000.0;
     }
     let diagnosis = examine(&capture);
-    let units = diagnosis.findings.iter().find(|f| f.code == Code::UnitsSuspicious).expect("told");
+    assert_eq!(told(&diagnosis), [(Code::UnitsSuspicious, None)], "{diagnosis}");
+    let units = &diagnosis.findings[0];
     assert_eq!(units.severity, Severity::Error, "nobody's hands are 80 m long");
+    assert!(units.evidence.iter().any(|e| e.name == "palm_left" && e.value > 5e4), "the length as read: {units}");
     assert!(units.action.contains("millimetres"), "and why: {units}");
     assert!(!diagnosis.is_usable(), "it cannot be used");
 }

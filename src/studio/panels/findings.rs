@@ -122,5 +122,5 @@ fn words(ui: &mut Ui, finding: &Finding) {
     if !finding.evidence.is_empty() {
         ui.add(Label::new(RichText::new(finding.evidence_text()).small().color(WEAK)).wrap());
     }
-    ui.add(Label::new(RichText::new(format!("→ {}", finding.action)).small().color(TEXT)).wrap());
+    ui.add(Label::new(RichText::new(format!("▶ {}", finding.action)).small().color(TEXT)).wrap());
 }

@@ -39,6 +39,7 @@ impl Session {
         let Some(finding) = self.findings().get(index) else { return };
         let view = finding.subject.view();
         self.finding = Some(index);
+        self.ui.scroll_to_finding = true;
         if let Some(view) = view {
             self.select(view);
         }
@@ -53,7 +54,6 @@ impl Session {
         let from = self.finding.and_then(|i| isize::try_from(i).ok());
         let at = from.map_or(if by > 0 { 0 } else { count - 1 }, |at| (at + by).rem_euclid(count));
         self.ui.tab = Tab::Findings;
-        self.ui.scroll_to_finding = true;
         self.select_finding(usize::try_from(at).unwrap_or(0));
     }
 

@@ -137,6 +137,16 @@ impl Bench {
         self.texts.iter().any(|(t, _)| t.contains(words))
     }
 
+    /// Letters and signs on screen that the font does not have.
+    pub(super) fn missing_glyphs(&self) -> std::collections::BTreeSet<char> {
+        let has = |c: &char| {
+            self.ctx.fonts_mut(|f| f.fonts.font(&egui::FontFamily::Proportional).characters().contains_key(c))
+        };
+        let shown = self.texts.iter().flat_map(|(t, _)| t.chars()).filter(|c| !c.is_whitespace());
+        let all: std::collections::BTreeSet<char> = shown.collect();
+        all.into_iter().filter(|c| !has(c)).collect()
+    }
+
     pub(super) fn click_at(&mut self, at: Pos2) -> Vec<Action> {
         let button = |pressed| Input::PointerButton {
             pos: at,

@@ -39,9 +39,10 @@ fn the_button_opens_the_list_and_the_list_says_everything() {
     bench.settle();
     let finding = bench.session.findings()[index_of(&bench, Code::CameraOff)].clone();
     assert_eq!((finding.severity, finding.subject.view()), (Severity::Warning, Some(3)), "the camera that is off");
-    for words in ["FINDINGS", "⚠ warning", "view 03, camera", &finding.what, "shift x 12", "→ it is repaired"] {
+    for words in ["FINDINGS", "⚠ warning", "view 03, camera", &finding.what, "shift x 12", "▶ it is repaired"] {
         assert!(bench.says(words), "`{words}` is on screen: {:?}", bench.texts);
     }
+    assert!(bench.missing_glyphs().is_empty(), "no boxes: {:?}", bench.missing_glyphs());
     bench.click("findings");
     bench.settle();
     assert!(!bench.says("FINDINGS") && bench.says("PARAMETERS"), "and closes it");
