@@ -36,7 +36,7 @@ const REST_HEIGHT: f32 = 430.0;
 /// What the log leaves to the curves.
 const CURVES_WIDTH: f32 = 420.0;
 /// What the parameters leave to the pictures above them.
-const COMPARE_HEIGHT: f32 = 195.0;
+const COMPARE_HEIGHT: f32 = 175.0;
 
 /// Draws everything and returns the rectangle that is left for the 3D view, in points.
 pub(super) fn layout(ctx: &Context, session: &mut Session, textures: &mut Textures, actions: &mut Vec<Action>) -> Rect {
@@ -96,7 +96,7 @@ pub(super) fn layout(ctx: &Context, session: &mut Session, textures: &mut Textur
             Panel::bottom("parameters")
                 .frame(theme::inner_frame())
                 .resizable(true)
-                .default_size((height * 0.2 + 160.0).min((height - COMPARE_HEIGHT).max(80.0)))
+                .default_size((height * 0.42 + 35.0).min((height - COMPARE_HEIGHT).max(80.0)))
                 .size_range(80.0..=(height - COMPARE_HEIGHT).clamp(80.0, height * 0.8))
                 .show(ui, |ui| match session.ui.tab {
                     Tab::Parameters => {
