@@ -1,5 +1,6 @@
 //! The edge of a mask as a field: how far each pixel around the hands is from it, and on which side.
 
+use super::super::distance::signed_distance;
 use crate::camera::Camera;
 use image::GrayImage;
 use nalgebra::Vector3;
@@ -15,59 +16,9 @@ pub(super) struct MaskField {
     distance_px: Vec<f64>,
 }
 
-/// Squared distance to the nearest zero of a row, in place (Felzenszwalb and Huttenlocher 2012, lower envelope of
-/// parabolas).
-fn distance_row(values: &mut [f64], hull: &mut Vec<(usize, f64)>) {
-    hull.clear();
-    let input = values.to_vec();
-    let at = |i: usize| as_f64(i);
-    for (q, value) in input.iter().enumerate().filter(|(_, v)| v.is_finite()) {
-        loop {
-            let Some(&(v, from)) = hull.last() else {
-                hull.push((q, f64::NEG_INFINITY));
-                break;
-            };
-            let meets = ((value + at(q).powi(2)) - (input[v] + at(v).powi(2))) / (2.0 * (at(q) - at(v)));
-            if meets > from {
-                hull.push((q, meets));
-                break;
-            }
-            hull.pop();
-        }
-    }
-    let mut k = 0;
-    for (q, value) in values.iter_mut().enumerate() {
-        while k + 1 < hull.len() && hull[k + 1].1 < at(q) {
-            k += 1;
-        }
-        *value = hull.get(k).map_or(f64::INFINITY, |(v, _)| (at(q) - at(*v)).powi(2) + input[*v]);
-    }
-}
-
 #[expect(clippy::cast_precision_loss, reason = "sizes of images")]
 const fn as_f64(value: usize) -> f64 {
     value as f64
-}
-
-/// Distance of each sample to the nearest one where `inside` holds; infinity when there is none.
-pub(super) fn distance_to(inside: &[bool], width: usize) -> Vec<f64> {
-    let height = inside.len() / width.max(1);
-    let mut field: Vec<f64> = inside.iter().map(|i| if *i { 0.0 } else { f64::INFINITY }).collect();
-    let mut hull = Vec::new();
-    let mut column = vec![0.0; height];
-    for x in 0..width {
-        for (y, value) in column.iter_mut().enumerate() {
-            *value = field[y * width + x];
-        }
-        distance_row(&mut column, &mut hull);
-        for (y, value) in column.iter().enumerate() {
-            field[y * width + x] = *value;
-        }
-    }
-    for row in field.chunks_exact_mut(width) {
-        distance_row(row, &mut hull);
-    }
-    field.iter().map(|d| d.sqrt()).collect()
 }
 
 impl MaskField {
@@ -100,11 +51,8 @@ impl MaskField {
             .flat_map(|y| (0..size[0]).map(move |x| (x, y)))
             .map(|(x, y)| mask.get_pixel(origin[0] + x * step + step / 2, origin[1] + y * step + step / 2).0[0] > 127)
             .collect();
-        let outside: Vec<bool> = inside.iter().map(|i| !i).collect();
-        let width = size[0] as usize;
-        let (to_inside, to_outside) = (distance_to(&inside, width), distance_to(&outside, width));
-        let distance = |(a, b): (&f64, &f64)| f64::from(step) * if *a > 0.0 { a - 0.5 } else { 0.5 - b };
-        let distance_px: Vec<f64> = to_inside.iter().zip(&to_outside).map(distance).collect();
+        let outward = |d: f64| -d * f64::from(step);
+        let distance_px: Vec<f64> = signed_distance(&inside, size[0] as usize).into_iter().map(outward).collect();
         if distance_px.iter().any(|d| !d.is_finite()) {
             return None;
         }
@@ -135,22 +83,6 @@ impl MaskField {
 mod tests {
     use super::*;
     use nalgebra::Matrix3;
-
-    #[test]
-    fn distances_are_those_of_a_search_over_all_pixels() {
-        let width = 13;
-        let inside: Vec<bool> = (0..13 * 9).map(|i| (i * 7919 + 3) % 17 == 0).collect();
-        let at = |i: usize| (as_f64(i % width), as_f64(i / width));
-        for (i, found) in distance_to(&inside, width).iter().enumerate() {
-            let nearest = (0..inside.len()).filter(|j| inside[*j]).map(|j| {
-                let ((ax, ay), (bx, by)) = (at(i), at(j));
-                (ax - bx).hypot(ay - by)
-            });
-            let expected = nearest.fold(f64::INFINITY, f64::min);
-            assert!((found - expected).abs() < 1e-9, "sample {i}: {found} instead of {expected}");
-        }
-        assert!(distance_to(&[false; 6], 3).iter().all(|d| d.is_infinite()), "nothing to be near to");
-    }
 
     #[test]
     fn a_disc_has_its_radius_as_distance_and_slopes_outward() {

@@ -1,5 +1,6 @@
 //! Pixel sets of a rectangle of an image: distances, connected pieces.
 
+use super::super::distance::{distance_to, signed_distance};
 use image::GrayImage;
 use std::collections::VecDeque;
 
@@ -93,83 +94,14 @@ impl Region {
         labels
     }
 
-    /// Euclidean distance of each pixel to the nearest one of a set, centre to centre; infinite when the set is empty
-    /// (Felzenszwalb & Huttenlocher 2012, "Distance Transforms of Sampled Functions").
+    /// Euclidean distance of each pixel to the nearest one of a set, see [`distance_to`].
     pub(super) fn distance_to(&self, set: &[bool]) -> Vec<f64> {
-        let mut squared: Vec<f64> = set.iter().map(|&s| if s { 0.0 } else { f64::INFINITY }).collect();
-        let mut envelope = Envelope::new(self.width.max(self.height));
-        let mut line = vec![0.0; self.width.max(self.height)];
-        for x in 0..self.width {
-            for y in 0..self.height {
-                line[y] = squared[y * self.width + x];
-            }
-            envelope.transform(&mut line[..self.height]);
-            for y in 0..self.height {
-                squared[y * self.width + x] = line[y];
-            }
-        }
-        for row in squared.chunks_exact_mut(self.width) {
-            envelope.transform(row);
-        }
-        squared.into_iter().map(f64::sqrt).collect()
+        distance_to(set, self.width)
     }
 
-    /// Distance to the set's outline, which runs between pixels: positive inside.
+    /// Distance to the set's outline, see [`signed_distance`].
     pub(super) fn signed_distance(&self, set: &[bool]) -> Vec<f64> {
-        let outside: Vec<bool> = set.iter().map(|s| !s).collect();
-        let (to_set, to_outside) = (self.distance_to(set), self.distance_to(&outside));
-        set.iter().zip(to_set.iter().zip(&to_outside)).map(|(&s, (a, b))| if s { b - 0.5 } else { 0.5 - a }).collect()
-    }
-}
-
-/// Lower envelope of parabolas along a line.
-struct Envelope {
-    roots: Vec<usize>,
-    borders: Vec<f64>,
-    heights: Vec<f64>,
-}
-
-impl Envelope {
-    fn new(size: usize) -> Self {
-        Self { roots: vec![0; size], borders: vec![0.0; size + 1], heights: vec![0.0; size] }
-    }
-
-    #[expect(clippy::cast_precision_loss, reason = "pixel coordinates are far below 2^52")]
-    fn transform(&mut self, line: &mut [f64]) {
-        let mut count = 0;
-        for (q, &height) in line.iter().enumerate() {
-            if height.is_infinite() {
-                continue;
-            }
-            let x = q as f64;
-            loop {
-                if count == 0 {
-                    self.borders[0] = f64::NEG_INFINITY;
-                    break;
-                }
-                let p = self.roots[count - 1] as f64;
-                let meet = (height + x * x - self.heights[count - 1] - p * p) / (2.0 * (x - p));
-                if meet > self.borders[count - 1] {
-                    self.borders[count] = meet;
-                    break;
-                }
-                count -= 1;
-            }
-            self.roots[count] = q;
-            self.heights[count] = height;
-            count += 1;
-        }
-        if count == 0 {
-            return;
-        }
-        let mut k = 0;
-        for (q, value) in line.iter_mut().enumerate() {
-            let x = q as f64;
-            while k + 1 < count && self.borders[k + 1] < x {
-                k += 1;
-            }
-            *value = (x - self.roots[k] as f64).powi(2) + self.heights[k];
-        }
+        signed_distance(set, self.width)
     }
 }
 
@@ -181,22 +113,6 @@ mod tests {
 
     fn set(f: impl Fn(usize, usize) -> bool) -> Vec<bool> {
         (0..REGION.len()).map(|i| f(i % 17, i / 17)).collect()
-    }
-
-    #[test]
-    fn distances_are_those_of_a_search() {
-        let points = set(|x, y| (x * 7 + y * 11) % 29 == 3);
-        let found = REGION.distance_to(&points);
-        for (i, d) in found.iter().enumerate() {
-            let best = (0..REGION.len())
-                .filter(|&j| points[j])
-                .map(|j| ((i % 17).abs_diff(j % 17) as f64).hypot((i / 17).abs_diff(j / 17) as f64))
-                .fold(f64::INFINITY, f64::min);
-            assert!((d - best).abs() < 1e-12, "pixel {i}: {d}, by search {best}");
-        }
-        assert!(REGION.distance_to(&set(|_, _| false))[5].is_infinite(), "no set, no distance");
-        let half = REGION.signed_distance(&set(|x, _| x < 8));
-        assert_eq!((half[7], half[8], half[0]), (0.5, -0.5, 7.5), "the outline runs between the pixels");
     }
 
     #[test]
