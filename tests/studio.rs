@@ -257,8 +257,8 @@ fn look_for_findings(path: &Path) -> Findings {
     let frustums = [0.16, 0.12, 0.58, 0.68];
     let good = count(&picture, frustums, |p| near(p, [59, 82, 139], 10));
     let off = count(&picture, frustums, |p| near(p, [71, 189, 111], 24));
-    let yellow = count(&picture, [0.58, 0.62, 0.75, 0.71], |p| near(p, [253, 231, 37], 12));
-    let amber = count(&picture, [0.74, 0.5, 1.0, 1.0], |p| near(p, [231, 173, 82], 30));
+    let yellow = count(&picture, [0.58, 0.62, 0.75, 0.71], |p| near(p, [253, 231, 37], 40));
+    let amber = count(&picture, [0.74, 0.40, 1.0, 0.72], |p| near(p, [231, 173, 82], 30));
     eprintln!("{}: good {good}, off {off}, yellow {yellow}, amber {amber}", path.display());
     Findings { good_cameras: good > 250, camera_off: off > 40, legend: yellow > 20, list: amber > 60 }
 }
