@@ -158,32 +158,20 @@ impl Source {
         folder: &str,
         extensions: &[&str],
     ) -> Result<(Vec<Numbered>, Vec<String>), CaptureError> {
-        let path = self.path(folder);
-        let unreadable = |e: std::io::Error| {
-            CaptureError::unusable(
-                &path,
-                format!("the folder cannot be read ({e})"),
-                "Check the path and its permissions",
-            )
+        let of_kind = |path: &Path| {
+            let extension = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+            extensions.contains(&extension.as_str())
         };
         let mut numbered = Vec::new();
         let mut others = Vec::new();
-        for entry in std::fs::read_dir(&path).map_err(unreadable)? {
-            let file: PathBuf = entry.map_err(unreadable)?.file_name().into();
-            let extension = file.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
-            let full = file.to_string_lossy().into_owned();
-            if !extensions.contains(&extension.as_str()) || full.starts_with('.') {
-                continue;
-            }
-            let stem = file.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
-            let name = format!("{folder}/{full}");
+        for name in self.entries(folder, of_kind)? {
+            let stem = Path::new(&name).file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
             match stem.parse() {
                 Ok(index) if stem.bytes().all(|b| b.is_ascii_digit()) => numbered.push(Numbered { index, stem, name }),
                 _ => others.push(name),
             }
         }
         numbered.sort_by(|a, b| (a.index, &a.name).cmp(&(b.index, &b.name)));
-        others.sort_unstable();
         if let Some(pair) = numbered.windows(2).find(|pair| pair[0].index == pair[1].index) {
             return Err(CaptureError::unusable(
                 &self.path(&pair[1].name),

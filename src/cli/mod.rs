@@ -108,11 +108,14 @@ where
     T: Into<OsString> + Clone,
 {
     let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
+    let parsed = Cli::try_parse_from(&arguments);
+    if let Ok(Cli { command: Some(command), .. }) = parsed {
+        return Ok(Action::Command(command));
+    }
     if let Some(message) = mistyped(&arguments) {
         return Err(report_usage(&message));
     }
-    match Cli::try_parse_from(arguments) {
-        Ok(Cli { command: Some(command), .. }) => Ok(Action::Command(command)),
+    match parsed {
         Ok(Cli { path, .. }) => Ok(Action::Studio(path)),
         Err(e) => {
             // Nobody is left to tell when stderr is closed.

@@ -1,5 +1,6 @@
 //! A calibrated rig in the formats of other programs.
 
+use super::fmhr::{add_camera, rows};
 use super::npz::Npz;
 use crate::capture::{Calibration, CalibrationWriteError, Format};
 use nalgebra::{Matrix4, Vector3};
@@ -50,7 +51,6 @@ pub fn calibration_files(
 /// one; else they are numbered in order, as their images then must be.
 fn fmhr(calibration: &Calibration) -> Result<Vec<u8>, CalibrationWriteError> {
     let mut npz = Npz::default();
-    let rows = |m: &Matrix4<f64>| -> Vec<f64> { m.transpose().as_slice().to_vec() };
     let scale = rows(&normalised(calibration));
     let numbers: Option<Vec<u32>> = calibration.cameras.iter().map(|c| c.name.parse().ok()).collect();
     let numbers = numbers.unwrap_or_else(|| (0..).take(calibration.cameras.len()).collect());
@@ -58,14 +58,7 @@ fn fmhr(calibration: &Calibration) -> Result<Vec<u8>, CalibrationWriteError> {
         if !camera.lens.is_pinhole() {
             return Err(CalibrationWriteError::cannot(Format::Fmhr, camera, "lens distortion"));
         }
-        let mut int = Matrix4::identity();
-        int.fixed_view_mut::<3, 3>(0, 0).copy_from(&camera.k);
-        let mut ext = Matrix4::identity();
-        ext.fixed_view_mut::<3, 3>(0, 0).copy_from(&camera.rotation);
-        ext.fixed_view_mut::<3, 1>(0, 3).copy_from(&camera.translation);
-        npz.f64s(&format!("int_{i}"), &[4, 4], &rows(&int));
-        npz.f64s(&format!("ext_{i}"), &[4, 4], &rows(&ext));
-        npz.f64s(&format!("world_mat_{i}"), &[4, 4], &rows(&(int * ext)));
+        add_camera(&mut npz, i, &camera.k, &camera.rotation, &camera.translation);
         npz.f64s(&format!("scale_mat_{i}"), &[4, 4], &scale);
     }
     npz.to_bytes().map_err(|e| CalibrationWriteError::encode(Format::Fmhr, &e))

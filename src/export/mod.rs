@@ -3,6 +3,7 @@
 
 pub mod atomic;
 mod calibration;
+pub mod fmhr;
 mod frame;
 pub mod glb;
 pub mod joints;

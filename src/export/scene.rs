@@ -3,10 +3,11 @@
 //! `camera/param.npz` (`int_i`, `ext_i`, `world_mat_i` = int·ext, one common `scale_mat_i`), `img/NN.png`, `mask/NN.png`,
 //! `pose/NN.json`, and `ground_truth/` with `mesh_<side>.ply`, `hand_<side>.npz`, `joints.json`, `light.json`.
 
+use super::fmhr::{add_camera, pose_numbers, rows};
 use super::joints::{Joints, write_json};
 use super::npz::Npz;
 use super::{ExportError, ExportHand, Provenance, atomic, npz, ply};
-use crate::anatomy::{KEYPOINTS, Side};
+use crate::anatomy::Side;
 use crate::capture::{Keypoints, View};
 use crate::synthetic::{SyntheticScene, UNIT_M};
 use nalgebra::{Matrix4, Vector3};
@@ -86,14 +87,9 @@ fn write_truth(scene: &SyntheticScene, folder: &Path) -> Result<(), ExportError>
 }
 
 fn pose(view: &View) -> Pose {
-    let (width, height) = (f64::from(view.camera.width_px), f64::from(view.camera.height_px));
+    let size_px = [f64::from(view.camera.width_px), f64::from(view.camera.height_px)];
     let numbers = |keypoints: &Option<Keypoints>| -> Vec<f64> {
-        let Some(keypoints) = keypoints else { return Vec::new() };
-        let mut out = Vec::with_capacity(KEYPOINTS * 3);
-        for [x, y] in keypoints.px {
-            out.extend([2.0 * x / width - 1.0, 2.0 * y / height - 1.0, 0.0]);
-        }
-        out
+        keypoints.as_ref().map_or_else(Vec::new, |k| pose_numbers(&k.px, size_px))
     };
     Pose { left: numbers(&view.keypoints[0]), right: numbers(&view.keypoints[1]) }
 }
@@ -102,21 +98,13 @@ fn pose(view: &View) -> Pose {
 #[expect(clippy::cast_possible_truncation, reason = "the format's scale matrix is made of floats")]
 fn cameras(scene: &SyntheticScene) -> Npz {
     let mut npz = Npz::default();
-    let rows = |m: &Matrix4<f64>| -> Vec<f64> { m.transpose().as_slice().to_vec() };
     let mut scale = Matrix4::identity() * UNIT_M;
     scale[(3, 3)] = 1.0;
     scale.fixed_view_mut::<3, 1>(0, 3).copy_from(&Vector3::from(scene.centre()));
     let scale: Vec<f32> = rows(&scale).into_iter().map(|v| v as f32).collect();
     for (i, view) in scene.capture.views.iter().enumerate() {
         let camera = &view.camera;
-        let mut int = Matrix4::identity();
-        int.fixed_view_mut::<3, 3>(0, 0).copy_from(&camera.k);
-        let mut ext = Matrix4::identity();
-        ext.fixed_view_mut::<3, 3>(0, 0).copy_from(&camera.rotation);
-        ext.fixed_view_mut::<3, 1>(0, 3).copy_from(&camera.translation);
-        npz.f64s(&format!("int_{i}"), &[4, 4], &rows(&int));
-        npz.f64s(&format!("ext_{i}"), &[4, 4], &rows(&ext));
-        npz.f64s(&format!("world_mat_{i}"), &[4, 4], &rows(&(int * ext)));
+        add_camera(&mut npz, i, &camera.k, &camera.rotation, &camera.translation);
         npz.f32s(&format!("scale_mat_{i}"), &[4, 4], &scale);
     }
     npz

@@ -6,7 +6,6 @@ use super::test_rig::{Noise, Rig};
 use crate::anatomy::Side;
 use crate::capture::Keypoints;
 use crate::hand::{HandModel, open_hand};
-use nalgebra::Vector3;
 
 const CLEAN: Noise = Noise { px: 0.0, outliers: 0.0, seed: 1 };
 
@@ -32,13 +31,7 @@ fn fit(poses: &[PoseResult]) -> Vec<FitResult> {
 
 /// Mean vertex distance to the truth of each hand, millimetres.
 fn vertex_errors_mm(rig: &Rig, result: &FitResult) -> Vec<f64> {
-    let error = |hand: &super::hand_fit::FittedHand| {
-        let truth = &rig.hands[hand.posed.parameters.side.index()].vertices;
-        let distance = |(a, b): (&[f64; 3], &[f64; 3])| (Vector3::from(*a) - Vector3::from(*b)).norm();
-        let sum: f64 = truth.iter().zip(&hand.posed.vertices).map(distance).sum();
-        1e3 * sum / f64::from(u32::try_from(truth.len()).expect("few"))
-    };
-    result.hands.iter().map(error).collect()
+    result.hands.iter().map(|hand| rig.vertex_error_mm(&hand.posed)).collect()
 }
 
 fn joint_errors_mm(rig: &Rig, pose: &PoseResult) -> Vec<f64> {

@@ -139,6 +139,14 @@ impl Rig {
         self.cameras.iter().map(|camera| [0, 1].map(|hand| detect(camera, &self.hands[hand]))).collect()
     }
 
+    /// Mean distance of a hand's vertices to the truth of its side, millimetres.
+    pub(super) fn vertex_error_mm(&self, posed: &PosedHand) -> f64 {
+        let truth = &self.hands[posed.parameters.side.index()].vertices;
+        let distance = |(a, b): (&[f64; 3], &[f64; 3])| (Vector3::from(*a) - Vector3::from(*b)).norm();
+        let sum: f64 = truth.iter().zip(&posed.vertices).map(distance).sum();
+        1e3 * sum / f64::from(u32::try_from(truth.len()).expect("few"))
+    }
+
     /// Mean distance of joints to the truth of one side, millimetres.
     pub(super) fn error_mm(&self, side: Side, joints: &[[f64; 3]; KEYPOINTS]) -> f64 {
         let truth = &self.hands[side.index()].keypoints;

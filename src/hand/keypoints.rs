@@ -125,7 +125,7 @@ impl KeypointModel {
     #[must_use]
     pub fn evaluate(&self, parameters: &HandParameters) -> ([[f64; 3]; KEYPOINTS], KeypointJacobian) {
         let rest = self.shaped(&parameters.betas);
-        let frames = PointFrames::new(self, &rest, parameters);
+        let frames = PointFrames::of_shape(self, &rest, parameters);
         let mut keypoints = [[0.0; 3]; KEYPOINTS];
         let mut jacobian = vec![[[0.0; PARAMETERS]; 3]; KEYPOINTS];
         for (keypoint, &source) in KEYPOINT_FROM_JOINT_OR_TIP.iter().enumerate() {

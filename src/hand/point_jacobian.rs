@@ -48,7 +48,14 @@ pub struct PointFrames {
 }
 
 impl PointFrames {
-    pub(super) fn new(model: &KeypointModel, rest: &[[f64; 3]; KEYPOINTS], parameters: &HandParameters) -> Self {
+    /// The joints of `model` in a pose.
+    #[must_use]
+    pub fn new(model: &KeypointModel, parameters: &HandParameters) -> Self {
+        Self::of_shape(model, &model.shaped(&parameters.betas), parameters)
+    }
+
+    /// The same where the rest points of the shape are at hand.
+    pub(super) fn of_shape(model: &KeypointModel, rest: &[[f64; 3]; KEYPOINTS], parameters: &HandParameters) -> Self {
         let rest_joints: [[f64; 3]; JOINTS] = std::array::from_fn(|j| rest[j]);
         let frames = joint_frames(&rest_joints, parameters);
         let own: [Matrix3<f64>; JOINTS] = std::array::from_fn(|j| left_jacobian(&joint_vector(parameters, j)));
@@ -161,7 +168,7 @@ impl<'a> VertexJacobians<'a> {
     pub fn new(model: &'a HandModel, keypoints: &KeypointModel, parameters: &HandParameters) -> Self {
         let shaped = super::shaped_template(model, &parameters.betas);
         debug_assert_eq!(model.side, keypoints.side, "a model and its own keypoints");
-        let frames = PointFrames::new(keypoints, &keypoints.shaped(&parameters.betas), parameters);
+        let frames = PointFrames::new(keypoints, parameters);
         Self { model, frames, shaped }
     }
 

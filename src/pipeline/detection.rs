@@ -9,6 +9,7 @@ use super::PipelineError;
 use crate::anatomy::{KEYPOINTS, Side};
 use crate::capture::{Capture, Keypoints, View};
 use crate::detect::{DetectedHands, Detector};
+use crate::export::fmhr::pose_numbers;
 use crate::export::{ExportError, atomic};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -56,10 +57,8 @@ fn size_of(view: &View) -> [f64; 2] {
 /// Writes what was found in a view.
 pub(super) fn write(run: &Path, view: &View, hands: &DetectedHands) -> Result<(), ExportError> {
     let size = size_of(view);
-    let numbers = |hand: &Option<Keypoints>| -> Vec<f64> {
-        let points = hand.iter().flat_map(|k| k.px);
-        points.flat_map(|[x, y]| [2.0 * x / size[0] - 1.0, 2.0 * y / size[1] - 1.0, 0.0]).collect()
-    };
+    let numbers =
+        |hand: &Option<Keypoints>| -> Vec<f64> { hand.as_ref().map_or_else(Vec::new, |k| pose_numbers(&k.px, size)) };
     let confidence = |hand: &Option<Keypoints>| hand.iter().flat_map(|k| k.confidence).collect();
     let file = KeypointFile {
         left: numbers(&hands[0]),

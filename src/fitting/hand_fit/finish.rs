@@ -7,7 +7,7 @@ use super::refine::Refinement;
 use super::{FitError, FitResult, FittedHand, Frame, HandFit, HandObservation, Silhouette};
 use crate::anatomy::{JOINTS, KEYPOINT_FROM_JOINT_OR_TIP, KEYPOINTS};
 use crate::camera::Camera;
-use crate::hand::{HandModel, KeypointModel, PARAMETERS, PosedHand, joint_frames, parameters_from_vector, pose_hand};
+use crate::hand::{HandModel, PARAMETERS, PointFrames, PosedHand, parameters_from_vector, pose_hand};
 use nalgebra::Vector3;
 
 /// How often the scale of the offsets is worked out anew.
@@ -127,24 +127,17 @@ fn measured(
     let distance = |k: usize| (keypoints[k] - problem.targets[k].position).norm();
     let offsets: [Vector3<f64>; KEYPOINTS] =
         std::array::from_fn(|k| landmark_offset(problem, weights, k, &keypoints[k]));
-    let parameters = &posed.parameters;
-    let frames = joint_frames(&regress_shaped(&problem.model, &parameters.betas), parameters);
+    let frames = PointFrames::new(&problem.model, &posed.parameters);
     FittedHand {
         mean_joint_mm: 1e3 * (0..KEYPOINTS).map(distance).sum::<f64>() / 21.0,
         median_px: median_px(problem, &std::array::from_fn(|k| keypoints[k] + offsets[k])),
         model_median_px: median_px(problem, &keypoints),
         landmark_offsets: std::array::from_fn(|k| {
-            (frames.rotation[bone_of_keypoint(k)].transpose() * offsets[k]).into()
+            (frames.rotation(bone_of_keypoint(k)).transpose() * offsets[k]).into()
         }),
         loss,
         posed,
     }
-}
-
-/// Joints of a shape at rest.
-fn regress_shaped(model: &KeypointModel, betas: &[f64]) -> [[f64; 3]; JOINTS] {
-    let points = model.shaped(betas);
-    std::array::from_fn(|j| points[j])
 }
 
 /// The joint whose rotation carries a keypoint: its own, or for tips the last joint of the finger.

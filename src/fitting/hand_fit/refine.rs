@@ -9,7 +9,7 @@ use super::HandFitSettings;
 use super::contour::{Outline, PosedOutline, outline_vertices};
 use super::mask_field::MaskField;
 use super::problem::{HandProblem, Weights};
-use super::reference::{TERMS, hand_normal, robust};
+use super::reference::{hand_normal, robust};
 use crate::hand::{
     HandModel, PARAMETERS, POSE, PointJacobian, SCALE, SHAPE, VertexJacobians, parameters_from_vector, pose_hand,
 };
@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 
 /// Steps between two collections.
 const INNER_STEPS: usize = 4;
-/// A mask takes part when this share of the outline is nearer to its edge than [`NEAR_PX`] times the reach …
+/// A mask takes part when this share of the outline is near its edge …
 const AGREEMENT: f64 = 0.7;
 /// … with at least so many vertices on the outline.
 const LEAST_VERTICES: usize = 20;
@@ -162,58 +162,48 @@ impl<'a> Refinement<'a> {
     /// Loss, gradient and Gauss-Newton matrix of all hands.
     fn joint(&self, hands: &Hands, held: &Held) -> Joint {
         let n = PARAMETERS * hands.len();
-        let mut hessian = DMatrix::zeros(n, n);
-        let mut gradient = DVector::zeros(n);
-        let mut loss = 0.0;
+        let mut joint = Joint { hessian: DMatrix::zeros(n, n), gradient: DVector::zeros(n), loss: 0.0 };
         for (hand, x) in hands.iter().enumerate() {
             let system = hand_normal(&self.problems[hand], self.weights, x);
             let first = hand * PARAMETERS;
             for p in 0..PARAMETERS {
-                gradient[first + p] += system.gradient[p];
+                joint.gradient[first + p] += system.gradient[p];
                 for q in 0..PARAMETERS {
-                    hessian[(first + p, first + q)] += system.hessian[p][q];
+                    joint.hessian[(first + p, first + q)] += system.hessian[p][q];
                 }
             }
-            let losses: [f64; TERMS] = system.losses;
-            loss += losses.iter().sum::<f64>();
+            joint.loss += system.losses.iter().sum::<f64>();
         }
         let mut points = Points::new(self, hands);
-        loss += self.add_silhouettes(&mut points, held, &mut hessian, &mut gradient);
-        loss += self.add_contacts(&mut points, held, &mut hessian, &mut gradient);
+        self.add_silhouettes(&mut points, held, &mut joint);
+        self.add_contacts(&mut points, held, &mut joint);
         if let [a, b] = hands.as_slice() {
             let tie = self.settings.shape_tie_sigma.powi(-2);
             for p in SHAPE..SCALE {
                 let (i, j) = (p, PARAMETERS + p);
                 let d = a[p] - b[p];
-                loss += 0.5 * tie * d * d;
-                gradient[i] += tie * d;
-                gradient[j] -= tie * d;
-                hessian[(i, i)] += tie;
-                hessian[(j, j)] += tie;
-                hessian[(i, j)] -= tie;
-                hessian[(j, i)] -= tie;
+                joint.loss += 0.5 * tie * d * d;
+                joint.gradient[i] += tie * d;
+                joint.gradient[j] -= tie * d;
+                joint.hessian[(i, i)] += tie;
+                joint.hessian[(j, j)] += tie;
+                joint.hessian[(i, j)] -= tie;
+                joint.hessian[(j, i)] -= tie;
             }
         }
         if !self.weights.scale_free {
             for hand in 0..hands.len() {
                 let s = hand * PARAMETERS + SCALE;
-                hessian.row_mut(s).fill(0.0);
-                hessian.column_mut(s).fill(0.0);
-                hessian[(s, s)] = 1.0;
-                gradient[s] = 0.0;
+                joint.hessian.row_mut(s).fill(0.0);
+                joint.hessian.column_mut(s).fill(0.0);
+                joint.hessian[(s, s)] = 1.0;
+                joint.gradient[s] = 0.0;
             }
         }
-        Joint { hessian, gradient, loss }
+        joint
     }
 
-    fn add_silhouettes(
-        &self,
-        points: &mut Points<'_>,
-        held: &Held,
-        hessian: &mut DMatrix<f64>,
-        gradient: &mut DVector<f64>,
-    ) -> f64 {
-        let mut loss = 0.0;
+    fn add_silhouettes(&self, points: &mut Points<'_>, held: &Held, joint: &mut Joint) {
         let weight = self.settings.silhouette_weight / held.sigma_px.powi(2);
         // Information and slope of each vertex, summed over the views before the parameters come in.
         let mut pulls: BTreeMap<(usize, usize), (Matrix3<f64>, Vector3<f64>)> = BTreeMap::new();
@@ -224,7 +214,7 @@ impl<'a> Refinement<'a> {
             let Some(p) = field.camera.project(&world) else { continue };
             let Some((d, slope)) = field.at(p.x, p.y) else { continue };
             let (value, w) = robust(d * d, held.robust_px * held.robust_px);
-            loss += weight * value;
+            joint.loss += weight * value;
             let h = field.camera.k * field.camera.rotation;
             let row = |axis: usize| (h.row(axis) - h.row(2) * p[axis]) / in_camera.z;
             let j = (row(0) * slope[0] + row(1) * slope[1]).transpose();
@@ -233,45 +223,36 @@ impl<'a> Refinement<'a> {
             entry.1 += j * (d * weight * w);
         }
         for ((hand, vertex), (a, g)) in pulls {
-            let columns = points.of(hand, vertex).columns;
+            let columns = &points.of(hand, vertex).columns;
             let first = hand * PARAMETERS;
-            for p in 0..PARAMETERS {
-                let w = a * columns[p];
-                gradient[first + p] += columns[p].dot(&g);
-                for q in 0..PARAMETERS {
-                    hessian[(first + p, first + q)] += w.dot(&columns[q]);
+            for (p, column) in columns.iter().enumerate() {
+                let w = a * column;
+                joint.gradient[first + p] += column.dot(&g);
+                for (q, other) in columns.iter().enumerate() {
+                    joint.hessian[(first + p, first + q)] += w.dot(other);
                 }
             }
         }
-        loss
     }
 
-    fn add_contacts(
-        &self,
-        points: &mut Points<'_>,
-        held: &Held,
-        hessian: &mut DMatrix<f64>,
-        gradient: &mut DVector<f64>,
-    ) -> f64 {
-        let mut loss = 0.0;
+    fn add_contacts(&self, points: &mut Points<'_>, held: &Held, joint: &mut Joint) {
         let weight = self.settings.contact_sigma_m.powi(-2);
         for contact in &held.contacts {
-            let own = points.of(contact.hand, contact.vertex);
+            let own = points.of(contact.hand, contact.vertex).clone();
             let other = points.of(contact.other, contact.other_vertex);
             let depth = contact.normal.dot(&(own.position - other.position)).min(0.0);
             if depth == 0.0 {
                 continue;
             }
-            loss += 0.5 * weight * depth * depth;
-            let mut row = DVector::zeros(gradient.len());
+            joint.loss += 0.5 * weight * depth * depth;
+            let mut row = DVector::zeros(joint.gradient.len());
             for p in 0..PARAMETERS {
                 row[contact.hand * PARAMETERS + p] += contact.normal.dot(&own.columns[p]);
                 row[contact.other * PARAMETERS + p] -= contact.normal.dot(&other.columns[p]);
             }
-            gradient.axpy(weight * depth, &row, 1.0);
-            hessian.ger(weight, &row, &row, 1.0);
+            joint.gradient.axpy(weight * depth, &row, 1.0);
+            joint.hessian.ger(weight, &row, &row, 1.0);
         }
-        loss
     }
 
     /// Refines `hands` (in and out) and says what the masks did.
@@ -361,9 +342,9 @@ impl<'a> Points<'a> {
         Self { jacobians, known: BTreeMap::new() }
     }
 
-    fn of(&mut self, hand: usize, vertex: usize) -> PointJacobian {
+    fn of(&mut self, hand: usize, vertex: usize) -> &PointJacobian {
         let jacobians = &self.jacobians;
-        self.known.entry((hand, vertex)).or_insert_with(|| jacobians[hand].vertex(vertex)).clone()
+        self.known.entry((hand, vertex)).or_insert_with(|| jacobians[hand].vertex(vertex))
     }
 }
 

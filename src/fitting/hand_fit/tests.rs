@@ -67,13 +67,6 @@ fn run(backend: FitBackend<'_>, pose: &PoseResult, settings: &HandFitSettings) -
     fit.finish(&[]).expect("finite").hands
 }
 
-pub(super) fn vertex_error_mm(rig: &Rig, fitted: &FittedHand) -> f64 {
-    let truth = &rig.hands[fitted.posed.parameters.side.index()].vertices;
-    let distance = |(a, b): (&[f64; 3], &[f64; 3])| (Vector3::from(*a) - Vector3::from(*b)).norm();
-    let sum: f64 = truth.iter().zip(&fitted.posed.vertices).map(distance).sum();
-    1e3 * sum / f64::from(u32::try_from(truth.len()).expect("small"))
-}
-
 /// Parameters off the optimum, beyond some limits.
 fn somewhere(fit: &HandFit, seed: u64) -> [f64; PARAMETERS] {
     let mut random = Random(seed);
@@ -193,7 +186,7 @@ fn known_hands_are_recovered_from_clean_keypoints() {
         let pose = pose_of(&rig, &CLEAN);
         for (name, settings, bar) in [("defaults", &defaults, 1.5), ("trusting", &trusting, 0.7)] {
             let fitted = run(backend, &pose, settings);
-            let errors: Vec<f64> = fitted.iter().map(|f| vertex_error_mm(&rig, f)).collect();
+            let errors: Vec<f64> = fitted.iter().map(|f| rig.vertex_error_mm(&f.posed)).collect();
             eprintln!("clean, seed {seed}, {name}: vertices {errors:.3?} mm");
             assert!(errors.len() == 2 && errors.iter().all(|e| *e <= bar), "seed {seed}, {name}: {errors:?} mm");
         }
@@ -210,7 +203,7 @@ fn noisy_keypoints_give_sane_hands_within_the_limits() {
         let fitted = run(backend, &pose_of(&rig, &Noise { px: 6.0, outliers: 0.1, seed }), &HandFitSettings::default());
         for f in &fitted {
             let p = &f.posed.parameters;
-            let error = vertex_error_mm(&rig, f);
+            let error = rig.vertex_error_mm(&f.posed);
             eprintln!(
                 "6 px noise, seed {seed}, {}: vertices {error:.2} mm, joints {:.2} mm, {:.2} px",
                 p.side, f.mean_joint_mm, f.median_px
@@ -252,7 +245,7 @@ fn scale_is_found_on_request() {
     rig.hands[0] = pose_hand(&model, &p);
     let settings = HandFitSettings { fit_scale: true, ..HandFitSettings::default() };
     let fitted = run(FitBackend::Reference, &pose_of(&rig, &CLEAN), &settings);
-    let error = vertex_error_mm(&rig, &fitted[0]);
+    let error = rig.vertex_error_mm(&fitted[0].posed);
     assert!(error < 1.0, "{error} mm with scale {}", fitted[0].posed.parameters.scale);
     assert!((fitted[0].posed.parameters.scale - 1.0).abs() > 0.1, "the scale moved");
 }

@@ -245,18 +245,14 @@ pub(super) fn refine(
     let mut repairs = Vec::new();
     for &view in &flagged {
         let here = (0..detections.len()).filter(|&d| detections[d].view == view);
-        let shift = median_shift(&here.flat_map(|d| state.residuals_of(d)).collect::<Vec<_>>());
+        let shift_px = median_shift(&here.flat_map(|d| state.residuals_of(d)).collect::<Vec<_>>());
         let (camera, correction) = state.resected(view);
-        repairs.push((view, camera, Repair { shift_px: shift, correction }));
-    }
-    let mut shifts = Vec::new();
-    for (view, camera, repair) in repairs {
         state.cameras[view] = camera;
-        shifts.push((view, repair));
+        repairs.push((view, Repair { shift_px, correction }));
     }
     state.round(&[])?;
     reject_misfits(&mut state)?;
-    Ok(report(cameras, &state, &shifts))
+    Ok(report(cameras, &state, &repairs))
 }
 
 /// A detection that only fits with a shift of its own, in a camera that is not off, is wrong: it is dropped.

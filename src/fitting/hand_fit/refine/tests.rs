@@ -1,7 +1,7 @@
 //! Gradient against differences; masks make hands truer; wrong masks are left out; hands in one another part.
 
 use super::super::super::test_rig::{Noise, Rig};
-use super::super::tests::{new_fit, pose_of, vertex_error_mm};
+use super::super::tests::{new_fit, pose_of};
 use super::super::{FitBackend, FitResult, Silhouette};
 use super::*;
 use crate::anatomy::Side;
@@ -62,7 +62,7 @@ fn masks_make_the_hands_truer() {
     let began = std::time::Instant::now();
     let with = fit(&rig, 0.5, &masks, &settings);
     eprintln!("with masks: {:.2} s", began.elapsed().as_secs_f64());
-    let error = |r: &FitResult| r.hands.iter().map(|h| vertex_error_mm(&rig, h)).collect::<Vec<_>>();
+    let error = |r: &FitResult| r.hands.iter().map(|h| rig.vertex_error_mm(&h.posed)).collect::<Vec<_>>();
     // What masks know and keypoints do not: the shape, compared in the rest pose.
     let shape_error = |r: &FitResult| -> Vec<f64> {
         let one = |h: &super::super::FittedHand| {
