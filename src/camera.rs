@@ -3,7 +3,7 @@
 //! A pixel `(i, j)` covers `[i, i+1) × [j, j+1)`; its centre is `(i + 0.5, j + 0.5)`. Cropping moves the principal
 //! point, scaling multiplies it; no half-pixel corrections appear anywhere else.
 
-use nalgebra::{Matrix3, Matrix3x4, Vector2, Vector3};
+use nalgebra::{Matrix3, Matrix3x4, Rotation3, Vector2, Vector3};
 use serde::{Deserialize, Serialize};
 
 /// A calibrated camera. Lens distortion has been undone before one of these is made.
@@ -19,6 +19,24 @@ pub struct Camera {
     pub rotation: Matrix3<f64>,
     /// Translation of `camera_from_world` in metres.
     pub translation: Vector3<f64>,
+}
+
+/// A small motion of a camera: it is turned about its own axes, then its centre is moved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CameraMove {
+    /// Axis-angle in camera axes, radians: `R' = exp([turn]×) R`.
+    pub turn_rad: [f64; 3],
+    /// Way of the centre in world axes, metres.
+    pub centre_m: [f64; 3],
+}
+
+impl CameraMove {
+    /// Both motions one after the other; turns are small enough to be added.
+    #[must_use]
+    pub fn then(&self, next: &Self) -> Self {
+        let add = |a: [f64; 3], b: [f64; 3]| [0, 1, 2].map(|k| a[k] + b[k]);
+        Self { turn_rad: add(self.turn_rad, next.turn_rad), centre_m: add(self.centre_m, next.centre_m) }
+    }
 }
 
 /// Why a matrix is no usable camera.
@@ -155,6 +173,14 @@ impl Camera {
         Self { width_px, height_px, k, ..self.clone() }
     }
 
+    /// The camera after a motion.
+    #[must_use]
+    pub fn moved(&self, by: &CameraMove) -> Self {
+        let rotation = Rotation3::new(Vector3::from(by.turn_rad)).into_inner() * self.rotation;
+        let centre = self.centre() + Vector3::from(by.centre_m);
+        Self { rotation, translation: -(rotation * centre), ..self.clone() }
+    }
+
     /// Mean focal length in pixels.
     #[must_use]
     pub fn focal_px(&self) -> f64 {
@@ -179,7 +205,6 @@ fn rq(m: &Matrix3<f64>) -> (Matrix3<f64>, Matrix3<f64>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use nalgebra::Rotation3;
 
     fn camera() -> Camera {
         Camera {

@@ -1,13 +1,18 @@
 // Photometric L1 and silhouette squared error of the antialiased image, value and gradient. One invocation a pixel.
 // A target pixel is RGB in three bytes and coverage in the fourth: 0..254 = 0..1, 255 = unknown.
-// Known pixels: silhouette (a - m)^2; photometric |c - rgb| where the mask says hand (m > 1/2).
+// Known pixels: silhouette (a - m)^2; photometric |c - rgb| where the mask says hand and nothing else.
 // Unknown pixels: photometric only where the render covers them fully.
+// |r| is sqrt(r^2 + softness^2) - softness; a channel that the camera has clipped says nothing against a brighter render.
 //#use common/index, common/camera
 struct ImageLossParams {
     photometric: f32,
     silhouette: f32,
     partial_offset: u32,
-    pad: u32,
+    softness: f32,
+    clipped: f32,
+    pad0: u32,
+    pad1: u32,
+    pad2: u32,
 }
 @group(0) @binding(0) var<uniform> view: View;
 @group(0) @binding(1) var<uniform> params: ImageLossParams;
@@ -33,10 +38,12 @@ fn image_loss(
         let known = packed.w < 1.0;
         let m = packed.w * (255.0 / 254.0);
         var g = vec4<f32>(0.0);
-        if select(c.w > 0.999, m > 0.5, known) {
-            let residual = c.xyz - packed.xyz;
-            value.x = params.photometric * (abs(residual.x) + abs(residual.y) + abs(residual.z));
-            g = vec4<f32>(params.photometric * sign(residual), 0.0);
+        if select(c.w > 0.999, m > 0.95, known) {
+            let apart = c.xyz - packed.xyz;
+            let residual = select(apart, vec3<f32>(0.0), (packed.xyz >= vec3<f32>(params.clipped)) & (apart > vec3<f32>(0.0)));
+            let size = sqrt(residual * residual + params.softness * params.softness);
+            value.x = params.photometric * dot(size - params.softness, vec3<f32>(1.0));
+            g = vec4<f32>(params.photometric * residual / size, 0.0);
         }
         if known {
             let miss = c.w - m;

@@ -1,5 +1,6 @@
 // Uniform Laplacian of values relative to a reference, (Lx)_i = x_i - mean of the neighbours: its (smoothed) length summed
-// per workgroup, and the direction each vertex contributes to the gradient (.w = 1 / valence).
+// per workgroup, and the direction each vertex contributes to the gradient (.w = 1 / valence). The reference's .w is a
+// factor of the vertex's own weight.
 //#use common/index
 struct LaplacianParams {
     weight: f32,         // of the sum of lengths, e.g. w / V
@@ -40,8 +41,9 @@ fn laplacian(
         let valence = max(f32(end - start), 1.0);
         let l = select(value_at(v) - mean / valence, vec3<f32>(0.0), end == start);
         let size = sqrt(dot(l, l) + params.smoothing * params.smoothing);
-        value = params.weight * (size - params.smoothing);
-        directions[v] = vec4<f32>(params.weight * l / size, 1.0 / valence);
+        let weight = params.weight * reference_values[v].w;
+        value = weight * (size - params.smoothing);
+        directions[v] = vec4<f32>(weight * l / size, 1.0 / valence);
     }
     shared_sums[local] = value;
     workgroupBarrier();

@@ -1,5 +1,6 @@
 //! Uniform Laplacian term `w · Σ‖(Lx)_i‖ / V` (kernels `energy/laplacian`, `energy/laplacian_grad`), of positions, of
-//! displacements (value minus reference) or of albedo. Gathered over the one-ring: no atomics.
+//! displacements (value minus reference) or of albedo, each vertex with a factor of its own. Gathered over the one-ring: no
+//! atomics.
 //!
 //! Deviation from the published term: the norm is smoothed below `smoothing`, so that a zero Laplacian of the displacement
 //! (the start) is no kink.
@@ -29,14 +30,14 @@ pub struct LaplacianParams {
 pub mod reference {
     use crate::mesh::Topology;
 
-    /// The value and its gradient.
+    /// The value and its gradient; `factors` has one entry a vertex.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "valences are small")]
     pub fn laplacian(
-        weight: f64,
-        smoothing: f64,
+        [weight, smoothing]: [f64; 2],
         values: &[[f64; 3]],
         reference: Option<&[[f64; 3]]>,
+        factors: &[f64],
         topology: &Topology,
     ) -> (f64, Vec<[f64; 3]>) {
         let at = |v: usize| {
@@ -59,6 +60,7 @@ pub mod reference {
                 }
             }
             let size = (l[0] * l[0] + l[1] * l[1] + l[2] * l[2] + smoothing * smoothing).sqrt();
+            let weight = weight * factors[v];
             total += weight * (size - smoothing);
             for k in 0..3 {
                 let d = weight * l[k] / size;
@@ -91,6 +93,7 @@ pub(crate) mod tests {
                 ("mean / valence", "mean / (valence + 1.0)"),
                 ("values[v].xyz - params.reference", "values[v].xyz + params.reference"),
                 ("size - params.smoothing", "size"),
+                ("params.weight * reference_values[v].w", "params.weight"),
                 ("i < 64u", "i < 7u"),
             ],
             gradient: None,
@@ -120,10 +123,16 @@ pub(crate) mod tests {
         );
     }
 
+    fn factors(scene: &Scene) -> Vec<f64> {
+        (0..scene.positions.len()).map(|v| 1.0 + (v % 3) as f64).collect()
+    }
+
     fn gradient(factor: f64) -> f64 {
         let scene = Scene::new();
         let topology = Topology::new(scene.positions.len(), &scene.faces);
-        let value = |p: &[[f64; 3]]| reference::laplacian(2.0, SMOOTHING, p, Some(&scene.normals), &topology);
+        let factors = factors(&scene);
+        let value =
+            |p: &[[f64; 3]]| reference::laplacian([2.0, SMOOTHING], p, Some(&scene.normals), &factors, &topology);
         let (_, grad) = value(&scene.positions);
         let mut worst = 0.0_f64;
         for v in 0..scene.positions.len() {
@@ -144,7 +153,13 @@ pub(crate) mod tests {
         let scene = Scene::new();
         let topology = Topology::new(scene.positions.len(), &scene.faces);
         let count = scene.positions.len();
-        let (value, grad) = reference::laplacian(2.0, SMOOTHING, &scene.albedo, Some(&scene.normals), &topology);
+        let factors = factors(&scene);
+        let (value, grad) =
+            reference::laplacian([2.0, SMOOTHING], &scene.albedo, Some(&scene.normals), &factors, &topology);
+        let mut compared = pack(&scene.normals);
+        for (to, factor) in compared.iter_mut().zip(&factors) {
+            to[3] = *factor as f32;
+        }
         let b = scene.upload(test.gpu());
         let params = LaplacianParams { weight: 2.0, smoothing: SMOOTHING as f32, partial_offset: 0, reference: 1.0 };
         let params = test.uniform(&params);
@@ -153,7 +168,7 @@ pub(crate) mod tests {
         let forward = [
             ("params", &params),
             ("values", &b.albedo),
-            ("reference_values", &b.normals),
+            ("reference_values", &test.storage(&compared)),
             ("directions", &directions),
             ("partials", &partials),
         ];

@@ -242,9 +242,11 @@ impl Reconstruction {
     /// Cameras as refined by the pose stage (as given before it).
     #[must_use]
     pub fn cameras(&self) -> Vec<Camera> {
-        self.pose
-            .as_ref()
-            .map_or_else(|| self.capture.views.iter().map(|v| v.camera.clone()).collect(), |pose| pose.cameras.clone())
+        let Some(pose) = &self.pose else { return self.capture.views.iter().map(|v| v.camera.clone()).collect() };
+        match self.ham() {
+            Some(ham) => pose.cameras.iter().zip(ham.camera_moves()).map(|(camera, by)| camera.moved(by)).collect(),
+            None => pose.cameras.clone(),
+        }
     }
 
     /// Takes one step: an optimiser step, or a whole short stage. Returns [`Advance::Finished`] for ever at the end.

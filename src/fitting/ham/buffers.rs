@@ -10,8 +10,9 @@ use crate::optimise::add;
 use crate::optimise::sum::{self, SumParams};
 use crate::optimise::unpack::{self, UnpackParams};
 use crate::raster::antialias;
-use crate::shading::renderer::{MeshBuffers, Part, PixelBuffers, Renderer, ViewPass, padded};
+use crate::shading::renderer::{MeshBuffers, Part, PixelBuffers, Renderer, ViewPass};
 use crate::shading::{LIGHT_STRIDE, shade, vertex_normals};
+use bytemuck::Zeroable as _;
 
 /// Weights that hold for a phase; per metre, divided by the counts they average over.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +24,22 @@ pub(super) struct Regularisers {
     pub edge_mean_squared: f64,
     pub edge_clip: f64,
     pub displacement: f64,
+}
+
+/// Where the vertices start.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Start<'a> {
+    /// World metres.
+    pub positions: &'a [[f32; 3]],
+    /// Factors of their smoothness.
+    pub stiffness: &'a [f32],
+}
+
+/// How colours are compared.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Robust {
+    pub softness: f64,
+    pub clipped: f64,
 }
 
 /// Slots of the loss row: see [`super::TERMS`].
@@ -125,7 +142,7 @@ impl Training {
         mesh: &MeshBuffers,
         pixels: &PixelBuffers,
         renderer: &Renderer,
-        start: &[[f32; 3]],
+        start: Start<'_>,
         views: usize,
         smoothing: f64,
     ) -> Result<Self, GpuError> {
@@ -137,7 +154,9 @@ impl Training {
         let (albedo_grad, position_grad) =
             (zeros("albedo gradient", vertex_bytes)?, zeros("position gradient", vertex_bytes)?);
         let (sums_grad, directions) = (zeros("normal gradient", vertex_bytes)?, zeros("laplacian", vertex_bytes)?);
-        let start = Buffer::storage(gpu, "start positions", &padded(start))?;
+        let weighted = |(p, w): (&[f32; 3], &f32)| [p[0], p[1], p[2], *w];
+        let weighted: Vec<[f32; 4]> = start.positions.iter().zip(start.stiffness).map(weighted).collect();
+        let start = Buffer::storage(gpu, "start positions", &weighted)?;
         let lights_grad = zeros("light gradient", (views * LIGHT_STRIDE * 4) as u64)?;
         let row = zeros("loss row", 64)?;
         let overflow = zeros("overflow", 16)?;
@@ -271,7 +290,7 @@ impl Training {
         image_pixels: f64,
     ) -> Result<ViewTraining, GpuError> {
         let targets = Buffer::storage(gpu, "target pixels", packed)?;
-        let blank = ImageLossParams { photometric: 0.0, silhouette: 0.0, partial_offset: 0, pad: 0 };
+        let blank = ImageLossParams::zeroed();
         let image_params = Buffer::uniform(gpu, "image loss", &blank)?;
         let image_loss = self.image_kernel.bind(&[
             ("view", &pass.uniform),
@@ -380,7 +399,13 @@ impl Training {
         }
     }
 
-    pub(super) fn record_after_views(&self, recorder: &mut Recorder, mesh: &MeshBuffers, geometry: bool) {
+    pub(super) fn record_after_views(
+        &self,
+        recorder: &mut Recorder,
+        mesh: &MeshBuffers,
+        geometry: bool,
+        with_light: bool,
+    ) {
         let vertices = mesh.vertices;
         recorder.dispatch(&self.unpack, vertices);
         recorder.dispatch(&self.albedo_laplacian[0], vertices);
@@ -399,7 +424,8 @@ impl Training {
             self.positions.record(recorder);
             self.smoother.record(recorder, &self.smooth_step, vertices);
             recorder.dispatch(&self.add_step, self.positions.numbers);
-        } else {
+        }
+        if with_light {
             self.lights.record(recorder);
         }
         self.albedo.record(recorder);
@@ -443,12 +469,14 @@ impl ViewTraining {
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "f32 is what the GPU gets")]
-    pub(super) fn write_weights(&self, gpu: &Gpu, photometric: f64, silhouette: f64) {
+    pub(super) fn write_weights(&self, gpu: &Gpu, photometric: f64, silhouette: f64, robust: &Robust) {
         let params = ImageLossParams {
             photometric: photometric as f32,
             silhouette: silhouette as f32,
             partial_offset: 0,
-            pad: 0,
+            softness: robust.softness.max(1e-5) as f32,
+            clipped: robust.clipped as f32,
+            pad: [0; 3],
         };
         self.image_params.write(gpu, &[params]);
     }

@@ -18,8 +18,12 @@
 //! Everything is uploaded once. A step renders `views_per_step` views and takes one Adam step; one 16-float row returns an
 //! epoch. In phase A the visibility buffers are cached.
 
+mod align;
 mod buffers;
+mod cameras;
+mod coverage;
 mod fine_mesh;
+mod matte;
 mod settings;
 mod smoother;
 pub mod start;
@@ -30,6 +34,7 @@ mod whole_image;
 pub use fine_mesh::{DISPLAY_LEVEL, FineHand, FineMesh};
 pub use settings::HamSettings;
 
+use crate::camera::CameraMove;
 use crate::gpu::{Gpu, GpuError, Recorder};
 use crate::hand::{HandModel, PosedHand};
 use crate::mesh::vertex_normals;
@@ -37,8 +42,8 @@ use crate::optimise::adam::AdamParams;
 use crate::raster::antialias;
 use crate::raster::reference::RefMesh;
 use crate::shading::LIGHT_STRIDE;
-use crate::shading::renderer::{MeshBuffers, PixelBuffers, Renderer, unpadded};
-use buffers::{Training, ViewTraining};
+use crate::shading::renderer::{MeshBuffers, PixelBuffers, Renderer, ViewPass, unpadded};
+use buffers::{Start, Training, ViewTraining};
 use target::{MaskTrust, Target, TargetSource};
 
 /// Phases of the stage.
@@ -149,6 +154,10 @@ pub struct Ham {
     /// One entry per view of the capture; `None` for views that are not used.
     views: Vec<Option<ViewTraining>>,
     trust: Vec<Option<MaskTrust>>,
+    /// Cameras of the regions as they were given, with the target pixels; one entry per view.
+    sights: Vec<Option<cameras::Given>>,
+    /// How far each camera was moved since; one entry per view.
+    moves: Vec<CameraMove>,
     batches: Vec<Vec<usize>>,
     phase: Phase,
     epoch: u32,
@@ -195,27 +204,29 @@ impl Ham {
         let buffers = MeshBuffers::new(gpu, &mesh.topology, &positions, &albedo, sources.len())?;
         let renderer = Renderer::new(gpu)?;
         let lambda = settings.smoothing_lambda(mesh.mean_squared_edge());
-        let training = Training::new(gpu, &buffers, &pixels, &renderer, &positions, sources.len(), lambda)?;
+        let mut passes: Vec<Option<(ViewPass, Vec<u32>)>> = Vec::new();
+        for (v, target) in targets.iter().enumerate() {
+            let light = u32::try_from(v).unwrap_or(u32::MAX);
+            let seen = |target: &Target| visible(gpu, &renderer, &buffers, &pixels, target, light);
+            passes.push(target.as_ref().map(seen).transpose()?);
+        }
+        let seen = passes.iter().flatten().map(|(_, ids)| ids.as_slice());
+        let stiffness = coverage::stiffness(&coverage::views_of_vertices(&mesh.topology, seen), settings.few_views);
+        let start = Start { positions: &positions, stiffness: &stiffness };
+        let training = Training::new(gpu, &buffers, &pixels, &renderer, start, sources.len(), lambda)?;
 
         let keypoints: Vec<[[f64; 3]; 21]> = hands.iter().map(|(_, posed)| posed.keypoints).collect();
         let normals = vertex_normals(&mesh.positions, &mesh.topology.faces);
         let mut views: Vec<Option<ViewTraining>> = Vec::new();
-        let mut trust = Vec::new();
-        let mut looks = Vec::new();
-        for (v, target) in targets.iter().enumerate() {
-            let Some(target) = target else {
+        let (mut trust, mut looks, mut sights) = (Vec::new(), Vec::new(), Vec::new());
+        for (target, pass) in targets.iter().zip(passes) {
+            let (Some(target), Some((pass, ids))) = (target, pass) else {
                 views.push(None);
                 trust.push(None);
                 looks.push(None);
+                sights.push(None);
                 continue;
             };
-            let light = u32::try_from(v).unwrap_or(u32::MAX);
-            let pass = renderer.bind_view(&buffers, &pixels, &target.camera, light)?;
-            let mut recorder = gpu.recorder("visibility");
-            renderer.record_visibility(&mut recorder, &buffers, &pixels, &pass);
-            recorder.submit()?;
-            let words: Vec<u32> = gpu.read_range(&pass.ids, 0, u64::from(pass.region.pixels()) * 4)?;
-            let ids: Vec<u32> = words.iter().map(|word| word & !antialias::SILHOUETTE).collect();
             let forearm = target.forearm(&keypoints);
             let verdict = target.trust(&ids, &forearm, settings.mask_trust);
             let packed = target.packed(&ids, &forearm, verdict.trusted);
@@ -223,7 +234,8 @@ impl Ham {
             view.silhouette_weight = target.silhouette_weight;
             views.push(Some(view));
             trust.push(Some(verdict));
-            looks.push(Some((ids, packed)));
+            looks.push(Some((ids, packed.clone())));
+            sights.push(Some(cameras::Given { camera: target.camera.clone(), pixels: packed }));
         }
         let looks: Vec<start::Look<'_>> = targets
             .iter()
@@ -250,8 +262,10 @@ impl Ham {
             buffers,
             pixels,
             training,
+            moves: vec![CameraMove::default(); views.len()],
             views,
             trust,
+            sights,
             batches,
             phase: Phase::Albedo,
             epoch: 0,
@@ -317,7 +331,8 @@ impl Ham {
         for view in self.views.iter().flatten() {
             view.write_geometry(gpu, geometry);
             // Both terms are means over pixels; photometric has three channels a pixel.
-            view.write_weights(gpu, 1.0, view.silhouette_weight * 3.0 * s.silhouette / s.photometric);
+            let silhouette = view.silhouette_weight * 3.0 * s.silhouette / s.photometric;
+            view.write_weights(gpu, 1.0, silhouette, &buffers::Robust { softness: s.softness, clipped: s.clipped });
         }
         // Published: the albedo's smoothness fades by 10⁴ from half of phase B, so that detail can come in.
         let fade = if geometry && self.epoch * 2 >= s.shape_epochs { 1e-4 } else { 1.0 };
@@ -348,15 +363,18 @@ impl Ham {
         let geometry = self.phase == Phase::Shape;
         let s = &self.settings;
         let albedo_rate = if geometry { s.albedo_rate_shape } else { s.albedo_rate };
+        let light_rate = if geometry { s.light_rate_shape } else { s.light_rate };
+        let with_light = light_rate > 0.0;
         self.steps[0] += 1;
-        self.steps[usize::from(geometry) + 1] += 1;
+        self.steps[1] += i32::from(with_light);
+        self.steps[2] += i32::from(geometry);
         let gpu = &self.gpu;
         self.training.write_step(
             gpu,
             self.data_scale(batch.len()),
             [
                 AdamParams::at_step(albedo_rate, self.steps[0], 0.01, 1.5),
-                AdamParams::at_step(s.light_rate, self.steps[1].max(1), -20.0, 20.0),
+                AdamParams::at_step(light_rate, self.steps[1].max(1), -20.0, 20.0),
                 AdamParams::at_step(s.shape_rate_m(), self.steps[2].max(1), -1e4, 1e4),
             ],
         );
@@ -371,9 +389,9 @@ impl Ham {
                 self.renderer.record_visibility(&mut recorder, &self.buffers, &self.pixels, &view.pass);
             }
             self.renderer.record_colours(&mut recorder, &self.pixels, &view.pass);
-            view.record_gradients(&mut recorder, &self.training, !geometry);
+            view.record_gradients(&mut recorder, &self.training, with_light);
         }
-        self.training.record_after_views(&mut recorder, &self.buffers, geometry);
+        self.training.record_after_views(&mut recorder, &self.buffers, geometry, with_light);
         recorder.submit()?;
         // One step at a time: a pause or a cancel is answered after the step that runs.
         gpu.wait()?;
@@ -384,6 +402,9 @@ impl Ham {
         self.batch = 0;
         self.epoch += 1;
         let report = self.read_row()?;
+        if self.cameras_are_due() {
+            self.refine_cameras()?;
+        }
         if self.epoch >= self.epochs() {
             let next = if geometry || self.settings.shape_epochs == 0 { Phase::Done } else { Phase::Shape };
             self.enter_phase(next);
@@ -503,6 +524,7 @@ impl Ham {
         for (name, buffer) in self.training.state_buffers(&self.buffers) {
             lists.push((name.to_owned(), self.gpu.read::<f32>(buffer)?));
         }
+        lists.push((cameras::LIST.to_owned(), cameras::to_list(&self.moves)));
         Ok(HamState { phase: self.phase as u32, epoch: self.epoch, lists, steps: self.steps })
     }
 
@@ -527,6 +549,10 @@ impl Ham {
                 buffer.write(&self.gpu, list);
             }
         }
+        self.moves = cameras::moves_of(state, self.views.len());
+        for v in 0..self.views.len() {
+            self.place_camera(v);
+        }
         self.phase = match state.phase {
             0 => Phase::Albedo,
             1 => Phase::Shape,
@@ -538,6 +564,23 @@ impl Ham {
         self.write_phase();
         true
     }
+}
+
+/// Binds a view and finds the triangles that it sees (`triangle + 1`, 0 for none).
+fn visible(
+    gpu: &Gpu,
+    renderer: &Renderer,
+    buffers: &MeshBuffers,
+    pixels: &PixelBuffers,
+    target: &Target,
+    light: u32,
+) -> Result<(ViewPass, Vec<u32>), GpuError> {
+    let pass = renderer.bind_view(buffers, pixels, &target.camera, light)?;
+    let mut recorder = gpu.recorder("visibility");
+    renderer.record_visibility(&mut recorder, buffers, pixels, &pass);
+    recorder.submit()?;
+    let words: Vec<u32> = gpu.read_range(&pass.ids, 0, u64::from(pass.region.pixels()) * 4)?;
+    Ok((pass, words.iter().map(|word| word & !antialias::SILHOUETTE).collect()))
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "f32 is what the GPU gets")]

@@ -25,6 +25,8 @@ pub struct HamSettings {
     pub albedo_rate_shape: f64,
     /// Adam rate of light coefficients and gains, per step.
     pub light_rate: f64,
+    /// The same in phase B; 0 = lights stand still there, as published.
+    pub light_rate_shape: f64,
     /// Adam rate of positions, published units per step.
     pub shape_rate: f64,
     /// Sobolev preconditioning of the positions' gradients and steps: width of the smoothing over the surface,
@@ -34,10 +36,17 @@ pub struct HamSettings {
     pub unit_m: f64,
     /// Photometric L1, mean over all pixels and channels (`sfs`).
     pub photometric: f64,
+    /// Differences of colour below this are squared, not absolute (0..1 a channel); 0 = L1, as published.
+    pub softness: f64,
+    /// Colours from here on are clipped by the camera: a brighter render is no error. Above 1: never, as published.
+    pub clipped: f64,
     /// Mean length of the uniform Laplacian of positions, per published unit (`lap`).
     pub laplacian: f64,
     /// `true`: Laplacian of the displacement (keeps the model's own curvature), `false`: of positions, as published.
     pub laplacian_of_displacement: bool,
+    /// Where fewer than three views see a vertex, both Laplacians weigh this factor more for each view that is missing; 1 =
+    /// the same everywhere, as published.
+    pub few_views: f64,
     /// Mean length of the uniform Laplacian of albedo (`albedo`).
     pub albedo_laplacian: f64,
     /// Squared silhouette error, mean over all pixels (`mask`).
@@ -46,6 +55,13 @@ pub struct HamSettings {
     pub edge: f64,
     /// Squared displacement, per squared published unit (`delta`).
     pub displacement: f64,
+    /// Cameras are refined by what they show: how far they may be turned about each axis (standard deviation, degrees);
+    /// 0 leaves them as the pose stage has them.
+    pub camera_turn_deg: f64,
+    /// How far their centres may be moved along each axis (standard deviation, millimetres).
+    pub camera_centre_mm: f64,
+    /// Gauss-Newton steps each time that cameras are refined.
+    pub camera_rounds: u32,
     /// Masks below this recall or precision against the fitted model are not trusted; 0 trusts all.
     pub mask_trust: f64,
 }
@@ -70,16 +86,23 @@ impl Default for HamSettings {
             albedo_rate: 1e-2,
             albedo_rate_shape: 5e-3,
             light_rate: 5e-3,
+            light_rate_shape: 1e-3,
             shape_rate: 1e-4,
             smoothing_mm: 3.0,
             unit_m: 0.639,
             photometric: 50.0,
+            softness: 0.02,
+            clipped: 0.995,
             laplacian: 2000.0,
             laplacian_of_displacement: true,
+            few_views: 4.0,
             albedo_laplacian: 1.0,
             silhouette: 1000.0,
             edge: 2e4,
             displacement: 2e3,
+            camera_turn_deg: 0.3,
+            camera_centre_mm: 3.0,
+            camera_rounds: 2,
             mask_trust: 0.7,
         }
     }

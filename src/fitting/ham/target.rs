@@ -5,6 +5,7 @@
 //! silhouette term and keep their colours. The hand models end at the wrist while masks often include the forearm, so the
 //! pixels of a tapered capsule along the forearm are marked unknown where the model does not cover them.
 
+use super::matte::{Window, soften};
 use crate::camera::Camera;
 use crate::energy::image_loss::UNKNOWN;
 use crate::fitting::masks::IGNORE;
@@ -94,6 +95,13 @@ impl Target {
         }
         size[0] = size[0].next_multiple_of(64);
         let region = camera.cropped(origin[0], origin[1], size[0], size[1]);
+        let window = Window {
+            x0: origin[0] * divisor,
+            y0: origin[1] * divisor,
+            x1: ((origin[0] + size[0]) * divisor).min(source.image.width()),
+            y1: ((origin[1] + size[1]) * divisor).min(source.image.height()),
+        };
+        let soft = source.judged.map(|judged| judged.mask.map(|mask| soften(source.image, mask, window)));
         let mut target = Self {
             camera: region,
             origin_px: origin,
@@ -108,8 +116,8 @@ impl Target {
                 let (colour, coverage) = reduced_pixel(source, divisor, origin[0] + x, origin[1] + y);
                 target.colours.push(colour);
                 target.coverage.push(coverage);
-                if let (Some(list), Some(judged)) = (&mut target.judged, source.judged) {
-                    list.push(judged.mask.and_then(|m| judged_coverage(m, divisor, origin[0] + x, origin[1] + y)));
+                if let (Some(list), Some(soft)) = (&mut target.judged, &soft) {
+                    list.push(soft.as_ref().and_then(|m| judged_coverage(m, divisor, origin[0] + x, origin[1] + y)));
                 }
             }
         }

@@ -1,7 +1,7 @@
 //! Ring 4 of the kernels' checks: the gradient of the whole HAM loss of a view (normals, shading, antialiasing, image terms,
 //! and all regularisers) through all twins, against differences of its value on the scene of two boxes.
 
-use crate::energy::image_loss::reference::image_loss;
+use crate::energy::image_loss::{ImageLossParams, reference::image_loss};
 use crate::energy::laplacian::reference::laplacian;
 use crate::energy::shape_prior::{ShapePriorParams, reference::shape_prior};
 use crate::mesh::{Topology, vertex_normals};
@@ -11,8 +11,14 @@ use crate::shading::shade::reference::{shade, shade_grad};
 use crate::shading::testing::{Scene, central_difference, noise};
 use crate::shading::vertex_normals::reference::{normalise_grad, sums, vertex_normals_grad};
 
-const PHOTOMETRIC: f64 = 1.0;
-const SILHOUETTE: f64 = 20.0;
+const IMAGE: ImageLossParams = ImageLossParams {
+    photometric: 1.0,
+    silhouette: 20.0,
+    partial_offset: 0,
+    softness: 0.02,
+    clipped: 2.0,
+    pad: [0; 3],
+};
 const LAPLACIAN: f64 = 300.0;
 const ALBEDO_LAPLACIAN: f64 = 20.0;
 const EDGE: f32 = 4e3;
@@ -23,6 +29,8 @@ struct Problem {
     scene: Scene,
     start: Vec<[f64; 3]>,
     topology: Topology,
+    /// Factors of the vertices' Laplacians.
+    factors: Vec<f64>,
     targets: Vec<u32>,
 }
 
@@ -59,6 +67,7 @@ impl Problem {
         Self {
             start: scene.positions.iter().enumerate().map(moved).collect(),
             topology: Topology::new(scene.positions.len(), &scene.faces),
+            factors: (0..scene.positions.len()).map(|v| 1.0 + (v % 2) as f64).collect(),
             targets: (0..scene.ids.len()).map(target).collect(),
             scene,
         }
@@ -73,9 +82,9 @@ impl Problem {
         let view = RefView::from(&scene.view);
         let colours = shade(&view, &scene.mesh(), &scene.attributes(), &scene.ids);
         let smooth = antialias(&view, &scene.mesh(), &scene.ids, &colours);
-        let (image, _) = image_loss(PHOTOMETRIC, SILHOUETTE, &smooth, &self.targets);
-        let (bending, _) = laplacian(LAPLACIAN, 1e-6, positions, Some(&self.start), &self.topology);
-        let (mottling, _) = laplacian(ALBEDO_LAPLACIAN, 1e-4, albedo, None, &self.topology);
+        let (image, _) = image_loss(&IMAGE, &smooth, &self.targets);
+        let (bending, _) = laplacian([LAPLACIAN, 1e-6], positions, Some(&self.start), &self.factors, &self.topology);
+        let (mottling, _) = laplacian([ALBEDO_LAPLACIAN, 1e-4], albedo, None, &self.factors, &self.topology);
         let (prior, _) = shape_prior(&prior_params(true, true), positions, &self.start, &self.topology);
         image[0] + image[1] + bending + mottling + prior[0] + prior[1]
     }
@@ -87,15 +96,16 @@ impl Problem {
         let view = RefView::from(&scene.view);
         let colours = shade(&view, &scene.mesh(), &scene.attributes(), &scene.ids);
         let smooth = antialias(&view, &scene.mesh(), &scene.ids, &colours);
-        let (_, smooth_grad) = image_loss(PHOTOMETRIC, SILHOUETTE, &smooth, &self.targets);
+        let (_, smooth_grad) = image_loss(&IMAGE, &smooth, &self.targets);
         let mut grads = vec![0.0; scene.positions.len() * 9];
         let colours_grad = antialias_grad(&view, &scene.mesh(), &scene.ids, &colours, &smooth_grad, &mut grads);
         shade_grad(&view, &scene.mesh(), &scene.attributes(), &scene.ids, &colours_grad, &mut grads);
         let normals_grad: Vec<[f64; 3]> = grads.chunks_exact(9).map(|g| [g[3], g[4], g[5]]).collect();
         let sums_grad = normalise_grad(&sums(&scene.positions, &scene.faces), &normals_grad);
         let along_normals = vertex_normals_grad(&scene.positions, &scene.faces, &sums_grad);
-        let (_, bending) = laplacian(LAPLACIAN, 1e-6, &scene.positions, Some(&self.start), &self.topology);
-        let (_, mottling) = laplacian(ALBEDO_LAPLACIAN, 1e-4, &scene.albedo, None, &self.topology);
+        let (_, bending) =
+            laplacian([LAPLACIAN, 1e-6], &scene.positions, Some(&self.start), &self.factors, &self.topology);
+        let (_, mottling) = laplacian([ALBEDO_LAPLACIAN, 1e-4], &scene.albedo, None, &self.factors, &self.topology);
         let (_, edge) = shape_prior(&prior_params(true, false), &scene.positions, &self.start, &self.topology);
         let (_, away) = shape_prior(&prior_params(false, true), &scene.positions, &self.start, &self.topology);
         let position = |v: usize, k: usize| {

@@ -4,8 +4,8 @@
 //! a small thing far away; a Gaussian prior about the camera as given shares the error among them and keeps what the data do
 //! not speak of where it was.
 
-use crate::camera::Camera;
-use crate::hand::rotation::{axis_angle_from_rotation, cross_matrix, rotation_from_axis_angle};
+use crate::camera::{Camera, CameraMove};
+use crate::hand::rotation::{axis_angle_from_rotation, cross_matrix};
 use nalgebra::{Matrix3, SMatrix, SVector, Vector3};
 use serde::Serialize;
 
@@ -53,13 +53,10 @@ struct System {
 }
 
 fn moved(camera: &Camera, x: &Unknowns) -> Camera {
-    let turn = rotation_from_axis_angle(&Vector3::new(x[0], x[1], x[2]));
-    let rotation = turn * camera.rotation;
-    let centre = camera.centre() + Vector3::new(x[3], x[4], x[5]);
-    let mut k = camera.k;
-    k[(0, 2)] += x[6];
-    k[(1, 2)] += x[7];
-    Camera { rotation, translation: -(rotation * centre), k, ..camera.clone() }
+    let mut out = camera.moved(&CameraMove { turn_rad: [x[0], x[1], x[2]], centre_m: [x[3], x[4], x[5]] });
+    out.k[(0, 2)] += x[6];
+    out.k[(1, 2)] += x[7];
+    out
 }
 
 /// Loss of the camera moved by `x`: robust squared pixels over `noise_px`², and the prior.
@@ -154,6 +151,7 @@ pub(super) fn resect(
 mod tests {
     use super::super::super::test_rig::{Random, Rig};
     use super::*;
+    use crate::hand::rotation::rotation_from_axis_angle;
 
     const PRIOR: CameraPrior = CameraPrior { rotation_rad: 0.03, centre_m: 0.02, principal_px: 20.0 };
 

@@ -1,0 +1,124 @@
+//! Where HAM refines the cameras ([`super::align`]): when, on what, and how moves are kept.
+
+use super::align::{Prior, Sight, align, without_common_motion};
+use super::{Ham, HamError, HamState, Phase, to_f32};
+use crate::camera::{Camera, CameraMove};
+use crate::raster::reference::{RefMesh, RefView};
+use crate::raster::{ViewRegion, antialias};
+use nalgebra::Vector3;
+
+/// Name of the moves in a checkpoint.
+pub(super) const LIST: &str = "cameras";
+
+/// A view's region as the stage got it.
+pub(super) struct Given {
+    pub camera: Camera,
+    /// Target pixels of the image loss.
+    pub pixels: Vec<u32>,
+}
+
+/// Six numbers a view: turn, centre.
+pub(super) fn to_list(moves: &[CameraMove]) -> Vec<f32> {
+    moves.iter().flat_map(|m| [m.turn_rad, m.centre_m]).flatten().map(to_f32).collect()
+}
+
+/// Moves in a checkpoint; all zero in one of a version that had none.
+#[must_use]
+pub(super) fn moves_of(state: &HamState, views: usize) -> Vec<CameraMove> {
+    let list = state.lists.iter().find(|(name, _)| name == LIST).map_or(&[][..], |(_, list)| list);
+    let mut moves: Vec<CameraMove> = list
+        .chunks_exact(6)
+        .map(|c| {
+            let part = |from: usize| [0, 1, 2].map(|k| f64::from(c[from + k]));
+            CameraMove { turn_rad: part(0), centre_m: part(3) }
+        })
+        .collect();
+    moves.resize(views, CameraMove::default());
+    moves
+}
+
+/// The nearest move that a checkpoint can hold.
+fn stored(by: CameraMove) -> CameraMove {
+    let round = |x: [f64; 3]| x.map(|x| f64::from(to_f32(x)));
+    CameraMove { turn_rad: round(by.turn_rad), centre_m: round(by.centre_m) }
+}
+
+impl Ham {
+    /// How far each camera was moved from where the pose stage left it; one entry a view.
+    #[must_use]
+    pub fn camera_moves(&self) -> &[CameraMove] {
+        &self.moves
+    }
+
+    /// At the end of an epoch: after half of phase A and all of it, and after each quarter of phase B but the last.
+    pub(super) fn cameras_are_due(&self) -> bool {
+        let (epochs, epoch) = (self.epochs(), self.epoch);
+        let parts = match self.phase {
+            Phase::Albedo => 2,
+            Phase::Shape => 4,
+            Phase::Done => return false,
+        };
+        let due = (1..=parts).any(|k| epoch == (epochs * k).div_ceil(parts));
+        self.settings.camera_turn_deg > 0.0 && due && !(self.phase == Phase::Shape && epoch >= epochs)
+    }
+
+    /// Puts the camera of a view where its move says, on the device.
+    pub(super) fn place_camera(&mut self, v: usize) {
+        let (Some(view), Some(given)) = (&mut self.views[v], &self.sights[v]) else { return };
+        let light = view.pass.region.light;
+        let geometry = view.pass.region.geometry != 0;
+        view.pass.region = ViewRegion::new(&given.camera.moved(&self.moves[v]), light, geometry);
+        view.write_geometry(&self.gpu, geometry);
+    }
+
+    /// Moves every camera to where its photograph fits the surface as it is now.
+    ///
+    /// # Errors
+    /// A GPU error.
+    pub(super) fn refine_cameras(&mut self) -> Result<(), HamError> {
+        let s = &self.settings;
+        let prior = Prior { turn_rad: s.camera_turn_deg.to_radians(), centre_m: s.camera_centre_mm * 1e-3 };
+        let vertices = self.vertices()?;
+        let positions: Vec<[f64; 3]> = vertices.positions.iter().map(|p| p.map(f64::from)).collect();
+        let middle = positions.iter().fold(Vector3::zeros(), |sum, p| sum + Vector3::from(*p));
+        let middle = middle / positions.len().max(1) as f64;
+        for _ in 0..s.camera_rounds {
+            let mut found: Vec<(usize, Camera, CameraMove)> = Vec::new();
+            for v in 0..self.views.len() {
+                let (Some(view), Some(given)) = (&self.views[v], &self.sights[v]) else { continue };
+                let mut recorder = self.gpu.recorder("camera");
+                self.renderer.record_visibility(&mut recorder, &self.buffers, &self.pixels, &view.pass);
+                self.renderer.record_colours(&mut recorder, &self.pixels, &view.pass);
+                recorder.submit()?;
+                let count = u64::from(view.pass.region.pixels());
+                let rendered: Vec<[f32; 4]> = self.gpu.read_range(&self.pixels.smooth, 0, count * 16)?;
+                let ids: Vec<u32> = self.gpu.read_range(&view.pass.ids, 0, count * 4)?;
+                let mesh = RefMesh { positions: &positions, faces: &self.mesh.topology.faces, opposite: &[] };
+                let reference = RefView::from(&view.pass.region);
+                let depth = |(pixel, word): (usize, &u32)| match word & !antialias::SILHOUETTE {
+                    0 => 0.0,
+                    id => to_f32(reference.depth_at(&mesh, id, reference.pixel_centre(pixel))),
+                };
+                let depth_m: Vec<f32> = ids.iter().enumerate().map(depth).collect();
+                let camera = given.camera.moved(&self.moves[v]);
+                let sight = Sight { camera: &camera, rendered: &rendered, target: &given.pixels, depth_m: &depth_m };
+                let step = align(&sight, &self.moves[v], &prior).unwrap_or_default();
+                found.push((v, camera, step));
+            }
+            let mut steps: Vec<(&Camera, CameraMove)> = found.iter().map(|(_, c, step)| (c, *step)).collect();
+            without_common_motion(&mut steps, &middle);
+            let steps: Vec<CameraMove> = steps.into_iter().map(|(_, step)| step).collect();
+            for ((v, ..), step) in found.iter().zip(&steps) {
+                self.moves[*v] = stored(self.moves[*v].then(step));
+                self.place_camera(*v);
+            }
+        }
+        // Phase A looks at what is seen once.
+        for view in self.views.iter().flatten() {
+            let mut recorder = self.gpu.recorder("visibility");
+            self.renderer.record_visibility(&mut recorder, &self.buffers, &self.pixels, &view.pass);
+            recorder.submit()?;
+        }
+        Ok(())
+    }
+}
