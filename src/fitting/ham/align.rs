@@ -22,7 +22,7 @@ const BLUR_PX: f64 = 1.2;
 /// Neighbouring pixels err alike (texture that is not fitted yet, highlights): they count as a part of themselves.
 const INDEPENDENT: f64 = 0.01;
 /// Standard deviation of blurred coverage; a shift by one reduced pixel makes a third.
-const COVERAGE_SIGMA: f64 = 0.25;
+const COVERAGE_SIGMA: f64 = 0.08;
 /// Least scale of colour differences that counts as noise.
 const COLOUR_SIGMA: f64 = 0.015;
 /// Standard deviation of a gain.

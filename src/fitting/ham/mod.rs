@@ -272,6 +272,9 @@ impl Ham {
             batch: 0,
             steps: [0; 3],
         };
+        if settings.camera_turn_deg > 0.0 {
+            ham.refine_cameras()?;
+        }
         ham.enter_phase(if settings.albedo_epochs > 0 { Phase::Albedo } else { Phase::Shape });
         Ok(ham)
     }

@@ -100,8 +100,8 @@ impl Default for HamSettings {
             silhouette: 1000.0,
             edge: 2e4,
             displacement: 2e3,
-            camera_turn_deg: 0.3,
-            camera_centre_mm: 3.0,
+            camera_turn_deg: 0.1,
+            camera_centre_mm: 0.5,
             camera_rounds: 2,
             mask_trust: 0.7,
         }
