@@ -146,17 +146,25 @@ impl PointFrames {
         blended: &Matrix3<f64>,
         columns: &mut [Vector3<f64>; PARAMETERS],
     ) -> Vector3<f64> {
+        let mut at_rest = Vector3::zeros();
         for joint in 1..JOINTS {
-            for k in 0..3 {
-                let derivative = &self.feature_derivatives[joint][k];
+            let features = 9 * (joint - 1)..9 * joint;
+            let rows = directions.each_ref().map(|row| &row[features.clone()]);
+            // Most points are corrected for one joint or two.
+            if rows.iter().all(|row| row.iter().all(|d| *d == 0.0)) {
+                continue;
+            }
+            for (k, derivative) in self.feature_derivatives[joint].iter().enumerate() {
                 let offset = Vector3::from_fn(|axis, _| {
-                    let row = &directions[axis][9 * (joint - 1)..9 * joint];
-                    row.iter().enumerate().map(|(i, d)| d * derivative[(i / 3, i % 3)]).sum::<f64>()
+                    rows[axis].iter().enumerate().map(|(i, d)| d * derivative[(i / 3, i % 3)]).sum::<f64>()
                 });
                 columns[POSE + 3 * (joint - 1) + k] += blended * offset;
             }
+            for (value, row) in at_rest.iter_mut().zip(rows) {
+                *value += row.iter().zip(&self.feature[features.clone()]).map(|(d, f)| d * f).sum::<f64>();
+            }
         }
-        Vector3::from_fn(|axis, _| directions[axis].iter().zip(&self.feature).map(|(d, f)| d * f).sum::<f64>())
+        at_rest
     }
 
     /// Rotation of what hangs on a joint, relative to the rest pose.
