@@ -159,7 +159,7 @@ fn a_sound_folder_is_read() {
     let folder = Folder::new();
     let capture = folder.open();
     assert_eq!((capture.name.as_str(), capture.format), ("Hände 手", "fmhr"), "name and format");
-    assert_eq!(capture.warnings, Vec::<String>::new(), "nothing to warn of");
+    assert_eq!(capture.warnings, [], "nothing to warn of");
     assert!((capture.metres_per_unit - 0.5).abs() < 1e-12, "scale_mat's scale");
     assert_eq!(capture.views.len(), 3, "three views");
     let view = &capture.views[2];
@@ -236,11 +236,16 @@ fn missing_and_extra_files_are_named() {
     folder.refused("camera/param.npz", &["calibration is missing"]);
 }
 
+/// The reader's warnings, one a line.
+fn said(capture: &Capture) -> String {
+    capture.warnings.iter().map(|warning| format!("{warning}\n")).collect()
+}
+
 /// Keypoints can be found in the images, so such a capture opens; what cannot go on without model files says so later.
 fn says_that_keypoints_are_missing(folder: &Folder) {
     let capture = folder.open();
     assert!(!capture.has_keypoints(), "it has none");
-    let warnings = capture.warnings.join("\n");
+    let warnings = said(&capture);
     assert!(warnings.contains("no view has keypoints; they are to be found in the images"), "{warnings}");
 }
 
@@ -252,7 +257,7 @@ fn missing_masks_and_poses_are_warnings() {
     fs::write(folder.path("pose/09.json"), "{}").expect("written");
     let capture = folder.open();
     assert!(capture.views[0].mask.is_none() && capture.views[1].mask.is_some(), "only the first has no mask");
-    let warnings = capture.warnings.join("\n");
+    let warnings = said(&capture);
     for words in ["mask/00.png: the file is missing", "pose/02.json: the file is missing", "pose/09.json: ignored"] {
         assert!(warnings.contains(words), "warns `{words}`: {warnings}");
     }
@@ -303,7 +308,7 @@ fn world_mat_wins_when_the_calibration_contradicts_itself() {
     let folder = Folder::new();
     folder.calibrate(&Arrays::of_rig(3).edit("world_mat_1", |_, m| m[0] *= 1.5));
     let capture = folder.open();
-    assert!(capture.warnings[0].contains("world_mat_1 is not int_1"), "warned: {:?}", capture.warnings);
+    assert!(capture.warnings[0].to_string().contains("world_mat_1 is not int_1"), "warned: {:?}", capture.warnings);
     assert!((capture.views[1].camera.k[(0, 0)] - 1.5 * FOCAL).abs() < 1e-9, "world_mat is used");
     let mut only_world = Arrays::of_rig(3);
     for i in 0..3 {
@@ -414,7 +419,7 @@ fn real_capture() -> Option<Capture> {
 #[test]
 fn the_real_capture_is_what_it_is_known_to_be() {
     let Some(capture) = real_capture() else { return };
-    assert_eq!(capture.warnings, Vec::<String>::new(), "the folder is complete and consistent");
+    assert_eq!(capture.warnings, [], "the folder is complete and consistent");
     assert_eq!(capture.views.len(), 16, "16 views");
     assert!((capture.metres_per_unit - 0.639).abs() < 5e-4, "scale 0.639, got {}", capture.metres_per_unit);
     assert!(capture.views.iter().all(|v| v.image.dimensions() == (1280, 1024)), "all 1280×1024");

@@ -64,6 +64,24 @@ fn the_real_masks_are_told_apart() {
     let table = call("evaluate {}", &[&run]).expect(0);
     assert!(table.contains("refined") && table.contains("mask rebuilt") && table.contains("trusted"), "{table}");
 
+    // The doctor tells what was decided, not what the masks look like.
+    let told = call("inspect {} --run {} --json", &[&capture, &run]).expect(0);
+    let told: serde_json::Value = serde_json::from_str(&told).expect("JSON");
+    let about = |view: usize| {
+        let of_mask = |f: &&serde_json::Value| f["subject"]["view"] == view && f["subject"]["part"] == "mask";
+        told["findings"].as_array().expect("a list").iter().find(of_mask)
+    };
+    for (view, verdict) in verdicts.iter().enumerate() {
+        match (*verdict, about(view)) {
+            ("trusted", finding) => assert!(finding.is_none(), "nothing is wrong with mask {view}: {finding:?}"),
+            (_, None) => panic!("mask {view} is {verdict}, and nothing is said about it"),
+            (_, Some(finding)) => {
+                let action = finding["action"].as_str().expect("words");
+                assert_eq!(action.contains("made anew"), *verdict == "rebuilt", "mask {view}: {finding}");
+            }
+        }
+    }
+
     // The same again, byte for byte; and left as they were when that is asked for.
     let again = folder.join("again");
     call(&format!("reconstruct {{}} -o {{}} {SETTINGS}"), &[&capture, &again]).expect(0);

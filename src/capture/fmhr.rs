@@ -11,7 +11,7 @@
 use super::formats::{Axes, Conventions, Direction, Format, Inference, Lens, OpenOptions, PixelCentre, Reading};
 use super::formats::{RigCamera, Units, resolve};
 use super::source::{Numbered, Source};
-use super::{Capture, CaptureError, Keypoints, Npz, View};
+use super::{Capture, CaptureError, Keypoints, Npz, View, Warning};
 use crate::anatomy::{KEYPOINTS, Side};
 use crate::camera::Camera;
 use image::{GrayImage, RgbImage};
@@ -44,7 +44,7 @@ pub(super) fn read_with(root: &Path, options: &OpenOptions) -> Result<Capture, C
     let mut source = Source::new(root);
     let reading = read_rig(&mut source, CALIBRATION)?;
     let mut rig = resolve(reading, &source.path(CALIBRATION), options)?;
-    let mut warnings = std::mem::take(&mut rig.warnings);
+    let mut warnings: Vec<Warning> = std::mem::take(&mut rig.warnings).into_iter().map(Warning::from).collect();
     let cameras: BTreeMap<u32, &RigCamera> =
         rig.cameras.iter().filter_map(|c| Some((c.name.parse().ok()?, c))).collect();
     let images = matched_images(&source, &cameras)?;
@@ -60,10 +60,10 @@ pub(super) fn read_with(root: &Path, options: &OpenOptions) -> Result<Capture, C
         let camera = camera.checked().map_err(|e| no_camera(&source, file.index, &e))?;
         let [cx, cy] = [camera.k[(0, 2)] / f64::from(image.width()), camera.k[(1, 2)] / f64::from(image.height())];
         if ![cx, cy].iter().all(|c| (0.0..1.0).contains(c)) {
-            warnings.push(format!(
+            warnings.push(Warning::Note(format!(
                 "{}: the principal point lies outside the image; was the image resized after the calibration?",
                 file.name
-            ));
+            )));
         }
         let mask = masks
             .get(&file.index)
@@ -276,24 +276,24 @@ fn matched_side_files(
     folder: &str,
     extensions: &[&str],
     images: &[Numbered],
-    warnings: &mut Vec<String>,
+    warnings: &mut Vec<Warning>,
 ) -> Result<BTreeMap<u32, String>, CaptureError> {
     if !source.exists(folder) {
-        warnings.push(format!("{folder}/: the folder is missing"));
+        warnings.push(Warning::Missing { path: format!("{folder}/") });
         return Ok(BTreeMap::new());
     }
     let (files, unnumbered) = source.numbered(folder, extensions)?;
     let mut by_camera: BTreeMap<u32, String> = files.into_iter().map(|f| (f.index, f.name)).collect();
     for name in unnumbered {
-        warnings.push(format!("{name}: ignored, its name is no camera number"));
+        warnings.push(Warning::Note(format!("{name}: ignored, its name is no camera number")));
     }
     for image in images.iter().filter(|i| !by_camera.contains_key(&i.index)) {
-        warnings.push(format!("{folder}/{}.{}: the file is missing", image.stem, extensions[0]));
+        warnings.push(Warning::Missing { path: format!("{folder}/{}.{}", image.stem, extensions[0]) });
     }
     by_camera.retain(|index, name| {
         let known = images.iter().any(|i| i.index == *index);
         if !known {
-            warnings.push(format!("{name}: ignored, there is no camera {index}"));
+            warnings.push(Warning::Note(format!("{name}: ignored, there is no camera {index}")));
         }
         known
     });
@@ -374,11 +374,18 @@ pub(super) fn read_keypoints(
 }
 
 /// Enough detections to reconstruct from, or none at all, in the units they should be in.
-pub(super) fn check_keypoints(source: &Source, views: &[View], warnings: &mut Vec<String>) -> Result<(), CaptureError> {
+pub(super) fn check_keypoints(
+    source: &Source,
+    views: &[View],
+    warnings: &mut Vec<Warning>,
+) -> Result<(), CaptureError> {
     let path = source.path("pose");
     let detected: Vec<&View> = views.iter().filter(|v| v.keypoints.iter().any(Option::is_some)).collect();
     match detected.as_slice() {
-        [] => warnings.push("pose/: no view has keypoints; they are to be found in the images".to_owned()),
+        [] => {
+            let sentence = "pose/: no view has keypoints; they are to be found in the images";
+            warnings.push(Warning::Note(sentence.to_owned()));
+        }
         [one] => {
             return Err(CaptureError::unusable(
                 &path,

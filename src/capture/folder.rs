@@ -10,7 +10,7 @@
 use super::formats::{Calibration, IMAGES, Inference, OpenOptions, RigCamera};
 use super::source::Source;
 use super::undistort::Undistortion;
-use super::{Capture, CaptureError, Keypoints, View, fmhr};
+use super::{Capture, CaptureError, Keypoints, View, Warning, fmhr};
 use crate::anatomy::{KEYPOINTS, Side};
 use crate::camera::Camera;
 use image::{DynamicImage, GrayImage, RgbImage};
@@ -199,7 +199,8 @@ pub(super) fn read_capture(
             "the cameras have lens distortion; images, masks and keypoints were resampled to pinholes of the same K";
         calibration.inferences.push(Inference::new("lens", format!("{}, undone", names.join(", ")), reason));
     }
-    fmhr::check_keypoints(&source, &views, &mut calibration.warnings)?;
+    let mut warnings: Vec<Warning> = calibration.warnings.into_iter().map(Warning::from).collect();
+    fmhr::check_keypoints(&source, &views, &mut warnings)?;
     if *options != OpenOptions::default() {
         source.note("options", &format!("{options:?}"));
     }
@@ -211,7 +212,7 @@ pub(super) fn read_capture(
         metres_per_unit: calibration.metres_per_unit,
         inferences: calibration.inferences,
         options: options.clone(),
-        warnings: calibration.warnings,
+        warnings,
         hash: source.hash(),
     })
 }

@@ -25,6 +25,7 @@ pub use poses::{PoseFrame, PoseSequence};
 use crate::anatomy::{KEYPOINTS, Side};
 use crate::camera::Camera;
 use image::{GrayImage, RgbImage};
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// The 21 detected keypoints of one hand in one view.
@@ -51,6 +52,35 @@ pub struct View {
     pub keypoints: [Option<Keypoints>; 2],
 }
 
+/// Something that a reader noticed; reads as one sentence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Warning {
+    /// The mask or the keypoints of a view are not there, or the folder of all of them. The views show what that means.
+    Missing {
+        /// The file or folder, relative to the capture's root.
+        path: String,
+    },
+    /// Anything else.
+    Note(String),
+}
+
+impl From<String> for Warning {
+    fn from(sentence: String) -> Self {
+        Self::Note(sentence)
+    }
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing { path } => {
+                write!(f, "{path}: the {} is missing", if path.ends_with('/') { "folder" } else { "file" })
+            }
+            Self::Note(sentence) => f.write_str(sentence),
+        }
+    }
+}
+
 /// A whole capture folder.
 #[derive(Clone, Debug)]
 pub struct Capture {
@@ -68,8 +98,8 @@ pub struct Capture {
     pub inferences: Vec<Inference>,
     /// What was set by hand when it was opened.
     pub options: OpenOptions,
-    /// What a user should know, one sentence each.
-    pub warnings: Vec<String>,
+    /// What a user should know.
+    pub warnings: Vec<Warning>,
     /// SHA-256 over all files read (and the options, if any), in name order: identifies the input in `run.ron`.
     pub hash: String,
 }

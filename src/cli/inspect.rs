@@ -6,10 +6,11 @@ use super::{CliError, Exit};
 use crate::capture::Capture;
 use crate::detect::Detector;
 use crate::fitting::pose::{PoseSettings, Triangulator};
-use crate::pipeline::{DETECTION, Stage, StepReport, diagnose};
+use crate::pipeline::{DETECTION, Diagnosis, KeypointSource, RunRecord, Stage, StepReport};
+use crate::pipeline::{detected_keypoints, diagnose, diagnose_after_run, judged_masks};
 use image::RgbImage;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 /// Arguments of `thenar inspect`.
@@ -20,6 +21,10 @@ pub struct InspectArgs {
     /// Find the keypoints in the images although the capture has its own; without own ones that happens anyway.
     #[arg(long)]
     pub detect: bool,
+    /// A run of this capture: the views that took part are examined, with its settings and keypoints, and what it decided
+    /// about their masks is told.
+    #[arg(long, conflicts_with = "detect")]
+    pub run: Option<PathBuf>,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
@@ -29,12 +34,17 @@ pub struct InspectArgs {
 }
 
 pub(super) fn run(args: &InspectArgs, out: &mut dyn Write) -> Result<Exit, CliError> {
-    let mut capture = Capture::open_with(&args.capture, &args.reading.options())?;
-    if args.detect || !capture.has_keypoints() {
-        find_keypoints(&mut capture)?;
-    }
-    // The twin of the kernel is fast enough for one frame, and needs no device.
-    let diagnosis = diagnose(&capture, &[], &PoseSettings::default(), &Triangulator::Reference);
+    let diagnosis = match &args.run {
+        Some(run) => examine_run(args, run)?,
+        None => {
+            let mut capture = Capture::open_with(&args.capture, &args.reading.options())?;
+            if args.detect || !capture.has_keypoints() {
+                find_keypoints(&mut capture)?;
+            }
+            // The twin of the kernel is fast enough for one frame, and needs no device.
+            diagnose(&capture, &[], &PoseSettings::default(), &Triangulator::Reference)
+        }
+    };
     if args.json {
         serde_json::to_writer_pretty(&mut *out, &diagnosis.report())?;
         writeln!(out)?;
@@ -42,6 +52,26 @@ pub(super) fn run(args: &InspectArgs, out: &mut dyn Write) -> Result<Exit, CliEr
         write!(out, "{diagnosis}")?;
     }
     Ok(if diagnosis.is_usable() { Exit::Done } else { Exit::Input })
+}
+
+/// The capture as a run of it saw it.
+fn examine_run(args: &InspectArgs, run: &Path) -> Result<Diagnosis, CliError> {
+    let record = RunRecord::read(run)?;
+    let mut capture = Capture::open_with(&args.capture, &record.capture_options)?;
+    if capture.hash != record.capture_hash {
+        let (run, capture) = (run.display(), args.capture.display());
+        return Err(CliError::Usage(format!("{run} is no run of {capture} as it is now: its files are others")));
+    }
+    if record.keypoints == KeypointSource::Detected {
+        let found = detected_keypoints(&capture, run)?;
+        for (view, hands) in capture.views.iter_mut().zip(found) {
+            view.keypoints = hands;
+        }
+    }
+    let count = capture.views.len();
+    let used: Vec<bool> = (0..count).map(|v| !record.exclude.contains(&v) && !record.hold_out.contains(&v)).collect();
+    let judged = judged_masks(run, count).unwrap_or_default();
+    Ok(diagnose_after_run(&capture, &used, &record.preset.pose, &Triangulator::Reference, &judged))
 }
 
 /// Gives the views the keypoints found in their images; the capture's files stay as they are.
@@ -79,9 +109,17 @@ mod tests {
 
     #[test]
     fn the_documented_forms_parse() {
-        let expected =
-            InspectArgs { capture: "room".into(), detect: false, json: true, reading: CaptureArgs::default() };
+        let expected = InspectArgs {
+            capture: "room".into(),
+            detect: false,
+            run: None,
+            json: true,
+            reading: CaptureArgs::default(),
+        };
         assert_eq!(parse_only::<InspectArgs>("room --json").expect("documented"), expected, "with --json");
+        let of_run = parse_only::<InspectArgs>("room --run room-run").expect("documented");
+        assert_eq!(of_run.run.as_deref(), Some(Path::new("room-run")), "with a run");
+        assert!(parse_only::<InspectArgs>("room --run room-run --detect").is_err(), "a run has its keypoints");
         assert!(parse_only::<InspectArgs>("").is_err(), "a capture is needed");
     }
 
@@ -90,6 +128,7 @@ mod tests {
         let args = InspectArgs {
             capture: "no/such/folder".into(),
             detect: false,
+            run: None,
             json: true,
             reading: CaptureArgs::default(),
         };

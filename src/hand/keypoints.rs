@@ -6,7 +6,7 @@
 use super::point_jacobian::{PointFrames, RestPoint};
 use super::skinning::regress_joints;
 use super::{HandModel, HandParameters};
-use crate::anatomy::{JOINT_PARENTS, JOINTS, KEYPOINT_FROM_JOINT_OR_TIP, KEYPOINTS, Side, TIPS};
+use crate::anatomy::{JOINTS, KEYPOINT_FROM_JOINT_OR_TIP, KEYPOINTS, Side, TIPS};
 
 /// Number of parameters: orientation 3, translation 3, pose 45, shape 10, scale 1, in this order.
 pub const PARAMETERS: usize = 62;
@@ -63,21 +63,6 @@ pub fn parameters_from_vector(side: Side, x: &[f64; PARAMETERS]) -> HandParamete
         hand_pose: x[POSE..SHAPE].to_vec(),
         betas: x[SHAPE..SCALE].to_vec(),
         scale: x[SCALE],
-    }
-}
-
-/// True when joint `ancestor` is `joint` itself or above it in the tree.
-#[must_use]
-pub fn is_ancestor_or_self(ancestor: usize, joint: usize) -> bool {
-    let mut at = joint;
-    loop {
-        if at == ancestor {
-            return true;
-        }
-        match usize::try_from(JOINT_PARENTS[at]) {
-            Ok(parent) => at = parent,
-            Err(_) => return false,
-        }
     }
 }
 

@@ -28,8 +28,7 @@ mod wrist;
 pub use corrective_modes::CorrectiveModes;
 pub use fine::FineModel;
 pub use keypoints::{
-    KeypointJacobian, KeypointModel, PARAMETERS, POSE, SCALE, SHAPE, TRANSL, is_ancestor_or_self, parameter_vector,
-    parameters_from_vector,
+    KeypointJacobian, KeypointModel, PARAMETERS, POSE, SCALE, SHAPE, TRANSL, parameter_vector, parameters_from_vector,
 };
 pub use labels::ModelLabels;
 #[cfg(test)]

@@ -5,8 +5,8 @@
 
 use super::rotation::{cross_matrix, left_jacobian};
 use super::skinning::{JointFrames, joint_frames, joint_vector, parent_of, pose_feature};
-use super::{HandModel, HandParameters, KeypointModel, PARAMETERS, POSE, SCALE, SHAPE, TRANSL, is_ancestor_or_self};
-use crate::anatomy::{JOINTS, KEYPOINTS};
+use super::{HandModel, HandParameters, KeypointModel, PARAMETERS, POSE, SCALE, SHAPE, TRANSL};
+use crate::anatomy::{JOINT_PARENTS, JOINTS, KEYPOINTS};
 use nalgebra::{Matrix3, Vector3};
 
 /// A posed point: where it is (world metres) and its derivative by each parameter.
@@ -38,10 +38,8 @@ pub struct PointFrames {
     frames: JointFrames,
     /// World axis about which parameter (joint, k) turns everything that hangs on the joint.
     axes: [Matrix3<f64>; JOINTS],
-    /// Shape derivatives of joints at rest.
-    rest_shape: [[Vector3<f64>; 10]; JOINTS],
-    /// Shape derivatives of posed joints.
-    joint_shape: [[Vector3<f64>; 10]; JOINTS],
+    /// How the shape moves what hangs on each bone and does not itself move at rest.
+    bone_shape: [[Vector3<f64>; 10]; JOINTS],
     feature: [f64; 135],
     /// Derivative of each joint's rotation by its three parameters.
     feature_derivatives: [[Matrix3<f64>; 3]; JOINTS],
@@ -71,6 +69,9 @@ impl PointFrames {
                 joint_shape[parent][c] + frames.rotation[parent] * (rest_shape[joint][c] - rest_shape[parent][c])
             });
         }
+        let bone_shape = std::array::from_fn(|bone| {
+            std::array::from_fn(|c| joint_shape[bone][c] - frames.rotation[bone] * rest_shape[bone][c])
+        });
         let feature_derivatives = std::array::from_fn(|joint| {
             std::array::from_fn(|k| cross_matrix(&own[joint].column(k).into_owned()) * frames.local[joint])
         });
@@ -79,8 +80,7 @@ impl PointFrames {
             transl: parameters.transl.into(),
             rest_joints,
             axes,
-            rest_shape,
-            joint_shape,
+            bone_shape,
             feature: pose_feature(&frames.local),
             feature_derivatives,
             frames,
@@ -88,30 +88,46 @@ impl PointFrames {
     }
 
     /// Position and derivatives of a point with its skin weights `(joint, weight)`.
+    ///
+    /// With `x_b` the point as bone `b` carries it, turning joint `j` moves the point by the axis × `Σ w_b (x_b − p_j)` over
+    /// the bones below `j`, and a direction of the shape by `Σ w_b R_b` times its own minus what the bones do: the sums over
+    /// the bones come first, so that each column is worked out once.
     pub(super) fn point(&self, point: RestPoint<'_>, weights: &[(usize, f64)]) -> PointJacobian {
-        let mut total = Vector3::zeros();
         let mut columns = [Vector3::zeros(); PARAMETERS];
+        let mut blended = Matrix3::zeros();
+        for &(bone, weight) in weights {
+            blended += self.frames.rotation[bone] * weight;
+        }
         let mut rest = point.position;
         if let Some(directions) = point.correctives {
-            rest += self.corrective(directions, weights, &mut columns);
+            rest += self.corrective(directions, &blended, &mut columns);
         }
-        let own_shape = |c: usize| Vector3::from_fn(|axis, _| point.shape[axis][c]);
+        let mut total = Vector3::zeros();
+        // Of what hangs below each joint: weight, and position times weight.
+        let mut below = [(0.0, Vector3::zeros()); JOINTS];
         for &(bone, weight) in weights {
-            let rotation = &self.frames.rotation[bone];
-            let x = rotation * (rest - Vector3::from(self.rest_joints[bone])) + self.frames.position[bone];
-            total += x * weight;
-            for joint in (0..JOINTS).filter(|&j| is_ancestor_or_self(j, bone)) {
-                let first = if joint == 0 { 0 } else { POSE + 3 * (joint - 1) };
-                let arm = (x - self.frames.position[joint]) * weight;
-                for k in 0..3 {
-                    let axis: Vector3<f64> = self.axes[joint].column(k).into_owned();
-                    columns[first + k] += axis.cross(&arm);
-                }
+            let x = self.frames.rotation[bone] * (rest - Vector3::from(self.rest_joints[bone]));
+            let x = (x + self.frames.position[bone]) * weight;
+            total += x;
+            let mut joint = Some(bone);
+            while let Some(j) = joint {
+                below[j].0 += weight;
+                below[j].1 += x;
+                joint = usize::try_from(JOINT_PARENTS[j]).ok();
             }
-            for c in 0..10 {
-                let moved = rotation * (own_shape(c) - self.rest_shape[bone][c]);
-                columns[SHAPE + c] += (moved + self.joint_shape[bone][c]) * weight;
+            for (column, moved) in columns[SHAPE..SCALE].iter_mut().zip(&self.bone_shape[bone]) {
+                *column += moved * weight;
             }
+        }
+        for (joint, (weight, sum)) in below.iter().enumerate().filter(|(_, (weight, _))| *weight != 0.0) {
+            let first = if joint == 0 { 0 } else { POSE + 3 * (joint - 1) };
+            let arm = sum - self.frames.position[joint] * *weight;
+            for (k, column) in columns[first..first + 3].iter_mut().enumerate() {
+                *column += self.axes[joint].column(k).cross(&arm);
+            }
+        }
+        for (c, column) in columns[SHAPE..SCALE].iter_mut().enumerate() {
+            *column += blended * Vector3::new(point.shape[0][c], point.shape[1][c], point.shape[2][c]);
         }
         for column in &mut columns {
             *column *= self.scale;
@@ -123,28 +139,32 @@ impl PointFrames {
         PointJacobian { position: total * self.scale + self.transl, columns }
     }
 
-    /// Corrective offset at rest; adds its derivatives (turned by the blended rotation) to `columns`.
+    /// Corrective offset at rest; adds its derivatives (turned by the `blended` rotation) to `columns`.
     fn corrective(
         &self,
         directions: &[[f64; 135]; 3],
-        weights: &[(usize, f64)],
+        blended: &Matrix3<f64>,
         columns: &mut [Vector3<f64>; PARAMETERS],
     ) -> Vector3<f64> {
-        let mut blended = Matrix3::zeros();
-        for &(bone, weight) in weights {
-            blended += self.frames.rotation[bone] * weight;
-        }
+        let mut at_rest = Vector3::zeros();
         for joint in 1..JOINTS {
-            for k in 0..3 {
-                let derivative = &self.feature_derivatives[joint][k];
+            let features = 9 * (joint - 1)..9 * joint;
+            let rows = directions.each_ref().map(|row| &row[features.clone()]);
+            // Most points are corrected for one joint or two.
+            if rows.iter().all(|row| row.iter().all(|d| *d == 0.0)) {
+                continue;
+            }
+            for (k, derivative) in self.feature_derivatives[joint].iter().enumerate() {
                 let offset = Vector3::from_fn(|axis, _| {
-                    let row = &directions[axis][9 * (joint - 1)..9 * joint];
-                    row.iter().enumerate().map(|(i, d)| d * derivative[(i / 3, i % 3)]).sum::<f64>()
+                    rows[axis].iter().enumerate().map(|(i, d)| d * derivative[(i / 3, i % 3)]).sum::<f64>()
                 });
                 columns[POSE + 3 * (joint - 1) + k] += blended * offset;
             }
+            for (value, row) in at_rest.iter_mut().zip(rows) {
+                *value += row.iter().zip(&self.feature[features.clone()]).map(|(d, f)| d * f).sum::<f64>();
+            }
         }
-        Vector3::from_fn(|axis, _| directions[axis].iter().zip(&self.feature).map(|(d, f)| d * f).sum::<f64>())
+        at_rest
     }
 
     /// Rotation of what hangs on a joint, relative to the rest pose.

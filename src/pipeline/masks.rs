@@ -43,13 +43,27 @@ pub(super) fn write(run: &Path, capture: &Capture, masks: &[Option<JudgedMask>])
     atomic::write(&folder.join(INDEX), text.as_bytes())
 }
 
+/// What a run has decided about the masks of its views, one entry a view; `None` when it has not come that far, left the
+/// masks as they were, or its list cannot be read.
+#[must_use]
+pub fn judged_masks(run: &Path, views: usize) -> Option<Vec<Option<MaskReport>>> {
+    let mut reports = vec![None; views];
+    for entry in read_index(run)? {
+        *reports.get_mut(entry.view)? = Some(entry.report);
+    }
+    Some(reports)
+}
+
+fn read_index(run: &Path) -> Option<Vec<Entry>> {
+    ron::from_str(&std::fs::read_to_string(run.join(FOLDER).join(INDEX)).ok()?).ok()
+}
+
 /// The masks of a run, one entry a view; `None` when it has none (an older run, or masks left as they were) or when they
 /// cannot be read.
 pub(super) fn read(run: &Path, views: usize) -> Option<Vec<Option<JudgedMask>>> {
     let folder = run.join(FOLDER);
-    let entries: Vec<Entry> = ron::from_str(&std::fs::read_to_string(folder.join(INDEX)).ok()?).ok()?;
     let mut masks = vec![None; views];
-    for entry in entries {
+    for entry in read_index(run)? {
         let mask = match entry.file {
             Some(file) if Path::new(&file).file_name().is_some_and(|name| name == file.as_str()) => {
                 let bytes = std::fs::read(folder.join(file)).ok()?;

@@ -19,10 +19,12 @@ mod snapshot;
 
 pub use checkpoint::{Checkpoint, CheckpointFacts, CheckpointHand};
 pub use detection::{DETECTION, KeypointSource, detected_keypoints};
-pub use doctor::{CameraDiagnosis, Code, Diagnosis, Evidence, Finding, Part, Severity, Subject, diagnose};
+pub use doctor::{CameraDiagnosis, Code, Diagnosis, Evidence, Finding, Part, Severity, Subject};
+pub use doctor::{diagnose, diagnose_after_run};
 pub use error::PipelineError;
 pub use exportable::Exportable;
 pub use finished::FinishedRun;
+pub use masks::judged_masks;
 pub use picture::{PictureMaker, PictureMode, to_rgba8};
 pub use posable::PosableHand;
 pub use reconstruction::{Reconstruction, RunOptions};

@@ -102,6 +102,20 @@ pub fn visibility_of(projected: &Projected, faces: &[[u32; 3]], width: u32, heig
     IdImage { width, height, ids, depth: nearest.into_iter().map(|z| z as f32).collect() }
 }
 
+/// Which pixel centres lie on any front-facing triangle (row-major): where [`visibility_of`] sees something, without saying
+/// what. A row of a triangle is filled between its edges, so this takes a small part of the time; a centre on the rim of the
+/// whole, up to rounding, may count on either side.
+#[must_use]
+pub fn coverage_of(projected: &Projected, faces: &[[u32; 3]], width: u32, height: u32) -> Vec<bool> {
+    let mut covered = vec![false; width as usize * height as usize];
+    for &face in faces {
+        if let Some(triangle) = Triangle::new(projected, face) {
+            triangle.fill(width, height, &mut covered);
+        }
+    }
+    covered
+}
+
 /// Perspective-correct barycentrics of every pixel of an [`IdImage`] (row-major; zeros on the background).
 #[must_use]
 pub fn barycentrics(positions: &[[f64; 3]], faces: &[[u32; 3]], camera: &Camera, image: &IdImage) -> Vec<[f64; 3]> {
@@ -174,14 +188,45 @@ impl Triangle {
         }
     }
 
+    /// Marks every pixel centre between the edges, row by row.
+    fn fill(&self, width: u32, height: u32, covered: &mut [bool]) {
+        let Some((y0, y1)) = self.span(1, height) else { return };
+        // Ends in the order of their vertices, so that triangles with an edge in common cut a row at the same place.
+        let lines = self.edges.map(|(a, b, ..)| {
+            let (low, high) = (a[1].min(b[1]), a[1].max(b[1]));
+            (low, high, a, (b[0] - a[0]) / (b[1] - a[1]))
+        });
+        for y in y0..=y1 {
+            let py = f64::from(y) + 0.5;
+            let (mut left, mut right) = (f64::INFINITY, f64::NEG_INFINITY);
+            for (low, high, start, slope) in &lines {
+                // A level edge runs from end to end of the others.
+                if py >= *low && py <= *high && slope.is_finite() {
+                    let x = start[0] + (py - start[1]) * slope;
+                    left = left.min(x);
+                    right = right.max(x);
+                }
+            }
+            if let Some((from, to)) = centres(left, right, width) {
+                let row = y as usize * width as usize;
+                covered[row + from as usize..=row + to as usize].fill(true);
+            }
+        }
+    }
+
     /// First and last pixel whose centre lies within the corners' range along an axis, `None` when there is none.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to the image before the cast")]
     fn span(&self, axis: usize, size: u32) -> Option<(u32, u32)> {
         let values = self.corners.map(|c| c[axis]);
-        let low = (values[0].min(values[1]).min(values[2]) - 0.5).ceil().max(0.0);
-        let high = (values[0].max(values[1]).max(values[2]) - 0.5).floor().min(f64::from(size) - 1.0);
-        (low <= high).then_some((low as u32, high as u32))
+        centres(values[0].min(values[1]).min(values[2]), values[0].max(values[1]).max(values[2]), size)
     }
+}
+
+/// First and last of `size` pixels whose centre lies from `low` to `high`, `None` when there is none.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to the image before the cast")]
+fn centres(low: f64, high: f64, size: u32) -> Option<(u32, u32)> {
+    let first = (low - 0.5).ceil().max(0.0);
+    let last = (high - 0.5).floor().min(f64::from(size) - 1.0);
+    (first <= last).then_some((first as u32, last as u32))
 }
 
 #[cfg(test)]
@@ -294,7 +339,13 @@ mod tests {
             let n = Vector3::from(*q).normalize() * 0.2;
             *q = [n.x, n.y, n.z + 1.0];
         }
-        let image = visibility(&p, &f, &camera(64, 48));
+        let cam = camera(64, 48);
+        let image = visibility(&p, &f, &cam);
+        let covered = coverage_of(&Projected::new(&p, &cam), &f, 64, 48);
+        let seen: Vec<bool> = image.ids.iter().map(|&id| id > 0).collect();
+        assert_eq!(covered, seen, "filled rows cover what is seen");
+        let fewer = coverage_of(&Projected::new(&p, &cam), &f[..f.len() / 2], 64, 48);
+        assert_ne!(fewer, seen, "and the comparison sees half of it missing");
         for y in 0..48 {
             let row = &image.ids[y * 64..(y + 1) * 64];
             let first = row.iter().position(|&i| i > 0);

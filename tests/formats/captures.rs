@@ -218,7 +218,7 @@ fn what_is_missing_is_named() {
     }
     fs::remove_dir_all(temp.path().join("keypoints")).expect("removed");
     let warnings = Capture::open(temp.path()).expect("keypoints are found in the images").warnings;
-    assert!(warnings.iter().any(|w| w.contains("no view has keypoints")), "{warnings:?}");
+    assert!(warnings.iter().any(|w| w.to_string().contains("no view has keypoints")), "{warnings:?}");
     fs::remove_file(temp.path().join("images/01.png")).expect("removed");
     assert!(message().contains("no image for camera 01") && message().contains("images/01.png"), "{}", message());
     let text = fs::read_to_string(temp.path().join("images.txt"))

@@ -102,7 +102,7 @@ pub(crate) fn test_capture(count: usize) -> Capture {
         metres_per_unit: 1.0,
         inferences: Vec::new(),
         options: thenar::capture::OpenOptions::default(),
-        warnings: vec!["view 01 looks darker than the others".to_owned()],
+        warnings: vec!["view 01 looks darker than the others".to_owned().into()],
         hash: "0".repeat(64),
     }
 }

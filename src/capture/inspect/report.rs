@@ -166,7 +166,7 @@ pub fn inspect(capture: &Capture) -> Inspection {
     let hands = capture.claimed_sides();
     let views: Vec<ViewReport> =
         capture.views.iter().zip(&measured).map(|(view, figures)| report(view, figures, &rig, &hands)).collect();
-    let mut warnings = capture.warnings.clone();
+    let mut warnings: Vec<String> = capture.warnings.iter().map(ToString::to_string).collect();
     warnings.extend(summary(&views, &hands));
     Inspection {
         name: capture.name.clone(),

@@ -3,7 +3,7 @@
 use super::mask_field::MaskField;
 use crate::hand::HandModel;
 use crate::mesh::Topology;
-use crate::raster::cpu::{Projected, visibility_of};
+use crate::raster::cpu::{Projected, coverage_of};
 use nalgebra::Vector3;
 
 /// Vertices this near to the wrist's rim say nothing: there the model ends and the arm goes on.
@@ -61,7 +61,7 @@ pub(super) fn outline_vertices(hands: &[PosedOutline<'_>], field: &MaskField) ->
         positions.extend(&hand.vertices);
     }
     let projected = Projected::new(&positions, camera);
-    let ids = visibility_of(&projected, &faces, camera.width_px, camera.height_px).ids;
+    let coverage = coverage_of(&projected, &faces, camera.width_px, camera.height_px);
     let points = projected.points();
     let faces_camera: Vec<bool> = faces
         .iter()
@@ -74,7 +74,7 @@ pub(super) fn outline_vertices(hands: &[PosedOutline<'_>], field: &MaskField) ->
         let inside = x >= 0.0 && y >= 0.0 && x < f64::from(camera.width_px) && y < f64::from(camera.height_px);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "inside the image")]
         let index = || y as usize * camera.width_px as usize + x as usize;
-        inside.then(|| ids[index()] != 0)
+        inside.then(|| coverage[index()])
     };
     let mut found = Vec::new();
     let (mut first_vertex, mut first_face) = (0, 0);

@@ -5,6 +5,9 @@ use crate::camera::Camera;
 use image::GrayImage;
 use nalgebra::Vector3;
 
+/// Points nearer than this are behind the camera (as for [`Camera::project`]).
+const LEAST_DEPTH_M: f64 = 1e-6;
+
 /// Signed distance to the edge of a mask over the region around some points: positive outside, negative inside, pixels of
 /// the full image. The region is sampled at every [`MaskField::step`]-th pixel.
 #[derive(Clone, Debug)]
@@ -13,6 +16,8 @@ pub(super) struct MaskField {
     pub camera: Camera,
     /// Pixels of the full image to one sample.
     pub step: u32,
+    /// `K [R | t]` of that camera; the third row gives the depth.
+    projection: [[f64; 4]; 3],
     distance_px: Vec<f64>,
 }
 
@@ -47,17 +52,40 @@ impl MaskField {
             origin[k] = from.floor() as u32 / step * step;
             size[k] = (to.ceil() as u32 - origin[k]) / step;
         }
-        let inside: Vec<bool> = (0..size[1])
-            .flat_map(|y| (0..size[0]).map(move |x| (x, y)))
-            .map(|(x, y)| mask.get_pixel(origin[0] + x * step + step / 2, origin[1] + y * step + step / 2).0[0] > 127)
-            .collect();
-        let outward = |d: f64| -d * f64::from(step);
-        let distance_px: Vec<f64> = signed_distance(&inside, size[0] as usize).into_iter().map(outward).collect();
-        if distance_px.iter().any(|d| !d.is_finite()) {
+        let (raw, stride) = (mask.as_raw(), mask.width() as usize);
+        let mut inside = Vec::with_capacity(size[0] as usize * size[1] as usize);
+        for y in 0..size[1] {
+            let first = (origin[1] + y * step + step / 2) as usize * stride + (origin[0] + step / 2) as usize;
+            inside.extend(raw[first..].iter().step_by(step as usize).take(size[0] as usize).map(|&v| v > 127));
+        }
+        let mut distance_px = signed_distance(&inside, size[0] as usize);
+        // Without an edge every distance is infinite.
+        if !distance_px.first()?.is_finite() {
             return None;
         }
+        for d in &mut distance_px {
+            *d *= -f64::from(step);
+        }
         let region = camera.cropped(origin[0], origin[1], size[0] * step, size[1] * step);
-        Some(Self { camera: region.scaled(1.0 / f64::from(step)), step, distance_px })
+        let camera = region.scaled(1.0 / f64::from(step));
+        let p = camera.projection();
+        let projection = std::array::from_fn(|row| std::array::from_fn(|column| p[(row, column)]));
+        Some(Self { camera, step, projection, distance_px })
+    }
+
+    /// Signed distance (full pixels) at a world point, and its derivative by the point (pixels a metre); `None` outside the
+    /// region and behind the camera.
+    pub(super) fn at_world(&self, x_world: &[f64; 3]) -> Option<(f64, [f64; 3])> {
+        let row = |r: &[f64; 4]| r[0] * x_world[0] + r[1] * x_world[1] + r[2] * x_world[2] + r[3];
+        let [across, down, depth] = &self.projection;
+        let z = row(depth);
+        if z < LEAST_DEPTH_M {
+            return None;
+        }
+        let (x, y) = (row(across) / z, row(down) / z);
+        let (distance, slope) = self.at(x, y)?;
+        let along = |k: usize| (slope[0] * (across[k] - depth[k] * x) + slope[1] * (down[k] - depth[k] * y)) / z;
+        Some((distance, [along(0), along(1), along(2)]))
     }
 
     /// Signed distance (full pixels) and its derivative by the sample position, at a position of [`MaskField::camera`]'s
@@ -102,6 +130,13 @@ mod tests {
                 let expected = 200.0 * f64::hypot(x, y) - 40.0;
                 assert!((distance - expected).abs() < 1.0 * f64::from(step), "{distance} instead of {expected}");
                 let outward = (slope[0] * x + slope[1] * y) / x.hypot(y);
+                let (again, gradient) = field.at_world(&[x, y, 1.0]).expect("inside the region");
+                assert!((again - distance).abs() < 1e-9, "from the world as from the image");
+                // A metre at a depth of one metre is 200 pixels, and a step in depth moves a point inward.
+                let expected =
+                    [slope[0], slope[1], -(slope[0] * x + slope[1] * y)].map(|s| 200.0 / f64::from(step) * s);
+                let off = (0..3).map(|k| (gradient[k] - expected[k]).abs()).fold(0.0, f64::max);
+                assert!(off < 1e-9, "{gradient:?} instead of {expected:?}");
                 let full = f64::from(step);
                 assert!((outward / full - 1.0).abs() < 0.3, "one pixel outward is one pixel more: {outward}");
             }

@@ -16,6 +16,7 @@ mod contour;
 mod device;
 mod finish;
 mod mask_field;
+mod normal;
 mod problem;
 mod reference;
 mod refine;
@@ -38,6 +39,11 @@ pub use settings::HandFitSettings;
 use settings::check;
 use std::ops::Range;
 
+/// No start of any hand has lowered its loss by more than this share of it …
+const SETTLED_GAIN: f64 = 1e-5;
+/// … for so many iterations: then further ones on the device would change nothing that the polish does not.
+const SETTLED_ITERATIONS: u32 = 6;
+
 /// Names of the loss terms, in the order of [`FitStep::terms`].
 pub const FIT_TERMS: [&str; TERMS] = ["joints", "reprojection", "pose", "limits", "shape", "offsets"];
 
@@ -55,7 +61,7 @@ pub enum FitBackend<'a> {
 pub struct FitStep {
     /// Iteration, from 1.
     pub iteration: u32,
-    /// Iterations in all.
+    /// Iterations in all, as far as is known: with the last step it is the number of that.
     pub iterations: u32,
     /// Sum of the terms.
     pub total: f64,
@@ -149,6 +155,8 @@ pub struct HandFit {
     rule: StepRule,
     engine: Engine,
     iteration: u32,
+    /// Iterations since a loss was last lowered.
+    settled: u32,
     settings: HandFitSettings,
     /// Loss, terms and parameters of each problem after the last step.
     states: Vec<(f64, [f64; TERMS], [f64; PARAMETERS])>,
@@ -234,19 +242,21 @@ impl HandFit {
             rule,
             engine,
             iteration: 0,
+            settled: 0,
             settings: settings.clone(),
             states,
         })
     }
 
-    /// One iteration of all starts of all hands; `None` when all iterations are done.
+    /// One iteration of all starts of all hands; `None` when all iterations are done, or no loss gets smaller any more.
     ///
     /// # Errors
     /// [`FitError::Diverged`] or a failure of the device.
     pub fn step(&mut self) -> Result<Option<FitStep>, FitError> {
-        if self.iteration >= self.settings.iterations {
+        if self.ended() {
             return Ok(None);
         }
+        let before: Vec<f64> = self.states.iter().map(|state| state.0).collect();
         match &mut self.engine {
             Engine::Device(device) => {
                 device.step()?;
@@ -262,6 +272,8 @@ impl HandFit {
         }
         self.read_states()?;
         self.iteration += 1;
+        let falls = before.iter().zip(&self.states).any(|(before, after)| after.0 < before * (1.0 - SETTLED_GAIN));
+        self.settled = if falls { 0 } else { self.settled + 1 };
         let mut terms = [0.0; TERMS];
         for hand in 0..self.hands.len() {
             let (loss, losses, _) = &self.states[self.best(hand)];
@@ -273,7 +285,12 @@ impl HandFit {
             }
         }
         let total = terms.iter().sum();
-        Ok(Some(FitStep { iteration: self.iteration, iterations: self.settings.iterations, total, terms }))
+        let iterations = if self.ended() { self.iteration } else { self.settings.iterations };
+        Ok(Some(FitStep { iteration: self.iteration, iterations, total, terms }))
+    }
+
+    const fn ended(&self) -> bool {
+        self.iteration >= self.settings.iterations || self.settled >= SETTLED_ITERATIONS
     }
 
     fn read_states(&mut self) -> Result<(), FitError> {

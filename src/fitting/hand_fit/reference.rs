@@ -1,5 +1,6 @@
 //! The `f64` twins of `fit/hand_normal` and `fit/damped_step`.
 
+use super::normal::{add_point, mirror};
 use super::problem::{HandProblem, Weights};
 use crate::anatomy::KEYPOINTS;
 use crate::hand::{PARAMETERS, POSE, SCALE, SHAPE, parameters_from_vector};
@@ -120,21 +121,16 @@ pub(super) fn hand_normal(problem: &HandProblem, weights: &Weights, x: &[f64; PA
         let column_left =
             |axis: usize| solve(&pull.information, stiffness, &pull.information.column(axis).into_owned());
         let a = Matrix3::from_columns(&[0, 1, 2].map(column_left)) * stiffness;
-        let g = pull.slope;
         if !weights.scale_free {
             for row in &mut jacobian[k] {
                 row[SCALE] = 0.0;
             }
         }
-        let column = |p: usize| Vector3::new(jacobian[k][0][p], jacobian[k][1][p], jacobian[k][2][p]);
-        for p in 0..PARAMETERS {
-            let w = a * column(p);
-            gradient[p] += column(p).dot(&g);
-            for (q, entry) in hessian[p].iter_mut().enumerate() {
-                *entry += w.dot(&column(q));
-            }
-        }
+        let [x, y, z] = &jacobian[k];
+        let columns = (0..PARAMETERS).map(|p| [x[p], y[p], z[p]]);
+        add_point(columns, &a, &pull.slope, &mut hessian, &mut gradient);
     }
+    mirror(&mut hessian);
     for i in 0..45 {
         let p = POSE + i;
         let block = i / 3 * 3;

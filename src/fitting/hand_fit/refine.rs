@@ -8,13 +8,13 @@
 use super::HandFitSettings;
 use super::contour::{Outline, PosedOutline, outline_vertices};
 use super::mask_field::MaskField;
+use super::normal::add_point;
 use super::problem::{HandProblem, Weights};
-use super::reference::{hand_normal, robust};
+use super::reference::{System, hand_normal, robust};
 use crate::hand::{
     HandModel, PARAMETERS, POSE, PointJacobian, SCALE, SHAPE, VertexJacobians, parameters_from_vector, pose_hand,
 };
 use nalgebra::{DMatrix, DVector, Matrix3, Vector3};
-use std::collections::BTreeMap;
 
 /// Steps between two collections.
 const INNER_STEPS: usize = 4;
@@ -163,19 +163,21 @@ impl<'a> Refinement<'a> {
     fn joint(&self, hands: &Hands, held: &Held) -> Joint {
         let n = PARAMETERS * hands.len();
         let mut joint = Joint { hessian: DMatrix::zeros(n, n), gradient: DVector::zeros(n), loss: 0.0 };
-        for (hand, x) in hands.iter().enumerate() {
-            let system = hand_normal(&self.problems[hand], self.weights, x);
+        let mut systems: Vec<System> =
+            hands.iter().zip(self.problems).map(|(x, problem)| hand_normal(problem, self.weights, x)).collect();
+        joint.loss += systems.iter().flat_map(|s| &s.losses).sum::<f64>();
+        let mut points = Points::new(self, hands);
+        joint.loss += self.add_silhouettes(&mut points, held, &mut systems);
+        for (hand, system) in systems.iter().enumerate() {
             let first = hand * PARAMETERS;
-            for p in 0..PARAMETERS {
-                joint.gradient[first + p] += system.gradient[p];
-                for q in 0..PARAMETERS {
-                    joint.hessian[(first + p, first + q)] += system.hessian[p][q];
+            joint.gradient.rows_mut(first, PARAMETERS).copy_from_slice(&system.gradient);
+            for (p, row) in system.hessian.iter().enumerate() {
+                for (q, value) in row.iter().enumerate().skip(p) {
+                    joint.hessian[(first + p, first + q)] = *value;
+                    joint.hessian[(first + q, first + p)] = *value;
                 }
             }
-            joint.loss += system.losses.iter().sum::<f64>();
         }
-        let mut points = Points::new(self, hands);
-        self.add_silhouettes(&mut points, held, &mut joint);
         self.add_contacts(&mut points, held, &mut joint);
         if let [a, b] = hands.as_slice() {
             let tie = self.settings.shape_tie_sigma.powi(-2);
@@ -203,36 +205,30 @@ impl<'a> Refinement<'a> {
         joint
     }
 
-    fn add_silhouettes(&self, points: &mut Points<'_>, held: &Held, joint: &mut Joint) {
+    /// Adds the outlines to gradients and upper triangles of the hands' systems; returns their loss.
+    fn add_silhouettes(&self, points: &mut Points<'_>, held: &Held, systems: &mut [System]) -> f64 {
         let weight = self.settings.silhouette_weight / held.sigma_px.powi(2);
+        let mut loss = 0.0;
         // Information and slope of each vertex, summed over the views before the parameters come in.
-        let mut pulls: BTreeMap<(usize, usize), (Matrix3<f64>, Vector3<f64>)> = BTreeMap::new();
+        let nothing = (Matrix3::zeros(), Vector3::zeros());
+        let mut pulls: Vec<Vec<_>> = self.models.iter().map(|m| vec![nothing; m.template.len()]).collect();
         for &(field, hand, vertex) in &held.outline {
-            let field = &self.fields[field].1;
-            let world = points.of(hand, vertex).position;
-            let in_camera = field.camera.camera_from_world(&world);
-            let Some(p) = field.camera.project(&world) else { continue };
-            let Some((d, slope)) = field.at(p.x, p.y) else { continue };
+            let world = points.of(hand, vertex).position.into();
+            let Some((d, slope)) = self.fields[field].1.at_world(&world) else { continue };
             let (value, w) = robust(d * d, held.robust_px * held.robust_px);
-            joint.loss += weight * value;
-            let h = field.camera.k * field.camera.rotation;
-            let row = |axis: usize| (h.row(axis) - h.row(2) * p[axis]) / in_camera.z;
-            let j = (row(0) * slope[0] + row(1) * slope[1]).transpose();
-            let entry = pulls.entry((hand, vertex)).or_insert_with(|| (Matrix3::zeros(), Vector3::zeros()));
+            loss += weight * value;
+            let j = Vector3::from(slope);
+            let entry = &mut pulls[hand][vertex];
             entry.0 += j * j.transpose() * (weight * w);
             entry.1 += j * (d * weight * w);
         }
-        for ((hand, vertex), (a, g)) in pulls {
-            let columns = &points.of(hand, vertex).columns;
-            let first = hand * PARAMETERS;
-            for (p, column) in columns.iter().enumerate() {
-                let w = a * column;
-                joint.gradient[first + p] += column.dot(&g);
-                for (q, other) in columns.iter().enumerate() {
-                    joint.hessian[(first + p, first + q)] += w.dot(other);
-                }
+        for (hand, (pulls, system)) in pulls.iter().zip(systems).enumerate() {
+            for (vertex, (a, g)) in pulls.iter().enumerate().filter(|(_, pull)| **pull != nothing) {
+                let columns = points.of(hand, vertex).columns.iter().map(|c| (*c).into());
+                add_point(columns, a, g, &mut system.hessian, &mut system.gradient);
             }
         }
+        loss
     }
 
     fn add_contacts(&self, points: &mut Points<'_>, held: &Held, joint: &mut Joint) {
@@ -325,7 +321,7 @@ fn solve(system: &Joint, lambda: f64) -> Option<DVector<f64>> {
 /// Vertices with derivatives, worked out once each.
 struct Points<'a> {
     jacobians: Vec<VertexJacobians<'a>>,
-    known: BTreeMap<(usize, usize), PointJacobian>,
+    known: Vec<Vec<Option<Box<PointJacobian>>>>,
 }
 
 impl<'a> Points<'a> {
@@ -339,12 +335,13 @@ impl<'a> Points<'a> {
                 VertexJacobians::new(model, &problem.model, &parameters_from_vector(model.side, x))
             })
             .collect();
-        Self { jacobians, known: BTreeMap::new() }
+        let known = refinement.models.iter().map(|m| vec![None; m.template.len()]).collect();
+        Self { jacobians, known }
     }
 
     fn of(&mut self, hand: usize, vertex: usize) -> &PointJacobian {
-        let jacobians = &self.jacobians;
-        self.known.entry((hand, vertex)).or_insert_with(|| jacobians[hand].vertex(vertex))
+        let jacobians = &self.jacobians[hand];
+        self.known[hand][vertex].get_or_insert_with(|| Box::new(jacobians.vertex(vertex)))
     }
 }
 
@@ -353,13 +350,21 @@ fn contacts(posed: &[PosedOutline<'_>]) -> Vec<Contact> {
     let mut found = Vec::new();
     let [a, b] = posed else { return found };
     for (hand, (own, other)) in [(a, b), (b, a)].into_iter().enumerate() {
-        let (low, high) = bounds(&other.vertices);
-        let near = |p: &[f64; 3]| (0..3).all(|k| p[k] > low[k] && p[k] < high[k]);
-        for (vertex, p) in own.vertices.iter().enumerate().filter(|(_, p)| near(p)) {
-            let p = Vector3::from(*p);
-            let square = |q: &[f64; 3]| (Vector3::from(*q) - p).norm_squared();
-            let nearest = other.vertices.iter().map(square).enumerate().min_by(|x, y| x.1.total_cmp(&y.1));
-            let Some((other_vertex, distance)) = nearest.filter(|(_, d)| *d < DEEPEST_M * DEEPEST_M) else { continue };
+        let inside = |(low, high): &([f64; 3], [f64; 3]), margin: f64, p: &[f64; 3]| {
+            (0..3).all(|k| p[k] > low[k] - margin && p[k] < high[k] + margin)
+        };
+        let (own_box, other_box) = (bounds(&own.vertices), bounds(&other.vertices));
+        let others: Vec<(usize, [f64; 3])> =
+            other.vertices.iter().copied().enumerate().filter(|(_, q)| inside(&own_box, DEEPEST_M, q)).collect();
+        for (vertex, p) in own.vertices.iter().enumerate().filter(|(_, p)| inside(&other_box, 0.0, p)) {
+            let (mut other_vertex, mut distance) = (None, DEEPEST_M * DEEPEST_M);
+            for (number, q) in &others {
+                let square = (q[0] - p[0]).powi(2) + (q[1] - p[1]).powi(2) + (q[2] - p[2]).powi(2);
+                if square < distance {
+                    (other_vertex, distance) = (Some(*number), square);
+                }
+            }
+            let (Some(other_vertex), p) = (other_vertex, Vector3::from(*p)) else { continue };
             let normal = Vector3::from(other.normals[other_vertex]);
             let depth = normal.dot(&(p - Vector3::from(other.vertices[other_vertex])));
             // Beside the other hand the nearest vertex is near, but the way to it does not run along the normal.

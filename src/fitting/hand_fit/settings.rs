@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct HandFitSettings {
-    /// Levenberg-Marquardt iterations on the device.
+    /// Levenberg-Marquardt iterations on the device, at most: the last of a batch to settle ends them.
     pub iterations: u32,
     /// Further iterations in `f64` for the best start of each hand.
     pub polish_iterations: u32,

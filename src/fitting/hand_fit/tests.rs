@@ -219,6 +219,30 @@ fn noisy_keypoints_give_sane_hands_within_the_limits() {
 }
 
 #[test]
+fn iterations_end_when_no_start_gets_better() {
+    let pose = pose_of(&Rig::new(8, 75), &Noise { px: 3.0, outliers: 0.05, seed: 4 });
+    let fitted = |to_the_end: bool| {
+        let mut fit = new_fit(FitBackend::Reference, &pose, &HandFitSettings::default());
+        let mut last = None;
+        while let Some(step) = fit.step().expect("finite") {
+            if to_the_end {
+                fit.settled = 0;
+            }
+            last = Some(step);
+        }
+        (last.expect("a step"), fit.finish(&[]).expect("finite").hands)
+    };
+    let ((early, hands), (late, expected)) = (fitted(false), fitted(true));
+    assert!(early.iteration < 30 && late.iteration == 40, "{} and {} iterations", early.iteration, late.iteration);
+    assert_eq!(early.iterations, early.iteration, "the last step says that it is the last");
+    for (a, b) in hands.iter().zip(&expected) {
+        let distance = |(a, b): (&[f64; 3], &[f64; 3])| (Vector3::from(*a) - Vector3::from(*b)).norm();
+        let worst = a.posed.vertices.iter().zip(&b.posed.vertices).map(distance).fold(0.0, f64::max);
+        assert!(worst < 1e-5, "the same hand after the polish: {worst} m");
+    }
+}
+
+#[test]
 fn limits_hold_against_targets_that_want_to_break_them() {
     let mut rig = Rig::new(8, 91);
     let model = open_hand(Side::Right).expect("sound asset");

@@ -168,6 +168,8 @@ pub enum Code {
     MaskNoisy,
     /// Part of the mask's outline follows no edge.
     MaskPartlyCut,
+    /// The mask looks sound by itself, but disagrees with the fitted hands or the colours.
+    MaskDisagrees,
     /// The hands are dark.
     Dark,
     /// Much of the picture is clipped.
@@ -207,6 +209,7 @@ impl Code {
             Self::MaskNearlyEmpty => "mask_nearly_empty",
             Self::MaskNoisy => "mask_noisy",
             Self::MaskPartlyCut => "mask_partly_cut",
+            Self::MaskDisagrees => "mask_disagrees",
             Self::Dark => "dark",
             Self::Overexposed => "overexposed",
             Self::HandsOverexposed => "hands_overexposed",

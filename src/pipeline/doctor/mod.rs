@@ -5,6 +5,9 @@
 //! two of them see is told once, by the one that can say what is done about it: a detection that the pose stage rejects is
 //! not also reported as lying beside the mask; the distance from the mask becomes a number of the same finding.
 //!
+//! When a run has fitted hands to the capture, what its mask stage decided ([`super::judged_masks`]) takes the place of what the
+//! masks look like by themselves.
+//!
 //! A capture can be used when no finding is an [`Severity::Error`].
 
 mod finding;
@@ -16,6 +19,7 @@ pub use finding::{Code, Evidence, Finding, Part, Severity, Subject};
 use super::results::{median_after_px, median_px};
 use crate::camera::Camera;
 use crate::capture::{Capture, Inspection, inspect};
+use crate::fitting::masks::MaskReport;
 use crate::fitting::pose::{CameraCorrection, PoseError, PoseResult, PoseSettings, Triangulator, estimate_joints};
 use serde::Serialize;
 use std::fmt;
@@ -103,6 +107,18 @@ impl fmt::Display for Diagnosis {
 /// pose stage and of the findings.
 #[must_use]
 pub fn diagnose(capture: &Capture, used: &[bool], settings: &PoseSettings, triangulator: &Triangulator) -> Diagnosis {
+    diagnose_after_run(capture, used, settings, triangulator, &[])
+}
+
+/// [`diagnose`] with what a run has decided about the masks, one entry a view (none when it is shorter).
+#[must_use]
+pub fn diagnose_after_run(
+    capture: &Capture,
+    used: &[bool],
+    settings: &PoseSettings,
+    triangulator: &Triangulator,
+    judged: &[Option<MaskReport>],
+) -> Diagnosis {
     let used: Vec<bool> = (0..capture.views.len()).map(|v| used.get(v).copied().unwrap_or(true)).collect();
     let cameras: Vec<Camera> = capture.views.iter().map(|v| v.camera.clone()).collect();
     let keypoints: Vec<_> = capture.views.iter().map(|v| v.keypoints.clone()).collect();
@@ -116,7 +132,7 @@ pub fn diagnose(capture: &Capture, used: &[bool], settings: &PoseSettings, trian
         let unit = if no_hand { pose::other_unit(capture, resized) } else { None };
         unit.unwrap_or_else(|| pose::failure(&error))
     });
-    merge(capture, inspect(capture), &used, settings, pose)
+    merge(capture, inspect(capture), &used, settings, pose, judged)
 }
 
 /// Merges the sources.
@@ -126,6 +142,7 @@ fn merge(
     used: &[bool],
     settings: &PoseSettings,
     pose: Result<PoseResult, Finding>,
+    judged: &[Option<MaskReport>],
 ) -> Diagnosis {
     let cameras: Vec<CameraDiagnosis> = (0..capture.views.len())
         .map(|view| {
@@ -146,7 +163,7 @@ fn merge(
         Ok(result) => pose::findings(capture, used, settings, &result, &cameras),
         Err(failure) => vec![failure],
     };
-    views::add(capture, &inspection, used, &mut findings);
+    views::add(capture, &inspection, used, judged, &mut findings);
     findings.sort_by(|a, b| (b.severity, a.code, &a.subject).cmp(&(a.severity, b.code, &b.subject)));
     Diagnosis { inspection, findings, cameras }
 }

@@ -1,8 +1,11 @@
 //! Captures with known faults give exactly the findings of these faults.
 
 use super::*;
-use crate::anatomy::KEYPOINTS;
+use crate::anatomy::{KEYPOINTS, Side};
+use crate::capture::Warning;
+use crate::fitting::masks::{MaskEvidence, MaskUse};
 use crate::synthetic::{SynthSettings, make};
+use nalgebra::{Rotation3, Vector3};
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
@@ -94,7 +97,10 @@ fn a_wrong_detection_is_told_once_with_its_distance() {
 fn masks_that_are_missing_or_empty_are_told() {
     let mut capture = clean();
     capture.views[0].mask = None;
-    capture.warnings = vec!["mask/00.png: the file is missing".to_owned(), "the shutter was slow".to_owned()];
+    let missing = Warning::Missing { path: "mask/00.png".to_owned() };
+    let note = Warning::Note("mask/old.png: ignored, its camera is missing".to_owned());
+    assert_eq!(missing.to_string(), "mask/00.png: the file is missing", "in words");
+    capture.warnings = vec![missing, note];
     capture.views[1].mask.as_mut().expect("a mask").pixels_mut().for_each(|p| p.0[0] = 0);
     let diagnosis = examine(&capture);
     let expected = [(Code::ReaderNote, None), (Code::MaskMissing, Some(0)), (Code::MaskNearlyEmpty, Some(1))];
@@ -129,6 +135,185 @@ fn few_or_coinciding_or_parallel_cameras_are_told() {
     let none = diagnose(&clean(), &[false; 8], &PoseSettings::default(), &Triangulator::Reference);
     assert_eq!(told(&none), [(Code::TooFewViews, None)], "a stage that fails is a finding, views left out are none");
     assert!(!none.is_usable(), "and an error");
+}
+
+/// The joints of both hands, as the pose stage finds them.
+fn joints(capture: &Capture) -> [[Vector3<f64>; KEYPOINTS]; 2] {
+    let cameras: Vec<Camera> = capture.views.iter().map(|v| v.camera.clone()).collect();
+    let keypoints: Vec<_> = capture.views.iter().map(|v| v.keypoints.clone()).collect();
+    let pose = estimate_joints(&cameras, &keypoints, &[], &PoseSettings::default(), &Triangulator::Reference);
+    pose.expect("two hands").joints.hands.map(|hand| hand.expect("found").joints.map(Vector3::from))
+}
+
+/// All views detect these joints, exactly.
+fn detect(capture: &mut Capture, hands: &[[Vector3<f64>; KEYPOINTS]; 2]) {
+    for view in &mut capture.views {
+        for (keypoints, hand) in view.keypoints.iter_mut().flatten().zip(hands) {
+            keypoints.px = hand.map(|joint| view.camera.project(&joint).expect("in front").into());
+        }
+    }
+}
+
+#[test]
+fn cameras_that_look_from_one_side_are_told() {
+    // All cameras are the first one, each turned about the hands a little more than the one before.
+    let fan = |step_deg: f64| {
+        let mut capture = clean();
+        let hands = joints(&capture);
+        let middle = hands.as_flattened().iter().sum::<Vector3<f64>>() / 42.0;
+        let first = capture.views[0].clone();
+        let mut angle = 0.0_f64;
+        for view in &mut capture.views {
+            let turn = Rotation3::from_axis_angle(&Vector3::y_axis(), angle.to_radians()).into_inner();
+            let Camera { rotation, translation, .. } = &first.camera;
+            let camera = Camera {
+                rotation: rotation * turn,
+                translation: translation + rotation * (middle - turn * middle),
+                ..first.camera.clone()
+            };
+            (view.camera, view.image, view.mask) = (camera, first.image.clone(), first.mask.clone());
+            angle += step_deg;
+        }
+        detect(&mut capture, &hands);
+        examine(&capture)
+    };
+    let narrow = fan(1.5);
+    assert_eq!(told(&narrow), [(Code::NarrowRig, None)], "10.5 degrees: {narrow}");
+    let widest = narrow.findings[0].evidence[0];
+    assert!(widest.name == "widest_angle" && (widest.value - 10.5).abs() < 0.5, "the angle: {widest}");
+    let wide = fan(3.0);
+    assert_eq!(told(&wide), [], "21 degrees are enough: {wide}");
+}
+
+#[test]
+fn joints_that_few_views_see_are_told() {
+    let seen_in = |views: usize| {
+        let mut capture = clean();
+        for view in &mut capture.views[views..] {
+            view.keypoints[0].as_mut().expect("detected").confidence[8] = 0.0;
+        }
+        examine(&capture)
+    };
+    let two = seen_in(2);
+    assert_eq!(told(&two), [(Code::JointsUncertain, None)], "{two}");
+    assert_eq!(two.findings[0].subject, Subject::Hand { side: Side::Left }, "whose: {two}");
+    assert!(two.findings[0].what.starts_with("1 of 21"), "how many: {two}");
+    let four = seen_in(4);
+    assert_eq!(told(&four), [], "four views are enough: {four}");
+}
+
+#[test]
+fn hands_of_different_size_are_told() {
+    let grown = |factor: f64| {
+        let mut capture = clean();
+        let mut hands = joints(&capture);
+        let wrist = hands[1][0];
+        for joint in &mut hands[1] {
+            *joint = wrist + (*joint - wrist) * factor;
+        }
+        detect(&mut capture, &hands);
+        examine(&capture)
+    };
+    let larger = grown(1.15);
+    assert_eq!(told(&larger), [(Code::HandsDisagree, None)], "{larger}");
+    let ratio = larger.findings[0].evidence[0];
+    assert!(ratio.name == "right_over_left" && (ratio.value - 115.0).abs() < 2.0, "by how much: {ratio}");
+    let alike = grown(1.04);
+    assert_eq!(told(&alike), [], "people's hands differ a little: {alike}");
+}
+
+#[test]
+fn keypoints_that_disagree_with_the_other_views_are_told() {
+    let moved = |count: usize| {
+        let mut capture = clean();
+        for px in capture.views[3].keypoints[0].as_mut().expect("detected").px.iter_mut().skip(5).take(count) {
+            px[1] += 12.0;
+        }
+        examine(&capture)
+    };
+    let many = moved(8);
+    assert_eq!(told(&many), [(Code::KeypointsOutlying, Some(3))], "{many}");
+    let finding = &many.findings[0];
+    assert!(finding.what.starts_with("8 of 21") && finding.severity == Severity::Info, "how many: {finding}");
+    assert!(matches!(finding.subject, Subject::View { part: Part::KeypointsLeft, .. }), "whose: {finding}");
+    let few = moved(5);
+    assert_eq!(told(&few), [], "a few outliers are usual: {few}");
+}
+
+#[test]
+fn a_camera_that_fits_badly_in_no_direction_is_told() {
+    let scattered = |by_px: f64| {
+        let mut capture = clean();
+        let mut angle = 0.0_f64;
+        for px in capture.views[4].keypoints.iter_mut().flatten().flat_map(|k| &mut k.px) {
+            *px = [px[0] + by_px * angle.cos(), px[1] + by_px * angle.sin()];
+            angle += 2.4;
+        }
+        examine(&capture)
+    };
+    let bad = scattered(5.0);
+    assert!(told(&bad).contains(&(Code::CameraResidualHigh, Some(4))), "{bad}");
+    // What its keypoints are worth one by one is another finding.
+    let expected = |(code, view): &(Code, Option<usize>)| {
+        matches!(code, Code::CameraResidualHigh | Code::KeypointsOutlying) && *view == Some(4)
+    };
+    assert!(told(&bad).iter().all(expected), "and nothing about the others: {bad}");
+    assert_eq!(bad.findings[0].evidence[0].name, "residual", "with its number: {bad}");
+    let slight = scattered(1.5);
+    assert!(!told(&slight).iter().any(|(code, _)| *code == Code::CameraResidualHigh), "noise is none: {slight}");
+}
+
+#[test]
+fn a_detection_beside_the_mask_is_told() {
+    let mut capture = clean();
+    let hands = |view: &crate::capture::View| view.keypoints.clone().map(|k| k.expect("detected").px);
+    let distance = |a: [f64; 2], b: [f64; 2]| (a[0] - b[0]).hypot(a[1] - b[1]);
+    // The view in which the hands are farthest apart loses one of them from its mask.
+    let apart = |view: &crate::capture::View| {
+        let [left, right] = hands(view);
+        left.iter().flat_map(|a| right.map(|b| distance(*a, b))).fold(f64::INFINITY, f64::min)
+    };
+    let apart: Vec<f64> = capture.views.iter().map(apart).collect();
+    let view = (0..8).max_by(|a, b| apart[*a].total_cmp(&apart[*b])).expect("eight views");
+    let [left, right] = hands(&capture.views[view]);
+    let nearest =
+        |points: &[[f64; 2]], p: [f64; 2]| points.iter().map(|q| distance(*q, p)).fold(f64::INFINITY, f64::min);
+    for (x, y, pixel) in capture.views[view].mask.as_mut().expect("a mask").enumerate_pixels_mut() {
+        let p = [f64::from(x), f64::from(y)];
+        if nearest(&right, p) < nearest(&left, p) {
+            pixel.0[0] = 0;
+        }
+    }
+    let diagnosis = examine(&capture);
+    assert_eq!(told(&diagnosis), [(Code::KeypointsOffMask, Some(view))], "{diagnosis}");
+    let finding = &diagnosis.findings[0];
+    assert!(matches!(finding.subject, Subject::View { part: Part::KeypointsRight, .. }), "whose: {finding}");
+}
+
+#[test]
+fn what_a_run_decided_about_masks_counts_more_than_their_looks() {
+    let report = |verdict: MaskUse| {
+        let evidence = MaskEvidence { recall: 0.1, precision: 0.9, tolerant_iou: 0.2, ..MaskEvidence::default() };
+        let reason = format!("it is {verdict}");
+        MaskReport { verdict, reason, weight: 0.5, given: Some(evidence), used: None }
+    };
+    let mut capture = clean();
+    for view in [0, 1] {
+        capture.views[view].mask.as_mut().expect("a mask").pixels_mut().for_each(|p| p.0[0] = 0);
+    }
+    let uses = [MaskUse::Trusted, MaskUse::Rebuilt, MaskUse::Ignored, MaskUse::Cleaned];
+    let judged: Vec<Option<MaskReport>> = uses.into_iter().map(|verdict| Some(report(verdict))).collect();
+    let settings = PoseSettings::default();
+    let diagnosis = diagnose_after_run(&capture, &[], &settings, &Triangulator::Reference, &judged);
+    let expected = [(Code::MaskNearlyEmpty, Some(1)), (Code::MaskDisagrees, Some(2)), (Code::MaskDisagrees, Some(3))];
+    assert_eq!(told(&diagnosis), expected, "{diagnosis}");
+    let severities: Vec<Severity> = diagnosis.findings.iter().map(|f| f.severity).collect();
+    assert_eq!(severities, [Severity::Warning, Severity::Warning, Severity::Info], "what is mended well costs nothing");
+    let rebuilt = &diagnosis.findings[0];
+    assert!(rebuilt.what == "it is rebuilt" && rebuilt.action.contains("made anew"), "the stage's words: {rebuilt}");
+    assert!(rebuilt.evidence.iter().any(|e| e.name == "hands_covered" && e.value == 10.0), "its numbers: {rebuilt}");
+    let looks = [(Code::MaskNearlyEmpty, Some(0)), (Code::MaskNearlyEmpty, Some(1))];
+    assert_eq!(told(&examine(&capture)), looks, "before a run the looks are all there is");
 }
 
 #[test]

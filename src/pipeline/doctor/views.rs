@@ -2,7 +2,8 @@
 
 use super::{Code, Evidence, Finding, Part, Severity, Subject};
 use crate::anatomy::Side;
-use crate::capture::{Capture, Flag, Inspection, MaskVerdict, ViewReport};
+use crate::capture::{Capture, Flag, Inspection, MaskVerdict, ViewReport, Warning};
+use crate::fitting::masks::{MaskReport, MaskUse};
 use nalgebra::Vector3;
 
 /// Cameras nearer to each other than this part of the median distance between cameras stand in the same place.
@@ -12,12 +13,22 @@ const SAME_PLACE: f64 = 0.01;
 const KEYPOINTS_ON_MASK: &str = "keypoints_on_mask";
 
 /// Adds what the reader noticed and what was measured, as far as `findings` (of the pose stage) do not say it already.
-pub(super) fn add(capture: &Capture, inspection: &Inspection, used: &[bool], findings: &mut Vec<Finding>) {
+/// `judged` is what became of the masks in a run, as far as there is one.
+pub(super) fn add(
+    capture: &Capture,
+    inspection: &Inspection,
+    used: &[bool],
+    judged: &[Option<MaskReport>],
+    findings: &mut Vec<Finding>,
+) {
     findings.extend(reader_notes(capture));
     findings.extend(coinciding(capture, used));
     for (view, report) in inspection.views.iter().enumerate().filter(|(view, _)| used[*view]) {
         let at = |part| Subject::View { view, name: report.name.clone(), part };
-        findings.extend(mask(report, &at));
+        findings.extend(match judged.get(view).and_then(Option::as_ref) {
+            Some(judged) => judged_mask(report, judged, &at),
+            None => mask(report, &at),
+        });
         keypoints(view, report, inspection, &at, findings);
         // Skin is measured under the bones. A wrong detection beside the hands measures the background.
         let misled = findings.iter().any(|f| {
@@ -30,12 +41,11 @@ pub(super) fn add(capture: &Capture, inspection: &Inspection, used: &[bool], fin
 
 /// The reader's own words. Files that are not there show in the views, which say what it means.
 fn reader_notes(capture: &Capture) -> impl Iterator<Item = Finding> + '_ {
-    let of_views = |w: &&String| (w.starts_with("mask/") || w.starts_with("pose/")) && w.ends_with("missing");
-    capture.warnings.iter().filter(move |w| !of_views(w)).map(|warning| Finding {
+    capture.warnings.iter().filter(|w| !matches!(w, Warning::Missing { .. })).map(|warning| Finding {
         severity: Severity::Warning,
         code: Code::ReaderNote,
         subject: Subject::Capture,
-        what: warning.clone(),
+        what: warning.to_string(),
         evidence: Vec::new(),
         action: "the capture is used as described; correct the folder if that is not what you mean".to_owned(),
     })
@@ -70,6 +80,38 @@ fn coinciding(capture: &Capture, used: &[bool]) -> Vec<Finding> {
         });
     }
     found
+}
+
+/// What became of the mask once the hands were fitted: it was held against them and the colours, which tells more than its
+/// own looks. A mask that was trusted is no finding, whatever it looks like.
+fn judged_mask(report: &ViewReport, judged: &MaskReport, at: &impl Fn(Part) -> Subject) -> Option<Finding> {
+    let code = match report.mask_verdict {
+        MaskVerdict::Good => Code::MaskDisagrees,
+        MaskVerdict::Missing => Code::MaskMissing,
+        MaskVerdict::NearlyEmpty => Code::MaskNearlyEmpty,
+        MaskVerdict::Noisy => Code::MaskNoisy,
+        MaskVerdict::PartlyCut => Code::MaskPartlyCut,
+    };
+    let (severity, action) = match judged.verdict {
+        MaskUse::Trusted => return None,
+        MaskUse::Cleaned => (Severity::Info, "it was cleaned, and is used"),
+        MaskUse::Rebuilt => (Severity::Warning, "it was made anew from the fitted hands and the photograph"),
+        MaskUse::Ignored => (Severity::Warning, "its silhouette is not used, the colours of the view are"),
+    };
+    let percent = |name, part: f64| Evidence::new(name, 100.0 * part, "%");
+    let mut evidence = Vec::new();
+    if let Some(given) = judged.given {
+        evidence.extend([
+            percent("hands_covered", given.recall),
+            percent("on_the_hands", given.precision),
+            percent("overlap", given.tolerant_iou),
+        ]);
+        evidence.extend(given.outline_mm.map(|mm| Evidence::new("outline_off", mm, "mm")));
+    }
+    evidence.extend(judged.used.map(|used| percent("overlap_as_used", used.tolerant_iou)));
+    evidence.push(percent("weight_of_silhouette", judged.weight));
+    let (subject, what, action) = (at(Part::Mask), judged.reason.clone(), action.to_owned());
+    Some(Finding { severity, code, subject, what, evidence, action })
 }
 
 /// What the mask is worth by itself. Quality against the fitted hand is known after the fit only.
@@ -148,7 +190,10 @@ fn keypoints(
         return;
     }
     let said = |f: &&mut Finding| {
-        let known = matches!(f.code, Code::DetectionRejected | Code::MaskNoisy | Code::MaskPartlyCut | Code::CameraOff);
+        let known = matches!(
+            f.code,
+            Code::DetectionRejected | Code::MaskNoisy | Code::MaskPartlyCut | Code::MaskDisagrees | Code::CameraOff
+        );
         known && f.subject.view() == Some(view)
     };
     for (side, detection) in Side::BOTH.into_iter().zip([report.left, report.right]) {

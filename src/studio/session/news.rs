@@ -114,7 +114,7 @@ impl Session {
         self.finding = None;
         self.note(Level::Info, format!("Opened {}: {} views", capture.name, capture.views.len()));
         for warning in &capture.warnings {
-            self.note(Level::Warning, warning.clone());
+            self.note(Level::Warning, warning.to_string());
         }
         self.capture = Some(capture);
         self.thumbnails = thumbnails;

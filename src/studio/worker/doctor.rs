@@ -3,8 +3,9 @@
 use super::channel::Event;
 use super::{Wake, priority};
 use crate::capture::Capture;
+use crate::fitting::masks::MaskReport;
 use crate::fitting::pose::{PoseSettings, Triangulator};
-use crate::pipeline::{RunRecord, diagnose};
+use crate::pipeline::{RunRecord, diagnose_after_run, judged_masks};
 use crate::studio::backend::RunRequest;
 use crate::studio::program::preset_of;
 use crossbeam_channel::Sender;
@@ -17,12 +18,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 struct Plan {
     used: Vec<bool>,
     settings: PoseSettings,
+    /// What an opened run decided about the masks.
+    judged: Vec<Option<MaskReport>>,
 }
 
 impl Plan {
     fn new(capture: &Capture, left_out: &[&[usize]], settings: PoseSettings) -> Self {
         let used = (0..capture.views.len()).map(|v| !left_out.iter().any(|list| list.contains(&v))).collect();
-        Self { used, settings }
+        Self { used, settings, judged: Vec::new() }
     }
 }
 
@@ -54,6 +57,8 @@ impl Doctor {
             || Plan::new(&capture, &[], PoseSettings::default()),
             |r| Plan::new(&capture, &[&r.exclude, &r.hold_out], r.preset.pose),
         );
+        let judged = run_dir.and_then(|dir| judged_masks(dir, capture.views.len())).unwrap_or_default();
+        let plan = Plan { judged, ..plan };
         self.examine(capture, plan);
     }
 
@@ -74,7 +79,8 @@ impl Doctor {
         let (events, wake, round) = (self.events.clone(), Arc::clone(&self.wake), Arc::clone(&self.round));
         let work = move || {
             priority::give_way_to_the_window();
-            let diagnosis = diagnose(&capture, &plan.used, &plan.settings, &Triangulator::Reference);
+            let Plan { used, settings, judged } = &plan;
+            let diagnosis = diagnose_after_run(&capture, used, settings, &Triangulator::Reference, judged);
             if round.load(Ordering::Acquire) == mine {
                 // The window may be gone by now.
                 let _ = events.send(Event::Diagnosed { capture, diagnosis: Arc::new(diagnosis) });
