@@ -22,9 +22,15 @@ pub struct Preset {
 }
 
 /// The shipped presets: name, one line about it, RON text.
-pub const SHIPPED: [(&str, &str, &str); 2] = [
+pub const SHIPPED: [(&str, &str, &str); 4] = [
     ("draft", "a first look: mesh level 2, half-size images", include_str!("../assets/presets/draft.ron")),
     ("standard", "the full job: mesh level 3, full-size images", include_str!("../assets/presets/standard.ron")),
+    ("fine", "all the detail there is: twice the time of standard", include_str!("../assets/presets/fine.ron")),
+    (
+        "paper",
+        "the published method, for comparison: some ten times the time",
+        include_str!("../assets/presets/paper.ron"),
+    ),
 ];
 
 /// Why a preset cannot be used.

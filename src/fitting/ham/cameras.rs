@@ -113,7 +113,11 @@ impl Ham {
                 self.place_camera(*v);
             }
         }
-        // Phase A looks at what is seen once.
+        self.look_again()
+    }
+
+    /// Finds what each view sees, which phase A does once.
+    pub(super) fn look_again(&self) -> Result<(), HamError> {
         for view in self.views.iter().flatten() {
             let mut recorder = self.gpu.recorder("visibility");
             self.renderer.record_visibility(&mut recorder, &self.buffers, &self.pixels, &view.pass);

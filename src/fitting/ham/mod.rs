@@ -24,15 +24,18 @@ mod cameras;
 mod coverage;
 mod fine_mesh;
 mod matte;
+mod plateau;
 mod settings;
 mod smoother;
 pub mod start;
+mod state;
 pub mod target;
 #[cfg(test)]
 mod whole_image;
 
 pub use fine_mesh::{DISPLAY_LEVEL, FineHand, FineMesh};
 pub use settings::HamSettings;
+pub use state::HamState;
 
 use crate::camera::CameraMove;
 use crate::gpu::{Gpu, GpuError, Recorder};
@@ -129,19 +132,6 @@ pub struct Vertices {
     pub albedo: Vec<[f32; 3]>,
 }
 
-/// Everything a checkpoint needs; plain numbers.
-#[derive(Clone, Debug, PartialEq)]
-pub struct HamState {
-    /// 0 albedo, 1 shape, 2 done.
-    pub phase: u32,
-    /// Epochs finished in the phase.
-    pub epoch: u32,
-    /// Flat device lists by name: `positions`, `albedo`, `lights` and their Adam moments.
-    pub lists: Vec<(String, Vec<f32>)>,
-    /// Adam steps taken for albedo, lights and positions.
-    pub steps: [i32; 3],
-}
-
 /// The running stage.
 pub struct Ham {
     gpu: Gpu,
@@ -161,6 +151,8 @@ pub struct Ham {
     batches: Vec<Vec<usize>>,
     phase: Phase,
     epoch: u32,
+    /// Losses of the phase's epochs so far.
+    history: Vec<f64>,
     batch: usize,
     steps: [i32; 3],
 }
@@ -269,6 +261,7 @@ impl Ham {
             batches,
             phase: Phase::Albedo,
             epoch: 0,
+            history: Vec::new(),
             batch: 0,
             steps: [0; 3],
         };
@@ -320,6 +313,7 @@ impl Ham {
     fn enter_phase(&mut self, phase: Phase) {
         self.phase = phase;
         self.epoch = 0;
+        self.history.clear();
         self.batch = 0;
         self.write_phase();
     }
@@ -338,7 +332,11 @@ impl Ham {
             view.write_weights(gpu, 1.0, silhouette, &buffers::Robust { softness: s.softness, clipped: s.clipped });
         }
         // Published: the albedo's smoothness fades by 10⁴ from half of phase B, so that detail can come in.
-        let fade = if geometry && self.epoch * 2 >= s.shape_epochs { 1e-4 } else { 1.0 };
+        let fade = match self.phase {
+            Phase::Shape if self.epoch * 2 >= s.shape_epochs => 1e-4,
+            Phase::Albedo if !s.albedo_laplacian_early => 0.0,
+            _ => 1.0,
+        };
         self.training.write_regularisers(
             gpu,
             self.buffers.vertices,
@@ -365,7 +363,8 @@ impl Ham {
         let batch = self.batches[self.batch].clone();
         let geometry = self.phase == Phase::Shape;
         let s = &self.settings;
-        let albedo_rate = if geometry { s.albedo_rate_shape } else { s.albedo_rate };
+        let decay = s.final_rate.powf(f64::from(self.epoch) / f64::from(s.shape_epochs.max(2) - 1));
+        let albedo_rate = if geometry { s.albedo_rate_shape * decay } else { s.albedo_rate };
         let light_rate = if geometry { s.light_rate_shape } else { s.light_rate };
         let with_light = light_rate > 0.0;
         self.steps[0] += 1;
@@ -378,7 +377,7 @@ impl Ham {
             [
                 AdamParams::at_step(albedo_rate, self.steps[0], 0.01, 1.5),
                 AdamParams::at_step(light_rate, self.steps[1].max(1), -20.0, 20.0),
-                AdamParams::at_step(s.shape_rate_m(), self.steps[2].max(1), -1e4, 1e4),
+                AdamParams::at_step(s.shape_rate_m() * decay, self.steps[2].max(1), -1e4, 1e4),
             ],
         );
         let mut recorder = gpu.recorder("ham step");
@@ -404,11 +403,16 @@ impl Ham {
         }
         self.batch = 0;
         self.epoch += 1;
-        let report = self.read_row()?;
+        let mut report = self.read_row()?;
+        self.history.push(report.terms.iter().sum());
+        let over = self.epoch >= self.epochs() || plateau::reached(&self.history, self.settings.plateau);
+        if over {
+            report.epochs = self.epoch;
+        }
         if self.cameras_are_due() {
             self.refine_cameras()?;
         }
-        if self.epoch >= self.epochs() {
+        if over {
             let next = if geometry || self.settings.shape_epochs == 0 { Phase::Done } else { Phase::Shape };
             self.enter_phase(next);
         } else if geometry
@@ -516,56 +520,6 @@ impl Ham {
                 light
             })
             .collect())
-    }
-
-    /// Everything needed to go on later, at an epoch's end.
-    ///
-    /// # Errors
-    /// A GPU error.
-    pub fn state(&self) -> Result<HamState, HamError> {
-        let mut lists = Vec::new();
-        for (name, buffer) in self.training.state_buffers(&self.buffers) {
-            lists.push((name.to_owned(), self.gpu.read::<f32>(buffer)?));
-        }
-        lists.push((cameras::LIST.to_owned(), cameras::to_list(&self.moves)));
-        Ok(HamState { phase: self.phase as u32, epoch: self.epoch, lists, steps: self.steps })
-    }
-
-    /// True between epochs, when [`Ham::state`] is a complete description.
-    #[must_use]
-    pub const fn at_epoch_end(&self) -> bool {
-        self.batch == 0
-    }
-
-    /// Goes back to a saved state of the same mesh; returns false when the state does not fit.
-    #[must_use]
-    pub fn restore(&mut self, state: &HamState) -> bool {
-        let targets = self.training.state_buffers(&self.buffers);
-        for (name, buffer) in &targets {
-            let Some((_, list)) = state.lists.iter().find(|(n, _)| n == name) else { return false };
-            if list.len() as u64 * 4 != buffer.len_bytes() {
-                return false;
-            }
-        }
-        for (name, buffer) in targets {
-            if let Some((_, list)) = state.lists.iter().find(|(n, _)| n == name) {
-                buffer.write(&self.gpu, list);
-            }
-        }
-        self.moves = cameras::moves_of(state, self.views.len());
-        for v in 0..self.views.len() {
-            self.place_camera(v);
-        }
-        self.phase = match state.phase {
-            0 => Phase::Albedo,
-            1 => Phase::Shape,
-            _ => Phase::Done,
-        };
-        self.epoch = state.epoch;
-        self.batch = 0;
-        self.steps = state.steps;
-        self.write_phase();
-        true
     }
 }
 

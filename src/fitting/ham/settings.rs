@@ -29,6 +29,12 @@ pub struct HamSettings {
     pub light_rate_shape: f64,
     /// Adam rate of positions, published units per step.
     pub shape_rate: f64,
+    /// In phase B the rates of positions and albedo fall geometrically to this part of themselves; 1 = they stay, as
+    /// published.
+    pub final_rate: f64,
+    /// A phase ends early when the mean loss of ten epochs is less than this part below that of the ten before; 0 = never,
+    /// as published.
+    pub plateau: f64,
     /// Sobolev preconditioning of the positions' gradients and steps: width of the smoothing over the surface,
     /// millimetres, the same at every mesh level; 0 = none, as published.
     pub smoothing_mm: f64,
@@ -49,6 +55,9 @@ pub struct HamSettings {
     pub few_views: f64,
     /// Mean length of the uniform Laplacian of albedo (`albedo`).
     pub albedo_laplacian: f64,
+    /// `true`: albedo is smooth in phase A too, so that parts which few views see take after their surroundings; `false`: in
+    /// phase B only, as published.
+    pub albedo_laplacian_early: bool,
     /// Squared silhouette error, mean over all pixels (`mask`).
     pub silhouette: f64,
     /// Edge-length term, per squared published unit (`edge`).
@@ -88,6 +97,8 @@ impl Default for HamSettings {
             light_rate: 5e-3,
             light_rate_shape: 1e-3,
             shape_rate: 1e-4,
+            final_rate: 0.1,
+            plateau: 1e-3,
             smoothing_mm: 3.0,
             unit_m: 0.639,
             photometric: 50.0,
@@ -97,6 +108,7 @@ impl Default for HamSettings {
             laplacian_of_displacement: true,
             few_views: 4.0,
             albedo_laplacian: 1.0,
+            albedo_laplacian_early: true,
             silhouette: 1000.0,
             edge: 2e4,
             displacement: 2e3,

@@ -104,7 +104,7 @@ impl Reconstruction {
     pub(super) fn begin_ham(&mut self, pose: &PoseResult, mut findings: Vec<String>) -> Result<Advance, PipelineError> {
         let mut ham = self.new_ham(pose)?;
         if let Some(state) = self.resume_from.take().and_then(|c| c.ham)
-            && !ham.restore(&state)
+            && !ham.restore(&state)?
         {
             return Err(PipelineError::Resume(
                 "the checkpoint does not fit the fitted mesh; start a new run".to_owned(),

@@ -1,0 +1,76 @@
+//! What a checkpoint holds of the stage, and going on from it.
+
+use super::{Ham, HamError, Phase, cameras, plateau};
+
+/// Everything a checkpoint needs; plain numbers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HamState {
+    /// 0 albedo, 1 shape, 2 done.
+    pub phase: u32,
+    /// Epochs finished in the phase.
+    pub epoch: u32,
+    /// Flat device lists by name: `positions`, `albedo`, `lights` and their Adam moments.
+    pub lists: Vec<(String, Vec<f32>)>,
+    /// Adam steps taken for albedo, lights and positions.
+    pub steps: [i32; 3],
+}
+
+impl Ham {
+    /// Everything needed to go on later, at an epoch's end.
+    ///
+    /// # Errors
+    /// A GPU error.
+    pub fn state(&self) -> Result<HamState, HamError> {
+        let mut lists = Vec::new();
+        for (name, buffer) in self.training.state_buffers(&self.buffers) {
+            lists.push((name.to_owned(), self.gpu.read::<f32>(buffer)?));
+        }
+        lists.push((cameras::LIST.to_owned(), cameras::to_list(&self.moves)));
+        lists.push((plateau::LIST.to_owned(), plateau::to_list(&self.history)));
+        Ok(HamState { phase: self.phase as u32, epoch: self.epoch, lists, steps: self.steps })
+    }
+
+    /// True between epochs, when [`Ham::state`] is a complete description.
+    #[must_use]
+    pub const fn at_epoch_end(&self) -> bool {
+        self.batch == 0
+    }
+
+    /// Goes back to a saved state of the same mesh; false when the state does not fit.
+    ///
+    /// # Errors
+    /// A GPU error.
+    pub fn restore(&mut self, state: &HamState) -> Result<bool, HamError> {
+        let targets = self.training.state_buffers(&self.buffers);
+        for (name, buffer) in &targets {
+            let Some((_, list)) = state.lists.iter().find(|(n, _)| n == name) else { return Ok(false) };
+            if list.len() as u64 * 4 != buffer.len_bytes() {
+                return Ok(false);
+            }
+        }
+        for (name, buffer) in targets {
+            if let Some((_, list)) = state.lists.iter().find(|(n, _)| n == name) {
+                buffer.write(&self.gpu, list);
+            }
+        }
+        self.moves = cameras::moves_of(state, self.views.len());
+        for v in 0..self.views.len() {
+            self.place_camera(v);
+        }
+        self.phase = match state.phase {
+            0 => Phase::Albedo,
+            1 => Phase::Shape,
+            _ => Phase::Done,
+        };
+        self.epoch = state.epoch;
+        self.history = plateau::history_of(state);
+        self.batch = 0;
+        self.steps = state.steps;
+        self.write_phase();
+        let mut recorder = self.gpu.recorder("normals");
+        self.training.record_normals(&mut recorder, &self.buffers);
+        recorder.submit()?;
+        self.look_again()?;
+        Ok(true)
+    }
+}
