@@ -1,6 +1,6 @@
 // Photometric L1 and silhouette squared error of the antialiased image, value and gradient. One invocation a pixel.
 // A target pixel is RGB in three bytes and coverage in the fourth: 0..254 = 0..1, 255 = unknown.
-// Known pixels: silhouette (a - m)^2; photometric |c - rgb| where the mask says hand and nothing else.
+// Known pixels: silhouette (a - m)^2; photometric |c - rgb| where the mask says hand (m > 1/2).
 // Unknown pixels: photometric only where the render covers them fully.
 // |r| is sqrt(r^2 + softness^2) - softness; a channel that the camera has clipped says nothing against a brighter render.
 //#use common/index, common/camera
@@ -38,7 +38,7 @@ fn image_loss(
         let known = packed.w < 1.0;
         let m = packed.w * (255.0 / 254.0);
         var g = vec4<f32>(0.0);
-        if select(c.w > 0.999, m > 0.95, known) {
+        if select(c.w > 0.999, m > 0.5, known) {
             let apart = c.xyz - packed.xyz;
             let residual = select(apart, vec3<f32>(0.0), (packed.xyz >= vec3<f32>(params.clipped)) & (apart > vec3<f32>(0.0)));
             let size = sqrt(residual * residual + params.softness * params.softness);

@@ -5,8 +5,7 @@
 //! render that is brighter.
 //!
 //! A target pixel packs RGB and coverage in four bytes: coverage 0..=254 is 0..1, 255 means unknown (bad mask, forearm).
-//! Where it is known, the silhouette term is `(α − m)²` and colours count where `m > 0.95`: at soft edges the background
-//! shines through. Where it is unknown, colours
+//! Where it is known, the silhouette term is `(α − m)²` and colours count where `m > 1/2`; where it is unknown, colours
 //! count only where the render covers the pixel fully.
 
 use bytemuck::{Pod, Zeroable};
@@ -52,7 +51,7 @@ pub mod reference {
                 let known = bytes[3] < 255.0;
                 let m = bytes[3] / 254.0;
                 let mut g = [0.0; 4];
-                if if known { m > 0.95 } else { c[3] > 0.999 } {
+                if if known { m > 0.5 } else { c[3] > 0.999 } {
                     for k in 0..3 {
                         let photo = bytes[k] / 255.0;
                         let residual = c[k] - photo;
@@ -95,7 +94,7 @@ pub(crate) mod tests {
             ("(apart > vec3<f32>(0.0))", "(apart > vec3<f32>(1.0))"),
             ("size - params.softness", "size"),
             ("c.w > 0.999", "c.w > 0.5"),
-            ("m > 0.95", "m > 0.5"),
+            ("m > 0.5", "m > 0.8"),
             ("255.0 / 254.0", "1.0"),
             ("i < 64u", "i < 63u"),
         ],

@@ -50,8 +50,16 @@ pub(super) struct Sight<'a> {
     pub depth_m: &'a [f32],
 }
 
-/// The move that comes to a camera which was moved by `so_far` already; `None` when the view tells nothing.
-pub(super) fn align(sight: &Sight<'_>, so_far: &CameraMove, prior: &Prior) -> Option<CameraMove> {
+/// A step of a camera.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Step {
+    pub by: CameraMove,
+    /// How far it moves what is seen of the surface, pixels of the region (root mean square).
+    pub shift_px: f64,
+}
+
+/// The step that comes to a camera which was moved by `so_far` already; `None` when the view tells nothing.
+pub(super) fn align(sight: &Sight<'_>, so_far: &CameraMove, prior: &Prior) -> Option<Step> {
     let system = system(sight)?;
     let mut hessian = system.hessian * INDEPENDENT;
     let mut gradient = system.gradient * INDEPENDENT;
@@ -67,12 +75,17 @@ pub(super) fn align(sight: &Sight<'_>, so_far: &CameraMove, prior: &Prior) -> Op
     }
     let step = -hessian.cholesky()?.solve(&gradient);
     let part = |from: usize| [step[from], step[from + 1], step[from + 2]];
-    step.iter().all(|x| x.is_finite()).then(|| CameraMove { turn_rad: part(0), centre_m: part(3) })
+    let by = CameraMove { turn_rad: part(0), centre_m: part(3) };
+    let shift = step.fixed_rows::<6>(0).into_owned();
+    let shift_px = REDUCE as f64 * shift.dot(&(system.motion * shift)).max(0.0).sqrt();
+    step.iter().all(|x| x.is_finite()).then_some(Step { by, shift_px })
 }
 
 struct System {
     hessian: SMatrix<f64, UNKNOWNS, UNKNOWNS>,
     gradient: SVector<f64, UNKNOWNS>,
+    /// Mean over the surface of the squared shift of its pixels by turn and centre.
+    motion: SMatrix<f64, 6, 6>,
 }
 
 /// One reduced plane.
@@ -183,7 +196,14 @@ fn system(sight: &Sight<'_>) -> Option<System> {
     };
     let pixels: Vec<usize> = (0..inner.values.len()).filter(|i| interior(*i)).collect();
     let sigma = noise(&pixels, &inner, &colours);
-    let mut out = System { hessian: SMatrix::zeros(), gradient: SVector::zeros() };
+    let mut out = System { hessian: SMatrix::zeros(), gradient: SVector::zeros(), motion: SMatrix::zeros() };
+    for &i in &covered {
+        let p = [(i % w) as f64 + 0.5, (i / w) as f64 + 0.5];
+        for row in pixel_by_move(&camera, p, depth(i), &k_inverse) {
+            out.motion.syger(1.0 / covered.len() as f64, &row, &row, 1.0);
+        }
+    }
+    out.motion.fill_upper_triangle_with_lower_triangle();
     let mut add = |row: &SVector<f64, UNKNOWNS>, residual: f64, sigma: f64| {
         // Geman-McClure beyond three sigma: highlights and what hides the hands are no motion.
         let square = (residual / (3.0 * sigma)).powi(2);

@@ -154,9 +154,12 @@ impl Training {
         let (albedo_grad, position_grad) =
             (zeros("albedo gradient", vertex_bytes)?, zeros("position gradient", vertex_bytes)?);
         let (sums_grad, directions) = (zeros("normal gradient", vertex_bytes)?, zeros("laplacian", vertex_bytes)?);
+        let start_vertices = start.positions.len();
         let weighted = |(p, w): (&[f32; 3], &f32)| [p[0], p[1], p[2], *w];
         let weighted: Vec<[f32; 4]> = start.positions.iter().zip(start.stiffness).map(weighted).collect();
         let start = Buffer::storage(gpu, "start positions", &weighted)?;
+        // Albedo is as smooth everywhere: what one view sees of it is seen well.
+        let even = Buffer::storage(gpu, "albedo reference", &vec![[0.0_f32, 0.0, 0.0, 1.0]; start_vertices])?;
         let lights_grad = zeros("light gradient", (views * LIGHT_STRIDE * 4) as u64)?;
         let row = zeros("loss row", 64)?;
         let overflow = zeros("overflow", 16)?;
@@ -199,23 +202,24 @@ impl Training {
             ("position_grad", &position_grad),
         ])?;
         let laplacian_kernels = [gpu.kernel(laplacian::FORWARD)?, gpu.kernel(laplacian::GRADIENT)?];
-        let bind_laplacian = |params: &Buffer, values: &Buffer, gradient: &Buffer| -> Result<[Bound; 2], GpuError> {
-            let forward = [
-                &ring[..],
-                &[
-                    ("params", params),
-                    ("values", values),
-                    ("reference_values", &start),
-                    ("directions", &directions),
-                    ("partials", &vertex_partials),
-                ],
-            ]
-            .concat();
-            let backward = [&ring[..], &[("directions", &directions), ("value_grad", gradient)]].concat();
-            Ok([laplacian_kernels[0].bind(&forward)?, laplacian_kernels[1].bind(&backward)?])
-        };
-        let laplacian = bind_laplacian(&laplacian_params, &mesh.positions, &position_grad)?;
-        let albedo_laplacian = bind_laplacian(&albedo_laplacian_params, &mesh.albedo, &albedo_grad)?;
+        let bind_laplacian =
+            |params: &Buffer, values: &Buffer, reference: &Buffer, gradient: &Buffer| -> Result<[Bound; 2], GpuError> {
+                let forward = [
+                    &ring[..],
+                    &[
+                        ("params", params),
+                        ("values", values),
+                        ("reference_values", reference),
+                        ("directions", &directions),
+                        ("partials", &vertex_partials),
+                    ],
+                ]
+                .concat();
+                let backward = [&ring[..], &[("directions", &directions), ("value_grad", gradient)]].concat();
+                Ok([laplacian_kernels[0].bind(&forward)?, laplacian_kernels[1].bind(&backward)?])
+            };
+        let laplacian = bind_laplacian(&laplacian_params, &mesh.positions, &start, &position_grad)?;
+        let albedo_laplacian = bind_laplacian(&albedo_laplacian_params, &mesh.albedo, &even, &albedo_grad)?;
         let prior = gpu.kernel(shape_prior::NAME)?.bind(
             &[
                 &ring[..],

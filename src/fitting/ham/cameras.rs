@@ -10,6 +10,11 @@ use nalgebra::Vector3;
 /// Name of the moves in a checkpoint.
 pub(super) const LIST: &str = "cameras";
 
+/// A camera is left where it is while its picture asks for no more, pixels: so much the surface itself may be off.
+const TOLERATED_PX: f64 = 1.0;
+/// So many cameras that stay keep the others from moving along with the hands.
+const ANCHORS: usize = 3;
+
 /// A view's region as the stage got it.
 pub(super) struct Given {
     pub camera: Camera,
@@ -76,14 +81,14 @@ impl Ham {
     /// # Errors
     /// A GPU error.
     pub(super) fn refine_cameras(&mut self) -> Result<(), HamError> {
-        let s = &self.settings;
+        let s = self.settings.clone();
         let prior = Prior { turn_rad: s.camera_turn_deg.to_radians(), centre_m: s.camera_centre_mm * 1e-3 };
         let vertices = self.vertices()?;
         let positions: Vec<[f64; 3]> = vertices.positions.iter().map(|p| p.map(f64::from)).collect();
         let middle = positions.iter().fold(Vector3::zeros(), |sum, p| sum + Vector3::from(*p));
         let middle = middle / positions.len().max(1) as f64;
         for _ in 0..s.camera_rounds {
-            let mut found: Vec<(usize, Camera, CameraMove)> = Vec::new();
+            let (mut found, mut still): (Vec<(usize, Camera, CameraMove)>, usize) = (Vec::new(), 0);
             for v in 0..self.views.len() {
                 let (Some(view), Some(given)) = (&self.views[v], &self.sights[v]) else { continue };
                 let mut recorder = self.gpu.recorder("camera");
@@ -103,10 +108,17 @@ impl Ham {
                 let camera = given.camera.moved(&self.moves[v]);
                 let sight = Sight { camera: &camera, rendered: &rendered, target: &given.pixels, depth_m: &depth_m };
                 let step = align(&sight, &self.moves[v], &prior).unwrap_or_default();
-                found.push((v, camera, step));
+                let asked_px = step.shift_px * f64::from(s.image_divisor);
+                if self.moves[v] != CameraMove::default() || asked_px > TOLERATED_PX {
+                    found.push((v, camera, step.by));
+                } else {
+                    still += 1;
+                }
             }
             let mut steps: Vec<(&Camera, CameraMove)> = found.iter().map(|(_, c, step)| (c, *step)).collect();
-            without_common_motion(&mut steps, &middle);
+            if still < ANCHORS {
+                without_common_motion(&mut steps, &middle);
+            }
             let steps: Vec<CameraMove> = steps.into_iter().map(|(_, step)| step).collect();
             for ((v, ..), step) in found.iter().zip(&steps) {
                 self.moves[*v] = stored(self.moves[*v].then(step));

@@ -151,7 +151,7 @@ pub struct Ham {
     batches: Vec<Vec<usize>>,
     phase: Phase,
     epoch: u32,
-    /// Losses of the phase's epochs so far.
+    /// Progress of the phase's epochs so far.
     history: Vec<f64>,
     batch: usize,
     steps: [i32; 3],
@@ -364,12 +364,12 @@ impl Ham {
         let geometry = self.phase == Phase::Shape;
         let s = &self.settings;
         let decay = s.final_rate.powf(f64::from(self.epoch) / f64::from(s.shape_epochs.max(2) - 1));
-        let albedo_rate = if geometry { s.albedo_rate_shape * decay } else { s.albedo_rate };
-        let light_rate = if geometry { s.light_rate_shape } else { s.light_rate };
+        let light_rate = if geometry { s.light_rate_shape * decay } else { s.light_rate };
         let with_light = light_rate > 0.0;
         self.steps[0] += 1;
         self.steps[1] += i32::from(with_light);
         self.steps[2] += i32::from(geometry);
+        let albedo_rate = if geometry { s.albedo_rate_shape * decay } else { s.albedo_rate };
         let gpu = &self.gpu;
         self.training.write_step(
             gpu,
@@ -404,7 +404,7 @@ impl Ham {
         self.batch = 0;
         self.epoch += 1;
         let mut report = self.read_row()?;
-        self.history.push(report.terms.iter().sum());
+        self.history.push(plateau::progress([report.terms[0], report.terms[1]]));
         let over = self.epoch >= self.epochs() || plateau::reached(&self.history, self.settings.plateau);
         if over {
             report.epochs = self.epoch;

@@ -7,6 +7,11 @@ pub(super) const LIST: &str = "history";
 /// Epochs whose means are compared.
 const WINDOW: usize = 10;
 
+/// What tells a phase's progress: both terms of the image, whatever their weights.
+pub(super) fn progress([colours, silhouettes]: [f64; 2]) -> f64 {
+    (colours + 1e-9) * (silhouettes + 1e-9)
+}
+
 /// True when the mean of the last ten losses is less than `tolerance` (relative) below that of the ten before.
 pub(super) fn reached(history: &[f64], tolerance: f64) -> bool {
     let Some(from) = history.len().checked_sub(2 * WINDOW) else { return false };

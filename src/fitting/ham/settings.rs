@@ -29,11 +29,11 @@ pub struct HamSettings {
     pub light_rate_shape: f64,
     /// Adam rate of positions, published units per step.
     pub shape_rate: f64,
-    /// In phase B the rates of positions and albedo fall geometrically to this part of themselves; 1 = they stay, as
+    /// In phase B the rates of positions, albedo and lights fall geometrically to this part of themselves; 1 = they stay, as
     /// published.
     pub final_rate: f64,
-    /// A phase ends early when the mean loss of ten epochs is less than this part below that of the ten before; 0 = never,
-    /// as published.
+    /// A phase ends early when the image terms' product is in ten epochs less than this part below that of the ten before;
+    /// 0 = never, as published.
     pub plateau: f64,
     /// Sobolev preconditioning of the positions' gradients and steps: width of the smoothing over the surface,
     /// millimetres, the same at every mesh level; 0 = none, as published.
@@ -50,8 +50,8 @@ pub struct HamSettings {
     pub laplacian: f64,
     /// `true`: Laplacian of the displacement (keeps the model's own curvature), `false`: of positions, as published.
     pub laplacian_of_displacement: bool,
-    /// Where fewer than three views see a vertex, both Laplacians weigh this factor more for each view that is missing; 1 =
-    /// the same everywhere, as published.
+    /// Where fewer than three views see a vertex, the Laplacian of positions weighs this factor more for each view that is
+    /// missing; 1 = the same everywhere, as published.
     pub few_views: f64,
     /// Mean length of the uniform Laplacian of albedo (`albedo`).
     pub albedo_laplacian: f64,
@@ -95,10 +95,10 @@ impl Default for HamSettings {
             albedo_rate: 1e-2,
             albedo_rate_shape: 5e-3,
             light_rate: 5e-3,
-            light_rate_shape: 1e-3,
+            light_rate_shape: 5e-4,
             shape_rate: 1e-4,
-            final_rate: 0.1,
-            plateau: 1e-3,
+            final_rate: 0.3,
+            plateau: 2e-3,
             smoothing_mm: 3.0,
             unit_m: 0.639,
             photometric: 50.0,
@@ -106,7 +106,7 @@ impl Default for HamSettings {
             clipped: 0.995,
             laplacian: 2000.0,
             laplacian_of_displacement: true,
-            few_views: 4.0,
+            few_views: 1.0,
             albedo_laplacian: 1.0,
             albedo_laplacian_early: true,
             silhouette: 1000.0,

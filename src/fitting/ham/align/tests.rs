@@ -113,6 +113,21 @@ fn a_camera_that_is_off_by_pixels_is_brought_back_whatever_its_exposure() {
 }
 
 #[test]
+fn a_step_says_how_far_the_picture_moves() {
+    let truth = camera(0.4);
+    let given = truth.moved(&WRONG);
+    let sight = Sight {
+        camera: &given,
+        rendered: &picture(&given),
+        target: &photograph(&truth, 1.0),
+        depth_m: &depths(&given),
+    };
+    let step = align(&sight, &CameraMove::default(), &PRIOR).expect("the balls are seen");
+    let worst = apart_px(&given, &given.moved(&step.by));
+    assert!(step.shift_px < worst && step.shift_px > 0.4 * worst, "{} px in the mean, {worst} at most", step.shift_px);
+}
+
+#[test]
 fn a_sound_camera_stays() {
     let [_, after] = refined(&CameraMove::default(), 1.0, 2, 1.0);
     assert!(after < 0.1, "moved by {after} px");
