@@ -100,13 +100,11 @@ fn before_ham(gpu: &Gpu, scene: &SyntheticScene, views: &[&View]) -> anyhow::Res
         rows.push(("pose", timed(estimate)?.0));
         let model = |side| scene.hands.iter().find(|h| h.side == side).map(|h| &h.model);
         let models = thenar::anatomy::Side::BOTH.map(model);
-        let silhouette = |(view, v): (usize, &&View)| {
-            let mask = v.mask.as_ref()?;
-            Some(Silhouette { view, camera: &cameras[view], mask })
-        };
         let fit = || -> anyhow::Result<()> {
-            let silhouettes: Vec<Silhouette<'_>> = views.iter().enumerate().filter_map(silhouette).collect();
-            // Views are numbered as in `cameras`; the fit looks at nothing else of them.
+            let seen = views.iter().zip(&cameras).enumerate();
+            let silhouettes: Vec<Silhouette<'_>> = seen
+                .filter_map(|(view, (v, camera))| Some(Silhouette { view, camera, mask: v.mask.as_ref()? }))
+                .collect();
             let mut fit = HandFit::new(FitBackend::Gpu(gpu), models, &pose, &HandFitSettings::default())?;
             while fit.step()?.is_some() {}
             fit.finish(&silhouettes)?;
@@ -116,20 +114,20 @@ fn before_ham(gpu: &Gpu, scene: &SyntheticScene, views: &[&View]) -> anyhow::Res
         rows.push(("fit", timed(fit)?.0));
     }
     let posed: Vec<PosedHand> = scene.hands.iter().map(|h| pose_hand(&h.model, &h.parameters)).collect();
-    let hand = |(truth, posed): (&thenar::synthetic::TrueHand, &'_ PosedHand)| (truth.model.clone(), posed.clone());
-    let hands: Vec<(HandModel, PosedHand)> = scene.hands.iter().zip(&posed).map(hand).collect();
-    let mask_hands: Vec<MaskHand<'_>> = hands
+    let mask_hands: Vec<MaskHand<'_>> = scene
+        .hands
         .iter()
-        .map(|(model, posed)| MaskHand {
+        .zip(&posed)
+        .map(|(hand, posed)| MaskHand {
             vertices: &posed.vertices,
-            faces: &model.faces,
-            wrist_loop: &model.wrist_loop,
+            faces: &hand.model.faces,
+            wrist_loop: &hand.model.wrist_loop,
             middle_knuckle: posed.keypoints[MIDDLE_KNUCKLE],
         })
         .collect();
     let judge = || {
         for v in views {
-            judge_mask(&v.camera, &v.image, v.mask.as_ref(), &mask_hands, &MaskSettings::default());
+            let _ = judge_mask(&v.camera, &v.image, v.mask.as_ref(), &mask_hands, &MaskSettings::default());
         }
         Ok(())
     };

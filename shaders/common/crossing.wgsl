@@ -95,7 +95,10 @@ fn find_crossing(v: View, front: u32, p: vec2<f32>, step: vec2<f32>) -> Crossing
         }
         let next = (exit + 1u) % 3u;
         if is_silhouette(v, wings[triangle].across[exit], p, s[exit], s[next], s[(exit + 2u) % 3u]) {
-            result.found = true;
+            // Each stretch of an outline counts once: in horizontal pairs where it is steep, in vertical ones where it is
+            // flat. Counted in both, its gradient would be twice what the picture changes by.
+            let extent = abs(s[next] - s[exit]);
+            result.found = select(extent.y >= extent.x, extent.x > extent.y, result.along_y);
             // The rasteriser may see a triangle that ends a rounding error before the centre.
             result.t = max(t, 0.0);
             result.a = f[exit];

@@ -4,6 +4,10 @@
 //! pixel's centre. The front colour then covers `t − 1/2` of the other pixel, or leaves `1/2 − t` of its own to the other.
 //! Both colours and `t` are differentiable; nothing else is.
 //!
+//! Each stretch of an outline counts once: in horizontal pairs where it is steep, in vertical ones where it is flat. Blended
+//! in both, coverage is too high on one side of a pixel's centre and too low on the other, and the gradient is
+//! twice what the picture changes by over a way (`whole_image` integrates it).
+//!
 //! Where the surface ends is found by following it from the front pixel's triangle across its edges, by the mesh's own
 //! adjacency, to the first edge that has no other side or whose other side folds back. Looking at the edges of the front
 //! pixel's triangle alone, as published, misses most silhouettes of a fine mesh: the last triangles before the outline are
@@ -32,6 +36,9 @@ pub mod reference {
     pub struct Crossing {
         /// Distance from the front pixel's centre, 0..1.
         pub t: f64,
+        /// The edge is nearer to upright on the line than along it. Each stretch of an outline counts once: in horizontal
+        /// pairs where it is steep, in vertical ones where it is flat.
+        pub counts: bool,
         along_y: bool,
         towards: f64,
         /// The edge's ends.
@@ -80,7 +87,11 @@ pub mod reference {
             let k = exit.filter(|_| t <= 1.0)?;
             let next = (k + 1) % 3;
             if is_silhouette(view, mesh, beyond[k].vertex, p, s[k], s[next], s[(k + 2) % 3]) {
-                return Some(Crossing { t: t.max(0.0), along_y, towards, a: face[k], b: face[next] });
+                let counts = {
+                    let [dx, dy] = minus(s[next], s[k]).map(f64::abs);
+                    if along_y { dx > dy } else { dy >= dx }
+                };
+                return Some(Crossing { t: t.max(0.0), counts, along_y, towards, a: face[k], b: face[next] });
             }
             previous = triangle;
             triangle = beyond[k].face;
@@ -129,8 +140,22 @@ pub mod reference {
         cross2(minus(b, a), minus(c, a)) * cross2(minus(b, a), minus(o, a)) > 0.0
     }
 
+    /// Calls `visit` as [`for_crossings`] for every pair that blends.
+    fn for_pairs(
+        view: &RefView,
+        mesh: &RefMesh<'_>,
+        ids: &[u32],
+        mut visit: impl FnMut(usize, usize, bool, Crossing, V2),
+    ) {
+        for_crossings(view, mesh, ids, |pixel, neighbour, own_front, crossing, front_centre| {
+            if crossing.counts {
+                visit(pixel, neighbour, own_front, crossing, front_centre);
+            }
+        });
+    }
+
     /// Calls `visit(pixel, neighbour, own_front, crossing, front_centre)` for every ordered pair across a silhouette.
-    pub(crate) fn for_pairs(
+    pub(crate) fn for_crossings(
         view: &RefView,
         mesh: &RefMesh<'_>,
         ids: &[u32],
@@ -255,6 +280,7 @@ pub(crate) mod tests {
                 ("(a.y < 0.0) == (b.y < 0.0)", "(a.y < 0.2) == (b.y < 0.2)"),
                 ("MAX_STEPS: u32 = 48u", "MAX_STEPS: u32 = 1u"),
                 ("previous = triangle;", ""),
+                ("select(extent.y >= extent.x, extent.x > extent.y, result.along_y)", "true"),
                 ("select(0, i32(k) * 2 - 5, k >= 2u)", "select(0, i32(k) - 2, k >= 2u)"),
             ],
             gradient: None,

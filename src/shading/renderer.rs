@@ -8,7 +8,7 @@ use crate::gpu::{Bound, Buffer, Gpu, GpuError, Kernel, Recorder};
 use crate::mesh::Topology;
 use crate::raster::{Blending, RasterMesh, Rasteriser, Region, Workspace};
 use crate::shading::{LIGHT_STRIDE, shade, vertex_normals};
-use std::ops::Deref;
+use std::ops::{Deref, DerefMut};
 
 pub use crate::raster::{Part, padded};
 
@@ -116,6 +116,12 @@ impl Deref for ViewPass {
 
     fn deref(&self) -> &Region {
         &self.seen
+    }
+}
+
+impl DerefMut for ViewPass {
+    fn deref_mut(&mut self) -> &mut Region {
+        &mut self.seen
     }
 }
 
