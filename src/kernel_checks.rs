@@ -38,6 +38,7 @@ const CHECKS: &[&[KernelCheck]] = &[
     crate::optimise::unpack::tests::CHECKS,
     crate::posing::CHECKS,
     crate::raster::antialias::tests::CHECKS,
+    crate::raster::interpolate::tests::CHECKS,
     crate::raster::lists::tests::CHECKS,
     crate::raster::visibility::tests::CHECKS,
     crate::shading::shade::tests::CHECKS,

@@ -1,12 +1,21 @@
 // Where a silhouette edge crosses the line between two neighbouring pixel centres (Laine et al. 2020, "Modular
-// Primitives", §3.3, with the true neighbour triangle instead of a hash table). Names the kernel's `positions`, `wings`.
+// Primitives", §3.3). There the edges of the front pixel's triangle are looked at, neighbours come from a hash table; here
+// the line is followed from triangle to triangle by the mesh's adjacency, because triangles seen at a grazing angle are
+// much thinner than a pixel. Names the kernel's `positions`, `wings`.
 //#use common/camera
 
-// A triangle and the vertex across each of its edges (corner k to k + 1).
+// A triangle, and across each of its edges (corner k to k + 1) the neighbour's opposite vertex and the neighbour.
 struct Wing {
     corners: vec4<u32>,
     across: vec4<u32>,
+    beside: vec4<u32>,
 }
+
+// Triangles between a pixel's centre and the silhouette, at most; a pixel of a fine mesh has about a dozen.
+const MAX_STEPS: u32 = 48u;
+// A surface is looked for silhouettes within a pixel where the cosine between its normal and the view is less: at the
+// distance of a pixel from the silhouette of a round body of 8 pixels' radius.
+const GRAZING: f32 = 0.5;
 
 struct Crossing {
     found: bool,
@@ -46,42 +55,58 @@ fn depth_at(v: View, triangle: u32, p: vec2<f32>) -> f32 {
     return b.lambda.x * h0.z + b.lambda.y * h1.z + b.lambda.z * h2.z;
 }
 
-// `front` is the nearer triangle (id + 1), `p` its pixel centre, the other pixel lies at p + step.
+// `front` is the nearer triangle (id + 1), `p` its pixel centre, the other pixel lies at p + step. Follows the surface from
+// p towards the other pixel, to the silhouette edge where it ends or until it reaches that pixel.
 fn find_crossing(v: View, front: u32, p: vec2<f32>, step: vec2<f32>) -> Crossing {
     var result: Crossing;
     result.found = false;
     result.along_y = step.y != 0.0;
     result.towards = step.x + step.y;
-    let f = wings[front - 1u].corners;
-    let across = wings[front - 1u].across;
-    var s: array<vec2<f32>, 3>;
-    s[0] = screen(v, positions[f.x].xyz) - p;
-    s[1] = screen(v, positions[f.y].xyz) - p;
-    s[2] = screen(v, positions[f.z].xyz) - p;
-    for (var k = 0u; k < 3u; k++) {
-        let next = (k + 1u) % 3u;
-        var a = s[k];
-        var b = s[next];
-        if result.along_y {
-            a = a.yx;
-            b = b.yx;
+    var triangle = front - 1u;
+    var previous = triangle;
+    for (var i = 0u; i < MAX_STEPS; i++) {
+        let f = wings[triangle].corners;
+        let beside = wings[triangle].beside;
+        var s: array<vec2<f32>, 3>;
+        s[0] = screen(v, positions[f.x].xyz) - p;
+        s[1] = screen(v, positions[f.y].xyz) - p;
+        s[2] = screen(v, positions[f.z].xyz) - p;
+        // Where the line through both centres leaves the triangle: its farther edge, not the one it came in by.
+        var exit = 3u;
+        var t = -3.0e38;
+        for (var k = 0u; k < 3u; k++) {
+            var a = s[k];
+            var b = s[(k + 1u) % 3u];
+            if result.along_y {
+                a = a.yx;
+                b = b.yx;
+            }
+            if beside[k] == previous || (a.y < 0.0) == (b.y < 0.0) {
+                continue;
+            }
+            let at = result.towards * (a.x - a.y * (b.x - a.x) / (b.y - a.y));
+            if at > t {
+                t = at;
+                exit = k;
+            }
         }
-        // The edge must cross the line through both centres.
-        if (a.y < 0.0) == (b.y < 0.0) {
-            continue;
+        if exit == 3u || t > 1.0 {
+            return result;
         }
-        let t = result.towards * (a.x - a.y * (b.x - a.x) / (b.y - a.y));
-        if t < 0.0 || t > 1.0 {
-            continue;
+        let next = (exit + 1u) % 3u;
+        if is_silhouette(v, wings[triangle].across[exit], p, s[exit], s[next], s[(exit + 2u) % 3u]) {
+            // Each stretch of an outline counts once: in horizontal pairs where it is steep, in vertical ones where it is
+            // flat. Counted in both, its gradient would be twice what the picture changes by.
+            let extent = abs(s[next] - s[exit]);
+            result.found = select(extent.y >= extent.x, extent.x > extent.y, result.along_y);
+            // The rasteriser may see a triangle that ends a rounding error before the centre.
+            result.t = max(t, 0.0);
+            result.a = f[exit];
+            result.b = f[next];
+            return result;
         }
-        if !is_silhouette(v, across[k], p, s[k], s[next], s[(k + 2u) % 3u]) {
-            continue;
-        }
-        result.found = true;
-        result.t = t;
-        result.a = f[k];
-        result.b = f[next];
-        return result;
+        previous = triangle;
+        triangle = beside[exit];
     }
     return result;
 }

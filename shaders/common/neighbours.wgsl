@@ -21,8 +21,7 @@ fn neighbour(pixel: u32, p: vec2<f32>, own: u32, k: u32) -> Neighbour {
     n.pixel = u32(y) * view.width + u32(x);
     n.step = vec2<f32>(step);
     let other = ids[n.pixel];
-    // Only marked triangles have a silhouette.
-    if own == other || ((own | other) & SILHOUETTE) == 0u {
+    if !may_be_edge(own, other) {
         return n;
     }
     n.pair = pair_of(view, triangle_of(own), triangle_of(other), p, n.step);

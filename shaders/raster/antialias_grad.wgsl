@@ -1,5 +1,6 @@
 // Gradient of `antialias`: to the plain colours (gather) and to the vertices of silhouette edges (fixed-point sums).
-// Like it, for pixels at an edge; the others keep the gradient that was copied.
+// Like it, for pixels at an edge; the others keep the gradient that was copied. Positions (per millimetre) are the last
+// three of a vertex's words in `grads`, however many it has.
 //#use common/index, common/pixel_list, common/neighbours, common/fixed_point
 @group(0) @binding(0) var<uniform> view: View;
 @group(0) @binding(1) var<storage, read> ids: array<u32>;
@@ -12,7 +13,8 @@
 @group(0) @binding(8) var<storage, read_write> grads: array<atomic<i32>>;
 
 fn add_position(vertex: u32, value: vec3<f32>) {
-    let at = vertex * 9u + 6u;
+    let words = arrayLength(&grads) / arrayLength(&positions);
+    let at = (vertex + 1u) * words - 3u;
     atomicAdd(&grads[at], to_fixed(value.x));
     atomicAdd(&grads[at + 1u], to_fixed(value.y));
     atomicAdd(&grads[at + 2u], to_fixed(value.z));

@@ -1,13 +1,8 @@
-// One bit a pixel: set where a neighbour sees another triangle and one of both has a silhouette edge, which is all that
-// antialiasing looks at. One invocation a word of 32 pixels, which lie in one row (widths are multiples of 64).
+// One bit a pixel: set where a silhouette may lie between it and a neighbour, which is all that antialiasing looks at. One invocation a word of 32 pixels, which lie in one row (widths are multiples of 64).
 //#use common/index, common/camera, common/ids
 @group(0) @binding(0) var<uniform> view: View;
 @group(0) @binding(1) var<storage, read> ids: array<u32>;
 @group(0) @binding(2) var<storage, read_write> masks: array<u32>;
-
-fn is_edge(own: u32, other: u32) -> bool {
-    return own != other && ((own | other) & SILHOUETTE) != 0u;
-}
 
 @compute @workgroup_size(64)
 fn edge_masks(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
@@ -29,8 +24,8 @@ fn edge_masks(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgro
         for (var k = 0u; k < 32u; k++) {
             let pixel = begin + k;
             let right = ids[pixel + select(end, 1u, k < 31u)];
-            let edge = is_edge(own, left) || is_edge(own, right)
-                || is_edge(own, ids[pixel - above]) || is_edge(own, ids[pixel + below]);
+            let edge = may_be_edge(own, left) || may_be_edge(own, right)
+                || may_be_edge(own, ids[pixel - above]) || may_be_edge(own, ids[pixel + below]);
             mask |= select(0u, 1u << k, edge);
             left = own;
             own = right;

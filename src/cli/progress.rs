@@ -3,7 +3,7 @@
 //! Rate and time left are those of the current phase, from the steps' own clock (pauses excluded) over the last
 //! [`WINDOW`] steps, so that a slow first step (shader compilation) is soon forgotten.
 
-use crate::pipeline::{DETECTION, Stage, StepReport};
+use crate::pipeline::{DETECTION, PhaseRates, Stage, StepReport};
 use serde::Serialize;
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{IsTerminal, Write};
@@ -25,7 +25,7 @@ pub enum ProgressMode {
     Auto,
     /// A line at the start and the end of each phase and every few seconds.
     Plain,
-    /// One JSON object a line: `step`, `stage` and `done` events.
+    /// One JSON object a line: `step`, `rates`, `stage` and `done` events.
     Json,
     /// Nothing.
     None,
@@ -73,6 +73,11 @@ enum Event<'a> {
         terms: BTreeMap<&'a str, f64>,
         rate: Option<f64>,
         eta_s: Option<f64>,
+    },
+    Rates {
+        stage: Stage,
+        #[serde(flatten)]
+        rates: &'a PhaseRates,
     },
     Stage {
         stage: Stage,
@@ -137,6 +142,13 @@ impl Progress {
                 self.live = true;
             }
             Form::Plain | Form::Live | Form::None => {}
+        }
+    }
+
+    /// A phase of HAM has ended; its pace is for programs and the log.
+    pub fn phase_done(&mut self, rates: &PhaseRates) {
+        if self.form == Form::Json {
+            self.event(&Event::Rates { stage: Stage::Ham, rates });
         }
     }
 
@@ -227,6 +239,8 @@ fn duration(seconds: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fitting::ham::Phase;
+    use crate::pipeline::KernelRate;
     use std::sync::{Arc, Mutex};
 
     #[derive(Clone, Default)]
@@ -240,6 +254,32 @@ mod tests {
         fn flush(&mut self) -> std::io::Result<()> {
             Ok(())
         }
+    }
+
+    #[test]
+    fn the_pace_of_a_phase_is_an_event() {
+        let kernels = vec![KernelRate { kernel: "shading/shade".into(), calls: 4.0, ms: 1.5 }];
+        let rates = PhaseRates {
+            phase: Phase::Albedo,
+            epochs: 40,
+            steps: 160,
+            seconds: 20.0,
+            epochs_per_s: 2.0,
+            timed_steps: 5,
+            kernels,
+        };
+        let printed = |mode| {
+            let shared = Shared::default();
+            Progress::to(mode, false, Box::new(shared.clone())).phase_done(&rates);
+            String::from_utf8(shared.0.lock().expect("one thread").clone()).expect("text")
+        };
+        let event: serde_json::Value = serde_json::from_str(&printed(ProgressMode::Json)).expect("one line of JSON");
+        assert_eq!(
+            (&event["event"], &event["stage"], &event["phase"]),
+            (&"rates".into(), &"ham".into(), &"albedo".into())
+        );
+        assert_eq!((&event["epochs_per_s"], &event["kernels"][0]["ms"]), (&2.0.into(), &1.5.into()), "numbers");
+        assert_eq!(printed(ProgressMode::Plain), "", "for people it stands in the log");
     }
 
     fn report(phase: &str, iter: u32, t: f64) -> StepReport {

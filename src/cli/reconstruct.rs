@@ -133,10 +133,16 @@ pub(super) fn run(args: &ReconstructArgs, out: &mut dyn Write) -> Result<Exit, C
     } else {
         Reconstruction::new(capture, models, options, gpu)?
     };
+    let mut phases = 0;
     loop {
         match run.advance()? {
             Advance::Working => {}
-            Advance::Stepped(report) => progress.step(&report),
+            Advance::Stepped(report) => {
+                progress.step(&report);
+                for rates in run.ended_phases().iter().skip(std::mem::replace(&mut phases, run.ended_phases().len())) {
+                    progress.phase_done(rates);
+                }
+            }
             Advance::StageDone(stage, findings) => progress.stage_done(stage, &findings),
             Advance::Finished => break,
         }

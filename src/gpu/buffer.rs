@@ -77,6 +77,12 @@ impl Buffer {
         Ok(buffer)
     }
 
+    /// Memory that timestamps are resolved into.
+    pub(super) fn of_queries(gpu: &Gpu, bytes: u64) -> Result<Self, GpuError> {
+        use wgpu::BufferUsages as U;
+        Self::allocate(gpu, "timestamps", bytes, U::QUERY_RESOLVE | U::COPY_SRC)
+    }
+
     pub(super) fn staging(gpu: &Gpu, bytes: u64) -> Result<Self, GpuError> {
         use wgpu::BufferUsages as U;
         Self::allocate(gpu, "staging", bytes, U::MAP_READ | U::COPY_DST)

@@ -44,6 +44,9 @@ pub struct DeviceDescription {
     pub max_storage_bytes: u64,
 }
 
+/// What [`super::Spans`] makes use of where it is there.
+const TIMING: wgpu::Features = wgpu::Features::TIMESTAMP_QUERY.union(wgpu::Features::TIMESTAMP_QUERY_INSIDE_ENCODERS);
+
 struct Inner {
     device: wgpu::Device,
     queue: wgpu::Queue,
@@ -156,7 +159,7 @@ impl Gpu {
         };
         let (device, queue) = pollster::block_on(adapter.request_device(&wgpu::DeviceDescriptor {
             label: Some("thenar"),
-            required_features: wgpu::Features::empty(),
+            required_features: adapter.features() & TIMING,
             required_limits: limits.clone(),
             experimental_features: wgpu::ExperimentalFeatures::disabled(),
             memory_hints: wgpu::MemoryHints::MemoryUsage,
@@ -265,8 +268,13 @@ impl Gpu {
         let mut recorder = self.recorder("read");
         recorder.copy_range(buffer, offset, &staging, 0, bytes);
         recorder.submit()?;
+        self.map(&staging, bytes)
+    }
+
+    /// Waits for all submitted work and takes the first `bytes` bytes of a staging buffer.
+    pub(super) fn map<T: bytemuck::Pod>(&self, staging: &Buffer, bytes: u64) -> Result<Vec<T>, GpuError> {
         let (sender, receiver) = std::sync::mpsc::sync_channel(1);
-        staging.raw().map_async(wgpu::MapMode::Read, .., move |result| {
+        staging.raw().map_async(wgpu::MapMode::Read, ..bytes, move |result| {
             // The receiver lives until this function returns; a failed send has nobody to tell.
             let _ = sender.send(result);
         });
@@ -276,7 +284,7 @@ impl Gpu {
             Ok(Err(e)) => return Err(GpuError::Lost(e.to_string())),
             Err(e) => return Err(GpuError::Lost(e.to_string())),
         }
-        let values = bytemuck::pod_collect_to_vec(&staging.raw().get_mapped_range(..));
+        let values = bytemuck::pod_collect_to_vec(&staging.raw().get_mapped_range(..bytes));
         staging.raw().unmap();
         Ok(values)
     }

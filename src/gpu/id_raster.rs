@@ -159,6 +159,10 @@ impl IdRaster {
         Ok(RasterBound { group: bind_group(&self.gpu, &self.name, &self.layout, &self.slots, buffers)? })
     }
 
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     #[expect(clippy::cast_precision_loss, reason = "image sizes are small")]
     pub(super) fn record(
         &self,
@@ -168,6 +172,7 @@ impl IdRaster {
         (width, height): (u32, u32),
         arguments: &Buffer,
         ids: &Buffer,
+        timestamps: Option<wgpu::RenderPassTimestampWrites<'_>>,
     ) {
         debug_assert!(width <= target.width && height <= target.height, "the view fits into the target");
         let view = target.ids.create_view(&wgpu::TextureViewDescriptor::default());
@@ -188,6 +193,7 @@ impl IdRaster {
                     depth_ops: Some(wgpu::Operations { load: wgpu::LoadOp::Clear(1.0), store: wgpu::StoreOp::Discard }),
                     stencil_ops: None,
                 }),
+                timestamp_writes: timestamps,
                 ..Default::default()
             });
             pass.set_pipeline(&self.pipeline);

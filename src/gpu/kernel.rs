@@ -200,6 +200,9 @@ impl Kernel {
 }
 
 impl Bound {
+    pub(super) fn name(&self) -> &str {
+        &self.kernel.inner.name
+    }
     pub(super) fn invocations_per_workgroup(&self) -> u32 {
         self.kernel.inner.invocations
     }

@@ -8,6 +8,7 @@
 //!   [`Kernel::bind`] checks names and gives a [`Bound`] that is made once and dispatched every iteration.
 //! - [`IdRaster`]: the one hardware raster pass, triangle ids into a linear buffer.
 //! - [`Recorder`]: one command buffer; `submit` hands it over, [`Gpu::read`] waits for it.
+//! - [`Spans`]: device time of recorded work by kernel, where there are timestamps.
 //!
 //! wgpu reports errors late and by callback. We collect them: allocation and pipeline creation are wrapped in error
 //! scopes, everything else lands in one slot that [`Gpu::check`] (called by every submit and read) turns into a
@@ -21,12 +22,14 @@ mod recorder;
 pub mod shader;
 #[cfg(test)]
 pub mod testing;
+mod timing;
 
 pub use buffer::Buffer;
 pub use device::{DeviceChoice, DeviceDescription, Gpu, list_devices};
 pub use id_raster::{IdRaster, IdTarget, RasterBound};
 pub use kernel::{Bound, Kernel, StructLayout, struct_layout};
 pub use recorder::Recorder;
+pub use timing::{KernelTime, Spans};
 
 /// What can go wrong between us and the graphics driver.
 #[derive(Debug, Clone, thiserror::Error)]

@@ -1,19 +1,30 @@
 //! One command buffer: dispatches share a compute pass until something else must happen in between.
 
 use super::id_raster::RasterBound;
-use super::{Bound, Buffer, Gpu, GpuError, IdRaster, IdTarget};
+use super::{Bound, Buffer, Gpu, GpuError, IdRaster, IdTarget, Spans};
 
 /// Records work in order; nothing runs before [`Recorder::submit`].
 pub struct Recorder {
     gpu: Gpu,
+    label: String,
     encoder: wgpu::CommandEncoder,
     pass: Option<wgpu::ComputePass<'static>>,
+    spans: Option<Spans>,
+}
+
+fn encoder(gpu: &Gpu, label: &str) -> wgpu::CommandEncoder {
+    gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some(label) })
 }
 
 impl Recorder {
     pub(super) fn new(gpu: &Gpu, label: &str) -> Self {
-        let encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some(label) });
-        Self { gpu: gpu.clone(), encoder, pass: None }
+        Self { gpu: gpu.clone(), label: label.to_owned(), encoder: encoder(gpu, label), pass: None, spans: None }
+    }
+
+    /// Times what is recorded from here on, if there is something to time with; [`Recorder::submit_timed`] gives it back.
+    pub fn time(&mut self, spans: Option<Spans>) {
+        self.end_pass();
+        self.spans = spans;
     }
 
     /// Runs a bound kernel with one invocation per item (the tail of the last workgroup is the kernel's to guard).
@@ -39,8 +50,19 @@ impl Recorder {
     }
 
     fn pass_with(&mut self, bound: &Bound) -> &mut wgpu::ComputePass<'static> {
+        let span = self.spans.as_mut().and_then(|spans| spans.next(bound.name()));
+        if span.is_some() {
+            // A pass of its own.
+            self.pass = None;
+        }
         let pass = self.pass.get_or_insert_with(|| {
-            self.encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()).forget_lifetime()
+            let timestamp_writes = span.map(|(query_set, first)| wgpu::ComputePassTimestampWrites {
+                query_set,
+                beginning_of_pass_write_index: Some(first),
+                end_of_pass_write_index: Some(first + 1),
+            });
+            let descriptor = wgpu::ComputePassDescriptor { label: None, timestamp_writes };
+            self.encoder.begin_compute_pass(&descriptor).forget_lifetime()
         });
         pass.set_pipeline(bound.pipeline());
         pass.set_bind_group(0, bound.group(), &[]);
@@ -51,16 +73,27 @@ impl Recorder {
         self.pass = None;
     }
 
+    /// Records something that is no pass.
+    fn between(&mut self, name: &str, record: impl FnOnce(&mut wgpu::CommandEncoder)) {
+        self.end_pass();
+        let span = self.spans.as_mut().and_then(|spans| spans.next_between(name));
+        if let Some((set, first)) = span {
+            self.encoder.write_timestamp(set, first);
+            record(&mut self.encoder);
+            self.encoder.write_timestamp(set, first + 1);
+        } else {
+            record(&mut self.encoder);
+        }
+    }
+
     /// Fills a buffer with zero bytes.
     pub fn clear(&mut self, buffer: &Buffer) {
-        self.end_pass();
-        self.encoder.clear_buffer(buffer.raw(), 0, None);
+        self.between("clear", |encoder| encoder.clear_buffer(buffer.raw(), 0, None));
     }
 
     /// Fills the first `bytes` bytes of a buffer with zeros.
     pub fn clear_start(&mut self, buffer: &Buffer, bytes: u64) {
-        self.end_pass();
-        self.encoder.clear_buffer(buffer.raw(), 0, Some(bytes));
+        self.between("clear", |encoder| encoder.clear_buffer(buffer.raw(), 0, Some(bytes)));
     }
 
     /// Copies the whole of `from` to the start of `to`.
@@ -70,8 +103,9 @@ impl Recorder {
 
     /// Copies bytes between buffers.
     pub fn copy_range(&mut self, from: &Buffer, from_offset: u64, to: &Buffer, to_offset: u64, bytes: u64) {
-        self.end_pass();
-        self.encoder.copy_buffer_to_buffer(from.raw(), from_offset, to.raw(), to_offset, bytes);
+        self.between("copy", |encoder| {
+            encoder.copy_buffer_to_buffer(from.raw(), from_offset, to.raw(), to_offset, bytes);
+        });
     }
 
     /// Rasterises triangle ids of a `size` = (width, height) view and copies them into `ids` (height × width words).
@@ -86,17 +120,43 @@ impl Recorder {
         ids: &Buffer,
     ) {
         self.end_pass();
-        raster.record(&mut self.encoder, target, bound, size, arguments, ids);
+        let span = self.spans.as_mut().and_then(|spans| spans.next(raster.name()));
+        let timestamps = span.map(|(query_set, first)| wgpu::RenderPassTimestampWrites {
+            query_set,
+            beginning_of_pass_write_index: Some(first),
+            end_of_pass_write_index: Some(first + 1),
+        });
+        raster.record(&mut self.encoder, target, bound, size, arguments, ids, timestamps);
+    }
+
+    /// Hands over what was recorded so far and goes on recording.
+    ///
+    /// # Errors
+    /// The first error the device has reported so far.
+    pub fn flush(&mut self) -> Result<(), GpuError> {
+        self.end_pass();
+        let recorded = std::mem::replace(&mut self.encoder, encoder(&self.gpu, &self.label));
+        self.gpu.queue().submit([recorded.finish()]);
+        self.gpu.check()
     }
 
     /// Hands the recorded work to the device.
     ///
     /// # Errors
     /// The first error the device has reported so far.
-    pub fn submit(mut self) -> Result<(), GpuError> {
+    pub fn submit(self) -> Result<(), GpuError> {
+        self.submit_timed().map(|_| ())
+    }
+
+    /// The same, and gives back what it was timed with, to be read.
+    ///
+    /// # Errors
+    /// The first error the device has reported so far.
+    pub fn submit_timed(mut self) -> Result<Option<Spans>, GpuError> {
         self.end_pass();
         let commands = self.encoder.finish();
         self.gpu.queue().submit([commands]);
-        self.gpu.check()
+        self.gpu.check()?;
+        Ok(self.spans)
     }
 }

@@ -10,7 +10,7 @@ mod topology;
 pub use cap::{boundary_loop, boundary_loops, cap_layout, fan};
 pub use stencils::Stencils;
 pub use subdivide::{LoopStep, MAX_LEVEL, SubdivisionLevels, midpoint_uvs};
-pub use topology::{Edge, Topology};
+pub use topology::{Across, Edge, Topology};
 
 /// Positions and triangles.
 #[derive(Clone, Debug, Default, PartialEq)]

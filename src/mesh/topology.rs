@@ -113,32 +113,47 @@ impl Topology {
         directed.values().all(|&n| n == 1)
     }
 
-    /// For each face and each of its edges (corner k to k+1): the vertex opposite the edge in the neighbouring triangle,
-    /// or `u32::MAX` on a boundary. Decides whether an edge is a silhouette.
+    /// For each face and each of its edges (corner k to k+1): what lies beyond, [`Across::NOTHING`] on a boundary. Decides
+    /// whether an edge is a silhouette, and leads from triangle to triangle.
     #[must_use]
-    pub fn opposite_vertices(&self) -> Vec<[u32; 3]> {
-        let opposite = |face: u32, edge: &Edge| {
-            self.faces[face as usize].iter().copied().find(|v| !edge.vertices.contains(v)).unwrap_or(u32::MAX)
+    #[expect(clippy::cast_possible_truncation, reason = "meshes here have far fewer than 2^30 faces")]
+    pub fn across(&self) -> Vec<[Across; 3]> {
+        let beyond = |face: u32, edge: &Edge| {
+            let corners = self.faces[face as usize];
+            let vertex = corners.into_iter().find(|v| !edge.vertices.contains(v));
+            vertex.map_or(Across::NOTHING, |vertex| Across { vertex, face })
         };
-        self.face_edges
-            .iter()
-            .enumerate()
-            .map(|(f, edges)| {
-                edges.map(|e| {
-                    let edge = &self.edges[e as usize];
-                    let other = edge.faces.iter().flatten().copied().find(|&g| g as usize != f);
-                    other.map_or(u32::MAX, |g| opposite(g, edge))
-                })
+        let of = |(f, edges): (usize, &[u32; 3])| {
+            edges.map(|e| {
+                let edge = &self.edges[e as usize];
+                let other = edge.faces.iter().flatten().copied().find(|&g| g != f as u32);
+                other.map_or(Across::NOTHING, |g| beyond(g, edge))
             })
-            .collect()
+        };
+        self.face_edges.iter().enumerate().map(of).collect()
     }
 
-    /// Corners of each face with the vertices across its edges ([`Self::opposite_vertices`]), each padded to four.
+    /// Each face's corners, the vertices across its edges and the faces across them ([`Self::across`]), padded to four.
     #[must_use]
-    pub fn wings(&self) -> Vec<[[u32; 4]; 2]> {
-        let pad = |f: &[u32; 3]| [f[0], f[1], f[2], 0];
-        self.faces.iter().zip(self.opposite_vertices()).map(|(f, o)| [pad(f), pad(&o)]).collect()
+    pub fn wings(&self) -> Vec<[[u32; 4]; 3]> {
+        let pad = |f: [u32; 3]| [f[0], f[1], f[2], 0];
+        let wing = |(f, o): (&[u32; 3], [Across; 3])| [pad(*f), pad(o.map(|o| o.vertex)), pad(o.map(|o| o.face))];
+        self.faces.iter().zip(self.across()).map(wing).collect()
     }
+}
+
+/// What lies across an edge of a triangle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Across {
+    /// The neighbouring triangle's vertex opposite the edge.
+    pub vertex: u32,
+    /// That triangle.
+    pub face: u32,
+}
+
+impl Across {
+    /// A boundary.
+    pub const NOTHING: Self = Self { vertex: u32::MAX, face: u32::MAX };
 }
 
 /// Compressed rows of `(row, value)` pairs, values ascending within a row.
@@ -181,9 +196,12 @@ mod tests {
     }
 
     #[test]
-    fn opposite_vertices_cross_the_shared_edge() {
-        let opposite = square().opposite_vertices();
-        assert_eq!(opposite[0], [u32::MAX, u32::MAX, 3], "across 2-0 of the first triangle lies 3");
-        assert_eq!(opposite[1], [1, u32::MAX, u32::MAX], "across 0-2 of the second triangle lies 1");
+    fn across_an_edge_lies_the_neighbour() {
+        let across = square().across();
+        let other = |vertex, face| Across { vertex, face };
+        assert_eq!(across[0], [Across::NOTHING, Across::NOTHING, other(3, 1)], "across 2-0 of the first lies 3");
+        assert_eq!(across[1], [other(1, 0), Across::NOTHING, Across::NOTHING], "across 0-2 of the second lies 1");
+        let none = u32::MAX;
+        assert_eq!(square().wings()[1], [[0, 2, 3, 0], [1, none, none, 0], [0, none, none, 0]], "packed");
     }
 }

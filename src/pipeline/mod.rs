@@ -33,7 +33,7 @@ pub use results::ExportPlan;
 pub use run_folder::{RunFolder, RunRecord, lies_in};
 pub use snapshot::{HandSnapshot, Snapshot, ViewPicture};
 
-pub use crate::fitting::ham::DISPLAY_LEVEL;
+pub use crate::fitting::ham::{DISPLAY_LEVEL, KernelRate, PhaseRates};
 
 use serde::{Deserialize, Serialize};
 

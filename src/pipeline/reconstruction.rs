@@ -15,7 +15,7 @@ use crate::anatomy::KEYPOINTS;
 use crate::camera::Camera;
 use crate::capture::Capture;
 use crate::detect::DetectedHands;
-use crate::fitting::ham::Ham;
+use crate::fitting::ham::{Ham, PhaseRates};
 use crate::fitting::hand_fit::{FittedHand, HandFit};
 use crate::fitting::masks::JudgedMask;
 use crate::fitting::pose::PoseResult;
@@ -236,6 +236,21 @@ impl Reconstruction {
         match &self.state {
             State::Detect(detection) => Some(detection.keypoints()),
             _ => self.detected.clone(),
+        }
+    }
+
+    /// The pace of the phases of HAM that this process has computed and ended.
+    #[must_use]
+    pub fn ended_phases(&self) -> &[PhaseRates] {
+        self.ham().map_or(&[], Ham::ended_phases)
+    }
+
+    /// The pace of the phase of HAM that is under way.
+    #[must_use]
+    pub fn rates(&self) -> Option<PhaseRates> {
+        match &self.state {
+            State::Ham { ham } => Some(ham.rates()),
+            _ => None,
         }
     }
 

@@ -85,7 +85,7 @@ impl PixelList {
 
 /// CPU twins; bits are kept as in the words of the device.
 pub mod reference {
-    use crate::raster::antialias::SILHOUETTE;
+    use crate::raster::antialias::reference::may_be_edge;
     use crate::raster::reference::{RefMesh, RefView, cross2};
 
     fn words(items: usize, is_set: impl Fn(usize) -> bool) -> Vec<u32> {
@@ -124,12 +124,12 @@ pub mod reference {
         words(ids.len(), |pixel| ids[pixel] != 0)
     }
 
-    /// Pixels with a neighbour that sees another triangle, one of both marked as silhouette.
+    /// Pixels with a neighbour to which a silhouette may lie.
     #[must_use]
     pub fn edge_masks(width: usize, ids: &[u32]) -> Vec<u32> {
         words(ids.len(), |pixel| {
             let x = pixel % width;
-            let differs = |other: usize| ids[other] != ids[pixel] && (ids[other] | ids[pixel]) & SILHOUETTE != 0;
+            let differs = |other: usize| may_be_edge(ids[pixel], ids[other]);
             (x > 0 && differs(pixel - 1))
                 || (x + 1 < width && differs(pixel + 1))
                 || (pixel >= width && differs(pixel - width))
@@ -183,9 +183,8 @@ pub(crate) mod tests {
     use super::*;
     use crate::gpu::testing::{Edit, KernelTest};
     use crate::kernel_checks::KernelCheck;
-    use crate::mesh::{LoopStep, Topology};
     use crate::raster::antialias::reference::mark_silhouettes;
-    use crate::raster::reference::{RefMesh, RefView};
+    use crate::raster::reference::RefView;
     use crate::shading::testing::{Scene, noise};
 
     pub(crate) const CHECKS: &[KernelCheck] = &[
@@ -227,6 +226,7 @@ pub(crate) mod tests {
             difference: pixels,
             edits: &[
                 ("(own | other) & SILHOUETTE", "own & SILHOUETTE"),
+                ("own == 0u || other == 0u || ", ""),
                 ("ids[pixel - above]", "own"),
                 ("left = own", "left = right"),
                 ("select(end, 1u, k < 31u)", "select(0u, 1u, k < 31u)"),
@@ -245,22 +245,6 @@ pub(crate) mod tests {
         },
     ];
 
-    /// The scene with triangles of about a pixel, half of them turned away and many between pixel centres.
-    fn fine() -> (Scene, Vec<[u32; 3]>, Vec<[f64; 3]>) {
-        let scene = Scene::new();
-        let (mut positions, mut faces) = (scene.positions.clone(), scene.faces.clone());
-        for _ in 0..4 {
-            let step = LoopStep::new(&Topology::new(positions.len(), &faces));
-            positions = step.apply(&positions);
-            faces = step.faces;
-        }
-        #[expect(clippy::cast_possible_truncation, reason = "what the GPU gets")]
-        for p in &mut positions {
-            *p = p.map(|x| f64::from(x as f32));
-        }
-        (scene, faces, positions)
-    }
-
     fn exact(same: bool) -> f64 {
         if same { 0.0 } else { f64::INFINITY }
     }
@@ -268,9 +252,9 @@ pub(crate) mod tests {
     #[expect(clippy::cast_possible_truncation, reason = "small test data; f32 is what the GPU gets")]
     fn triangles(edit: Option<Edit>) -> Option<f64> {
         let test = KernelTest::new(edit)?;
-        let (scene, faces, positions) = fine();
-        let mesh = RefMesh { positions: &positions, faces: &faces, opposite: &[] };
-        let expected = reference::cull_triangles(&RefView::from(&scene.view), &mesh);
+        let scene = Scene::fine();
+        let faces = &scene.faces;
+        let expected = reference::cull_triangles(&RefView::from(&scene.view), &scene.mesh());
         let kept: u32 = expected.iter().map(|m| m.count_ones()).sum();
         assert!(kept > 300 && (kept as usize) < faces.len() / 2, "{kept} of {} triangles are kept", faces.len());
         let bits = Bits::new(test.gpu(), faces.len() as u32).expect("small");
@@ -278,7 +262,7 @@ pub(crate) mod tests {
         let packed = test.storage(&packed);
         let buffers = [
             ("view", &test.uniform(&scene.view)),
-            ("positions", &test.storage(&crate::shading::testing::pack(&positions))),
+            ("positions", &test.storage(&crate::shading::testing::pack(&scene.positions))),
             ("faces", &packed),
             ("masks", &bits.masks),
         ];
@@ -292,7 +276,7 @@ pub(crate) mod tests {
         let drawn = test.zeros(4 * 2 * (faces.len() + 1));
         let buffers = [("masks", &bits.masks), ("offsets", &bits.offsets), ("faces", &packed), ("drawn", &drawn)];
         test.run(LIST_TRIANGLES, &[&buffers], bits.words as usize);
-        let listed = reference::list_triangles(&found, &faces);
+        let listed = reference::list_triangles(&found, faces);
         let same = test.read::<[u32; 4]>(&drawn)[..arguments[7] as usize] == listed;
         Some(exact(same) + f64::from(differing) / 2.0)
     }
@@ -356,13 +340,11 @@ pub(crate) mod tests {
     /// Culling must not change a pixel: every triangle that brute force sees is kept.
     #[test]
     fn what_is_seen_is_kept() {
-        let (scene, faces, positions) = fine();
-        let fine = Scene { positions: positions.clone(), faces: faces.clone(), ..scene };
-        let mesh = RefMesh { positions: &positions, faces: &faces, opposite: &[] };
-        let kept = reference::cull_triangles(&RefView::from(&fine.view), &mesh);
-        let seen = fine.brute_force_ids();
+        let fine = Scene::fine();
+        let kept = reference::cull_triangles(&RefView::from(&fine.view), &fine.mesh());
+        let seen = &fine.ids;
         assert!(seen.iter().filter(|id| **id != 0).count() > 300, "something is seen");
-        for id in seen.into_iter().filter(|id| *id != 0) {
+        for id in seen.iter().filter(|id| **id != 0) {
             let triangle = id - 1;
             assert!(kept[triangle as usize / 32] >> (triangle % 32) & 1 == 1, "triangle {triangle} is seen and culled");
         }

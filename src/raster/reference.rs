@@ -1,6 +1,7 @@
 //! What the `f64` twins share: projection, barycentrics and screen positions, as in `shaders/common/camera.wgsl`.
 
 use super::ViewRegion;
+use crate::mesh::Across;
 
 /// A 2-vector.
 pub type V2 = [f64; 2];
@@ -41,8 +42,8 @@ pub struct RefMesh<'a> {
     pub positions: &'a [V3],
     /// Triangles.
     pub faces: &'a [[u32; 3]],
-    /// Vertex across each edge, `u32::MAX` on a boundary.
-    pub opposite: &'a [[u32; 3]],
+    /// What lies across each edge (corner k to k+1).
+    pub opposite: &'a [[Across; 3]],
 }
 
 impl RefView {

@@ -4,24 +4,21 @@
 //! Lifetimes: [`MeshBuffers`] once per mesh, [`PixelBuffers`] once per largest region, [`ViewPass`] once per view.
 
 use crate::camera::Camera;
-use crate::gpu::{Bound, Buffer, Gpu, GpuError, IdRaster, IdTarget, Kernel, RasterBound, Recorder};
+use crate::gpu::{Bound, Buffer, Gpu, GpuError, Kernel, Recorder};
 use crate::mesh::Topology;
-use crate::raster::lists::{self, Bits, PixelList};
-use crate::raster::{ViewRegion, antialias, visibility};
+use crate::raster::{Blending, RasterMesh, Rasteriser, Region, Workspace};
 use crate::shading::{LIGHT_STRIDE, shade, vertex_normals};
+use std::ops::{Deref, DerefMut};
 
-/// Vertex attributes and adjacency on the device.
+pub use crate::raster::{Part, padded};
+
+/// Vertex attributes and adjacency on the device, on top of what the rasteriser needs.
 pub struct MeshBuffers {
-    /// Positions, xyz0, metres.
-    pub positions: Buffer,
+    raster: RasterMesh,
     /// Unit normals and the length of their sums.
     pub normals: Buffer,
     /// Albedo, rgb0.
     pub albedo: Buffer,
-    /// Triangles, abc0.
-    pub faces: Buffer,
-    /// Corners and vertices across each edge, abc0 each.
-    pub wings: Buffer,
     /// CSR of incident faces.
     pub incident_starts: Buffer,
     /// CSR of incident faces: the two other corners of each.
@@ -32,22 +29,15 @@ pub struct MeshBuffers {
     pub neighbours: Buffer,
     /// Twelve numbers a light.
     pub lights: Buffer,
-    /// Number of vertices.
-    pub vertices: u32,
-    /// Number of triangles.
-    pub triangles: u32,
-    /// Bits of the triangles that may be seen.
-    bits: Bits,
-    /// Those triangles, for the rasteriser.
-    drawn: Buffer,
-    /// How many.
-    draw: Buffer,
 }
 
-/// xyz → xyz0.
-#[must_use]
-pub fn padded(v: &[[f32; 3]]) -> Vec<[f32; 4]> {
-    v.iter().map(|v| [v[0], v[1], v[2], 0.0]).collect()
+/// Positions, triangles and counts.
+impl Deref for MeshBuffers {
+    type Target = RasterMesh;
+
+    fn deref(&self) -> &RasterMesh {
+        &self.raster
+    }
 }
 
 /// xyz0 → xyz.
@@ -61,7 +51,6 @@ impl MeshBuffers {
     ///
     /// # Errors
     /// [`GpuError`] when it does not fit.
-    #[expect(clippy::cast_possible_truncation, reason = "meshes here have far fewer than 2^32 vertices")]
     pub fn new(
         gpu: &Gpu,
         topology: &Topology,
@@ -69,24 +58,15 @@ impl MeshBuffers {
         albedo: &[[f32; 3]],
         lights: usize,
     ) -> Result<Self, GpuError> {
-        let pad = |f: &[[u32; 3]]| f.iter().map(|f| [f[0], f[1], f[2], 0]).collect::<Vec<[u32; 4]>>();
-        let count = positions.len() as u64;
         Ok(Self {
-            positions: Buffer::storage(gpu, "positions", &padded(positions))?,
-            normals: Buffer::zeros(gpu, "normals", count * 16)?,
+            raster: RasterMesh::new(gpu, topology, positions)?,
+            normals: Buffer::zeros(gpu, "normals", positions.len() as u64 * 16)?,
             albedo: Buffer::storage(gpu, "albedo", &padded(albedo))?,
-            faces: Buffer::storage(gpu, "faces", &pad(&topology.faces))?,
-            wings: Buffer::storage(gpu, "wings", &topology.wings())?,
             incident_starts: Buffer::storage(gpu, "incident_starts", &topology.incident_starts)?,
             incident: Buffer::storage(gpu, "incident", &topology.incident_pairs())?,
             neighbour_starts: Buffer::storage(gpu, "neighbour_starts", &topology.neighbour_starts)?,
             neighbours: Buffer::storage(gpu, "neighbours", &topology.neighbours)?,
             lights: Buffer::zeros(gpu, "lights", (lights * LIGHT_STRIDE * 4) as u64)?,
-            vertices: positions.len() as u32,
-            triangles: topology.faces.len() as u32,
-            bits: Bits::new(gpu, topology.faces.len() as u32)?,
-            drawn: Buffer::zeros(gpu, "drawn triangles", topology.faces.len() as u64 * 16)?,
-            draw: lists::arguments(gpu)?,
         })
     }
 }
@@ -97,9 +77,7 @@ pub struct PixelBuffers {
     pub colours: Buffer,
     /// Antialiased colours.
     pub smooth: Buffer,
-    target: IdTarget,
-    /// Bits of pixels, for one list after the other.
-    bits: Bits,
+    workspace: Workspace,
 }
 
 impl PixelBuffers {
@@ -112,8 +90,7 @@ impl PixelBuffers {
         Ok(Self {
             colours: Buffer::zeros(gpu, "colours", bytes)?,
             smooth: Buffer::zeros(gpu, "antialiased colours", bytes)?,
-            target: IdTarget::new(gpu, width, height)?,
-            bits: Bits::new(gpu, width * height)?,
+            workspace: Workspace::new(gpu, width, height)?,
         })
     }
 }
@@ -121,39 +98,31 @@ impl PixelBuffers {
 /// The compiled kernels of forward rendering.
 pub struct Renderer {
     gpu: Gpu,
-    raster: IdRaster,
-    cull: Kernel,
-    cover: Kernel,
-    edges: Kernel,
-    scan: Kernel,
-    list_triangles: Kernel,
-    list_pixels: Kernel,
-    mark: Kernel,
+    raster: Rasteriser,
     shade: Kernel,
-    antialias: Kernel,
     normals: Kernel,
 }
 
 /// One region with its bindings.
 pub struct ViewPass {
-    /// The region.
-    pub region: ViewRegion,
-    /// Its uniform on the device.
-    pub uniform: Buffer,
-    /// Triangle ids (`triangle + 1` or 0) with silhouette marks.
-    pub ids: Buffer,
-    /// Pixels that see a triangle.
-    pub covered: PixelList,
-    /// Pixels at a silhouette.
-    pub edges: PixelList,
-    /// Mark, scan, list.
-    list_triangles: [Bound; 3],
-    list_covered: [Bound; 3],
-    list_edges: [Bound; 3],
-    raster: RasterBound,
-    mark: Bound,
+    seen: Region,
     shade: Bound,
-    antialias: Bound,
+    antialias: Blending,
+}
+
+/// The region, its ids and lists.
+impl Deref for ViewPass {
+    type Target = Region;
+
+    fn deref(&self) -> &Region {
+        &self.seen
+    }
+}
+
+impl DerefMut for ViewPass {
+    fn deref_mut(&mut self) -> &mut Region {
+        &mut self.seen
+    }
 }
 
 impl Renderer {
@@ -164,18 +133,16 @@ impl Renderer {
     pub fn new(gpu: &Gpu) -> Result<Self, GpuError> {
         Ok(Self {
             gpu: gpu.clone(),
-            raster: IdRaster::new(gpu, visibility::NAME)?,
-            cull: gpu.kernel(lists::CULL)?,
-            cover: gpu.kernel(lists::COVER)?,
-            edges: gpu.kernel(lists::EDGES)?,
-            scan: gpu.kernel(lists::SCAN)?,
-            list_triangles: gpu.kernel(lists::LIST_TRIANGLES)?,
-            list_pixels: gpu.kernel(lists::LIST_PIXELS)?,
+            raster: Rasteriser::new(gpu)?,
             shade: gpu.kernel(shade::FORWARD)?,
-            antialias: gpu.kernel(antialias::FORWARD)?,
-            mark: gpu.kernel(antialias::MARK)?,
             normals: gpu.kernel(vertex_normals::FORWARD)?,
         })
+    }
+
+    /// The rasteriser it renders with.
+    #[must_use]
+    pub const fn rasteriser(&self) -> &Rasteriser {
+        &self.raster
     }
 
     /// Binds the kernel that recomputes normals from positions.
@@ -191,51 +158,6 @@ impl Renderer {
         ])
     }
 
-    fn bind_scan(&self, bits: &Bits, arguments: &Buffer) -> Result<Bound, GpuError> {
-        self.scan.bind(&[("masks", &bits.masks), ("offsets", &bits.offsets), ("arguments", arguments)])
-    }
-
-    /// Mark, scan and list the triangles that may be seen.
-    fn bind_triangles(&self, mesh: &MeshBuffers, view: &Buffer) -> Result<[Bound; 3], GpuError> {
-        let bits = &mesh.bits;
-        Ok([
-            self.cull.bind(&[
-                ("view", view),
-                ("positions", &mesh.positions),
-                ("faces", &mesh.faces),
-                ("masks", &bits.masks),
-            ])?,
-            self.bind_scan(bits, &mesh.draw)?,
-            self.list_triangles.bind(&[
-                ("masks", &bits.masks),
-                ("offsets", &bits.offsets),
-                ("faces", &mesh.faces),
-                ("drawn", &mesh.drawn),
-            ])?,
-        ])
-    }
-
-    /// Mark, scan and list pixels.
-    fn bind_pixels(
-        &self,
-        marker: &Kernel,
-        bits: &Bits,
-        view: &Buffer,
-        ids: &Buffer,
-        to: &PixelList,
-    ) -> Result<[Bound; 3], GpuError> {
-        Ok([
-            marker.bind(&[("view", view), ("ids", ids), ("masks", &bits.masks)])?,
-            self.bind_scan(bits, &to.arguments)?,
-            self.list_pixels.bind(&[
-                ("masks", &bits.masks),
-                ("offsets", &bits.offsets),
-                ("ids", ids),
-                ("pixels", &to.list),
-            ])?,
-        ])
-    }
-
     /// Binds one region (a camera whose width is a multiple of 64).
     ///
     /// # Errors
@@ -247,16 +169,10 @@ impl Renderer {
         camera: &Camera,
         light: u32,
     ) -> Result<ViewPass, GpuError> {
-        let gpu = &self.gpu;
-        let region = ViewRegion::new(camera, light, false);
-        let uniform = Buffer::uniform(gpu, "view", &region)?;
-        let ids = Buffer::zeros(gpu, "triangle ids", u64::from(region.pixels()) * 4)?;
-        let covered = PixelList::new(gpu, region.pixels())?;
-        let edges = PixelList::new(gpu, region.pixels())?;
-        let raster = self.raster.bind(&[("view", &uniform), ("positions", &mesh.positions), ("drawn", &mesh.drawn)])?;
+        let seen = self.raster.bind_region(mesh, &pixels.workspace, camera, light)?;
         let shade = self.shade.bind(&[
-            ("view", &uniform),
-            ("covered", &covered.list),
+            ("view", &seen.uniform),
+            ("covered", &seen.covered.list),
             ("positions", &mesh.positions),
             ("normals", &mesh.normals),
             ("albedo", &mesh.albedo),
@@ -264,27 +180,8 @@ impl Renderer {
             ("lights", &mesh.lights),
             ("colours", &pixels.colours),
         ])?;
-        let seen = [("view", &uniform), ("ids", &ids), ("positions", &mesh.positions), ("wings", &mesh.wings)];
-        let mark = self.mark.bind(&[&seen[..], &[("covered", &covered.list)]].concat())?;
-        let antialias = [("edges", &edges.list), ("colours", &pixels.colours), ("smooth_colours", &pixels.smooth)];
-        let antialias = self.antialias.bind(&[&seen[..], &antialias].concat())?;
-        let list_triangles = self.bind_triangles(mesh, &uniform)?;
-        let list_covered = self.bind_pixels(&self.cover, &pixels.bits, &uniform, &ids, &covered)?;
-        let list_edges = self.bind_pixels(&self.edges, &pixels.bits, &uniform, &ids, &edges)?;
-        Ok(ViewPass {
-            region,
-            uniform,
-            ids,
-            covered,
-            edges,
-            list_triangles,
-            list_covered,
-            list_edges,
-            raster,
-            mark,
-            shade,
-            antialias,
-        })
+        let antialias = self.raster.bind_antialias(mesh, &seen, &pixels.colours, &pixels.smooth)?;
+        Ok(ViewPass { seen, shade, antialias })
     }
 
     /// Records the visibility pass of a view: ids with silhouette marks, and the lists of pixels.
@@ -295,25 +192,14 @@ impl Renderer {
         pixels: &PixelBuffers,
         view: &ViewPass,
     ) {
-        record_list(recorder, &view.list_triangles, &mesh.bits);
-        self.record_raster(recorder, mesh, pixels, view);
-        record_list(recorder, &view.list_covered, &pixels.bits);
-        view.covered.dispatch(recorder, &view.mark);
-        record_list(recorder, &view.list_edges, &pixels.bits);
-    }
-
-    fn record_raster(&self, recorder: &mut Recorder, mesh: &MeshBuffers, pixels: &PixelBuffers, view: &ViewPass) {
-        let size = (view.region.width, view.region.height);
-        recorder.raster(&self.raster, &pixels.target, &view.raster, size, &mesh.draw, &view.ids);
+        self.raster.record_visibility(recorder, mesh, &pixels.workspace, view);
     }
 
     /// Records shading and antialiasing of a view whose ids are known.
     pub fn record_colours(&self, recorder: &mut Recorder, pixels: &PixelBuffers, view: &ViewPass) {
-        let bytes = u64::from(view.region.pixels()) * 16;
-        recorder.clear_start(&pixels.colours, bytes);
+        recorder.clear_start(&pixels.colours, u64::from(view.region.pixels()) * 16);
         view.covered.dispatch(recorder, &view.shade);
-        recorder.copy_range(&pixels.colours, 0, &pixels.smooth, 0, bytes);
-        view.edges.dispatch(recorder, &view.antialias);
+        view.antialias.record(recorder, view);
     }
 
     /// The parts of [`Self::record_visibility`] and [`Self::record_colours`] by name, for timing.
@@ -325,17 +211,12 @@ impl Renderer {
         view: &'a ViewPass,
     ) -> Vec<(&'static str, Part<'a>)> {
         let bytes = u64::from(view.region.pixels()) * 16;
-        vec![
-            ("list triangles", Box::new(|r| record_list(r, &view.list_triangles, &mesh.bits))),
-            ("visibility", Box::new(|r| self.record_raster(r, mesh, pixels, view))),
-            ("list covered", Box::new(|r| record_list(r, &view.list_covered, &pixels.bits))),
-            ("mark_silhouettes", Box::new(|r| view.covered.dispatch(r, &view.mark))),
-            ("list edges", Box::new(|r| record_list(r, &view.list_edges, &pixels.bits))),
-            ("clear", Box::new(move |r| r.clear_start(&pixels.colours, bytes))),
-            ("shade", Box::new(|r| view.covered.dispatch(r, &view.shade))),
-            ("copy", Box::new(move |r| r.copy_range(&pixels.colours, 0, &pixels.smooth, 0, bytes))),
-            ("antialias", Box::new(|r| view.edges.dispatch(r, &view.antialias))),
-        ]
+        let mut parts = self.raster.parts(mesh, &pixels.workspace, view);
+        parts.push(("clear", Box::new(move |r| r.clear_start(&pixels.colours, bytes))));
+        parts.push(("shade", Box::new(|r| view.covered.dispatch(r, &view.shade))));
+        parts.push(("copy", Box::new(|r| view.antialias.record_copy(r))));
+        parts.push(("antialias", Box::new(|r| view.antialias.record_edges(r, view))));
+        parts
     }
 
     /// Renders a view and reads its antialiased colours (premultiplied RGBA, row by row).
@@ -354,13 +235,4 @@ impl Renderer {
         recorder.submit()?;
         self.gpu.read_range(&pixels.smooth, 0, u64::from(view.region.pixels()) * 16)
     }
-}
-
-/// A part of a view's work that can be recorded alone.
-pub type Part<'a> = Box<dyn Fn(&mut Recorder) + 'a>;
-
-fn record_list(recorder: &mut Recorder, [mark, scan, list]: &[Bound; 3], bits: &Bits) {
-    recorder.dispatch(mark, bits.words);
-    recorder.dispatch_workgroups(scan, 1);
-    recorder.dispatch(list, bits.words);
 }

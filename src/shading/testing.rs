@@ -1,11 +1,15 @@
 //! The small scene that all pixel kernels are checked on: a bent box of 12 triangles before a wall-like second box, seen
 //! by one camera, built so that no vertex or edge passes within the difference step of a pixel centre.
 
-#![expect(clippy::cast_possible_truncation, reason = "small test data; f32 is what the GPU gets")]
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "small test data; f32 is what the GPU gets"
+)]
 
 use crate::camera::Camera;
 use crate::gpu::{Buffer, Gpu};
-use crate::mesh::{Topology, vertex_normals};
+use crate::mesh::{Across, LoopStep, Topology, vertex_normals};
 use crate::raster::ViewRegion;
 use crate::raster::antialias::reference::mark_silhouettes;
 use crate::raster::lists::reference as lists;
@@ -43,14 +47,16 @@ pub fn pack(v: &[[f64; 3]]) -> Vec<[f32; 4]> {
 /// See the module.
 #[derive(Clone)]
 pub struct Scene {
-    /// The camera and its region.
+    /// The camera.
+    pub camera: Camera,
+    /// Its region.
     pub view: ViewRegion,
     /// World metres, one a vertex.
     pub positions: Vec<[f64; 3]>,
     /// Vertices of each triangle.
     pub faces: Vec<[u32; 3]>,
-    /// The vertex across each edge of each triangle.
-    pub opposite: Vec<[u32; 3]>,
+    /// What lies across each edge of each triangle.
+    pub opposite: Vec<[Across; 3]>,
     /// Unit normals, one a vertex.
     pub normals: Vec<[f64; 3]>,
     /// RGB, one a vertex.
@@ -157,10 +163,11 @@ impl Scene {
             .map(|x| f64::from(x as f32))
             .collect();
         let mut scene = Self {
+            camera,
             view,
             positions,
             faces,
-            opposite: topology.opposite_vertices(),
+            opposite: topology.across(),
             normals,
             albedo,
             lights,
@@ -172,29 +179,54 @@ impl Scene {
         scene
     }
 
-    /// Visibility by testing every triangle at every pixel.
+    /// The scene with triangles of about a pixel, many of them between pixel centres: the boxes are rounded.
+    pub fn fine() -> Self {
+        let mut scene = Self::new();
+        for _ in 0..4 {
+            let step = LoopStep::new(&Topology::new(scene.positions.len(), &scene.faces));
+            scene.positions = step.apply(&scene.positions);
+            scene.albedo = step.apply(&scene.albedo);
+            scene.faces = step.faces;
+        }
+        for x in scene.positions.iter_mut().chain(&mut scene.albedo) {
+            *x = x.map(|x| f64::from(x as f32));
+        }
+        scene.normals = vertex_normals(&scene.positions, &scene.faces);
+        for n in &mut scene.normals {
+            *n = n.map(|x| f64::from(x as f32));
+        }
+        scene.opposite = Topology::new(scene.positions.len(), &scene.faces).across();
+        scene.ids = scene.brute_force_ids();
+        scene
+    }
+
+    /// Visibility by testing every triangle at every pixel within its bounds.
     pub fn brute_force_ids(&self) -> Vec<u32> {
         let view = RefView::from(&self.view);
         let mesh = self.mesh();
-        (0..view.width * view.height)
-            .map(|pixel| {
+        let mut best = vec![(f64::INFINITY, 0); view.width * view.height];
+        for face in 0..self.faces.len() {
+            let s = self.faces[face].map(|v| view.screen(self.positions[v as usize]));
+            // y is down: outward faces turn clockwise on the screen's numbers, so the cross product is negative.
+            if cross2([s[1][0] - s[0][0], s[1][1] - s[0][1]], [s[2][0] - s[0][0], s[2][1] - s[0][1]]) >= 0.0 {
+                continue;
+            }
+            let bounds = |axis: usize, size: usize| {
+                let values = s.map(|s| s[axis]);
+                let low = values.iter().fold(f64::INFINITY, |m, x| m.min(*x)).floor().max(0.0);
+                let high = values.iter().fold(0.0, |m: f64, x| m.max(*x)).ceil();
+                low as usize..size.min(high as usize)
+            };
+            for pixel in bounds(1, view.height).flat_map(|y| bounds(0, view.width).map(move |x| y * view.width + x)) {
                 let p = view.pixel_centre(pixel);
-                let mut best = (f64::INFINITY, 0);
-                for face in 0..self.faces.len() {
-                    let s = self.faces[face].map(|v| view.screen(self.positions[v as usize]));
-                    // y is down: outward faces turn clockwise on the screen's numbers, so the cross product is negative.
-                    if cross2([s[1][0] - s[0][0], s[1][1] - s[0][1]], [s[2][0] - s[0][0], s[2][1] - s[0][1]]) >= 0.0 {
-                        continue;
-                    }
-                    let b = view.barycentric(&mesh, face, p);
-                    let depth = view.depth_at(&mesh, face as u32 + 1, p);
-                    if b.lambda.iter().all(|l| *l >= 0.0) && depth < best.0 {
-                        best = (depth, face as u32 + 1);
-                    }
+                let b = view.barycentric(&mesh, face, p);
+                let depth = view.depth_at(&mesh, face as u32 + 1, p);
+                if b.lambda.iter().all(|l| *l >= 0.0) && depth < best[pixel].0 {
+                    best[pixel] = (depth, face as u32 + 1);
                 }
-                best.1
-            })
-            .collect()
+            }
+        }
+        best.into_iter().map(|(_, id)| id).collect()
     }
 
     /// The mesh as the twins take it.

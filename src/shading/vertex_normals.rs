@@ -116,7 +116,7 @@ pub(crate) mod tests {
         // With a hole: around a whole ring the vertex's own gradient cancels.
         let mut scene = Scene::new();
         scene.faces.pop();
-        scene.opposite = Topology::new(scene.positions.len(), &scene.faces).opposite_vertices();
+        scene.opposite = Topology::new(scene.positions.len(), &scene.faces).across();
         scene.ids = scene.brute_force_ids();
         let b = scene.upload(test.gpu());
         let count = scene.positions.len();

@@ -468,8 +468,7 @@ impl Training {
 
 impl ViewTraining {
     pub(super) fn write_geometry(&self, gpu: &Gpu, geometry: bool) {
-        let region = crate::raster::ViewRegion { geometry: u32::from(geometry), ..self.pass.region };
-        self.pass.uniform.write(gpu, &[region]);
+        self.pass.write_geometry(gpu, geometry);
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "f32 is what the GPU gets")]

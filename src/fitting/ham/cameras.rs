@@ -71,7 +71,7 @@ impl Ham {
     pub(super) fn place_camera(&mut self, v: usize) {
         let (Some(view), Some(given)) = (&mut self.views[v], &self.sights[v]) else { return };
         let light = view.pass.region.light;
-        let geometry = view.pass.region.geometry != 0;
+        let geometry = self.phase == Phase::Shape;
         view.pass.region = ViewRegion::new(&given.camera.moved(&self.moves[v]), light, geometry);
         view.write_geometry(&self.gpu, geometry);
     }

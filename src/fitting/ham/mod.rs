@@ -25,20 +25,25 @@ mod coverage;
 mod fine_mesh;
 mod matte;
 mod plateau;
+mod profile;
+mod rates;
 mod settings;
 mod smoother;
 pub mod start;
 mod state;
+#[cfg(test)]
+mod submits;
 pub mod target;
 #[cfg(test)]
 mod whole_image;
 
 pub use fine_mesh::{DISPLAY_LEVEL, FineHand, FineMesh};
+pub use rates::{KernelRate, PhaseRates};
 pub use settings::HamSettings;
 pub use state::HamState;
 
 use crate::camera::CameraMove;
-use crate::gpu::{Gpu, GpuError, Recorder};
+use crate::gpu::{Gpu, GpuError};
 use crate::hand::{HandModel, PosedHand};
 use crate::mesh::vertex_normals;
 use crate::optimise::adam::AdamParams;
@@ -155,6 +160,8 @@ pub struct Ham {
     history: Vec<f64>,
     batch: usize,
     steps: [i32; 3],
+    meter: rates::RateMeter,
+    ended: Vec<PhaseRates>,
 }
 
 impl std::fmt::Debug for Ham {
@@ -264,6 +271,8 @@ impl Ham {
             history: Vec::new(),
             batch: 0,
             steps: [0; 3],
+            meter: rates::RateMeter::new(gpu)?,
+            ended: Vec::new(),
         };
         if settings.camera_turn_deg > 0.0 {
             ham.refine_cameras()?;
@@ -310,7 +319,20 @@ impl Ham {
         self.settings.photometric / (3.0 * views as f64 * pixels)
     }
 
+    /// The pace of the phases that have ended.
+    #[must_use]
+    pub fn ended_phases(&self) -> &[PhaseRates] {
+        &self.ended
+    }
+
+    /// The pace of the present phase so far.
+    #[must_use]
+    pub fn rates(&self) -> PhaseRates {
+        self.meter.rates(self.phase)
+    }
+
     fn enter_phase(&mut self, phase: Phase) {
+        self.ended.extend(self.meter.end(self.phase));
         self.phase = phase;
         self.epoch = 0;
         self.history.clear();
@@ -380,13 +402,16 @@ impl Ham {
                 AdamParams::at_step(s.shape_rate_m() * decay, self.steps[2].max(1), -1e4, 1e4),
             ],
         );
-        let mut recorder = gpu.recorder("ham step");
+        let mut recorder = self.meter.recorder(gpu);
         if self.batch == 0 {
             recorder.clear(&self.training.row);
         }
         self.training.record_before_views(&mut recorder, &self.buffers, self.batch == 0 || geometry);
-        for &v in &batch {
+        for (i, &v) in batch.iter().enumerate() {
             let Some(view) = &self.views[v] else { continue };
+            if i > 0 && i % s.views_per_submit.max(1) == 0 {
+                recorder.flush()?;
+            }
             if geometry {
                 self.renderer.record_visibility(&mut recorder, &self.buffers, &self.pixels, &view.pass);
             }
@@ -394,15 +419,15 @@ impl Ham {
             view.record_gradients(&mut recorder, &self.training, with_light);
         }
         self.training.record_after_views(&mut recorder, &self.buffers, geometry, with_light);
-        recorder.submit()?;
         // One step at a time: a pause or a cancel is answered after the step that runs.
-        gpu.wait()?;
+        self.meter.finish(gpu, recorder)?;
         self.batch += 1;
         if self.batch < self.batches.len() {
             return Ok(None);
         }
         self.batch = 0;
         self.epoch += 1;
+        self.meter.epoch();
         let mut report = self.read_row()?;
         self.history.push(plateau::progress([report.terms[0], report.terms[1]]));
         let over = self.epoch >= self.epochs() || plateau::reached(&self.history, self.settings.plateau);
@@ -422,51 +447,6 @@ impl Ham {
             self.write_phase();
         }
         Ok(Some(report))
-    }
-
-    /// Milliseconds of every kernel on the given clock (in seconds): pixel kernels summed over all used views, vertex
-    /// kernels once. For benchmarks; the optimiser's state is left as a step with zero rates would leave it.
-    ///
-    /// # Errors
-    /// A GPU error.
-    pub fn profile(&self, clock: &dyn Fn() -> f64) -> Result<Vec<(&'static str, f64)>, HamError> {
-        let still = AdamParams::at_step(0.0, 1, -1e4, 1e4);
-        self.training.write_step(&self.gpu, 0.0, [still; 3]);
-        for view in self.views.iter().flatten() {
-            view.write_geometry(&self.gpu, true);
-        }
-        let mut recorder = self.gpu.recorder("normals");
-        self.training.record_normals(&mut recorder, &self.buffers);
-        recorder.submit()?;
-        let mut out: Vec<(&'static str, f64)> = Vec::new();
-        let mut time = |name, record: &dyn Fn(&mut Recorder)| -> Result<(), HamError> {
-            let mut recorder = self.gpu.recorder(name);
-            record(&mut recorder);
-            let start = clock();
-            recorder.submit()?;
-            self.gpu.wait()?;
-            let ms = (clock() - start) * 1e3;
-            match out.iter_mut().find(|(n, _)| *n == name) {
-                Some((_, sum)) => *sum += ms,
-                None => out.push((name, ms)),
-            }
-            Ok(())
-        };
-        for view in self.views.iter().flatten() {
-            for (name, part) in self.renderer.parts(&self.buffers, &self.pixels, &view.pass) {
-                time(name, &part)?;
-            }
-            for (name, part) in view.parts(&self.training, true) {
-                time(name, &part)?;
-            }
-        }
-        for (name, bound, per_vertex) in self.training.kernels() {
-            time(name, &|r| r.dispatch(bound, self.buffers.vertices * per_vertex))?;
-        }
-        // All views in one sum may be more than a step's sums can hold.
-        self.training.overflow.write(&self.gpu, &[0_u32; 4]);
-        self.write_phase();
-        Ok(out)
     }
 
     fn read_row(&self) -> Result<EpochReport, HamError> {

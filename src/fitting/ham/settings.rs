@@ -15,6 +15,9 @@ pub struct HamSettings {
     pub image_divisor: u32,
     /// Views per optimiser step. Fewer views make more steps an epoch, more views make smoother ones.
     pub views_per_step: usize,
+    /// Views of a step that go to the device in one submit. Changes no result; small numbers keep each submit short where
+    /// a driver allows little time for one.
+    pub views_per_submit: usize,
     /// Epochs over all views for albedo and light (phase A).
     pub albedo_epochs: u32,
     /// Epochs over all views for displacement and albedo (phase B).
@@ -90,6 +93,7 @@ impl Default for HamSettings {
             level: 3,
             image_divisor: 1,
             views_per_step: 4,
+            views_per_submit: 8,
             albedo_epochs: 40,
             shape_epochs: 120,
             albedo_rate: 1e-2,

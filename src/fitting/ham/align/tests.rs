@@ -94,8 +94,10 @@ fn refined(wrong: &CameraMove, exposure: f32, rounds: usize, sign: f64) -> [f64;
         let now = given.moved(&so_far);
         let sight = Sight { camera: &now, rendered: &picture(&now), target: &target, depth_m: &depths(&now) };
         let step = align(&sight, &so_far, &PRIOR).expect("the balls are seen");
-        so_far = so_far
-            .then(&CameraMove { turn_rad: step.turn_rad.map(|x| sign * x), centre_m: step.centre_m.map(|x| sign * x) });
+        so_far = so_far.then(&CameraMove {
+            turn_rad: step.by.turn_rad.map(|x| sign * x),
+            centre_m: step.by.centre_m.map(|x| sign * x),
+        });
     }
     [apart_px(&truth, &given), apart_px(&truth, &given.moved(&so_far))]
 }

@@ -1,0 +1,85 @@
+//! How the views of a step are handed to the device changes nothing: neither their number a submit nor timing by kernel.
+
+use super::target::TargetSource;
+use super::{EpochReport, Ham, HamSettings, HamState, Phase};
+use crate::gpu::{Gpu, testing};
+use crate::hand::{HandModel, PosedHand, pose_hand};
+use crate::synthetic::{SynthHands, SynthSettings, SyntheticScene, make};
+
+const VIEWS: usize = 8;
+
+fn scene() -> SyntheticScene {
+    let settings = SynthSettings {
+        hands: SynthHands::Right,
+        views: VIEWS,
+        size: (192, 160),
+        level: 0,
+        supersample: 1,
+        ..SynthSettings::default()
+    };
+    make(&settings).expect("a small scene")
+}
+
+/// Both phases of three epochs.
+fn run(gpu: &Gpu, scene: &SyntheticScene, settings: &HamSettings) -> (Vec<EpochReport>, HamState, Ham) {
+    let posed: Vec<PosedHand> = scene.hands.iter().map(|h| pose_hand(&h.model, &h.parameters)).collect();
+    let hands: Vec<(&HandModel, &PosedHand)> = scene.hands.iter().map(|h| &h.model).zip(&posed).collect();
+    let sources: Vec<Option<TargetSource<'_>>> = scene
+        .capture
+        .views
+        .iter()
+        .map(|v| Some(TargetSource { camera: &v.camera, image: &v.image, mask: v.mask.as_ref(), judged: None }))
+        .collect();
+    let mut ham = Ham::new(gpu, settings, &hands, &sources).expect("hands are seen");
+    let mut reports = Vec::new();
+    while ham.phase() != Phase::Done {
+        reports.extend(ham.step().expect("steps"));
+    }
+    let state = ham.state().expect("reads");
+    (reports, state, ham)
+}
+
+fn bits(state: &HamState) -> Vec<u32> {
+    state.lists.iter().flat_map(|(_, list)| list.iter().map(|x| x.to_bits())).collect()
+}
+
+#[test]
+fn one_or_eight_views_a_submit_give_the_same_bytes() {
+    let Some(gpu) = testing::gpu() else { return };
+    let scene = scene();
+    let settings = |views_per_step, views_per_submit| HamSettings {
+        level: 1,
+        views_per_step,
+        views_per_submit,
+        albedo_epochs: 3,
+        shape_epochs: 3,
+        ..HamSettings::default()
+    };
+    let (reports, state, ham) = run(&gpu, &scene, &settings(VIEWS, 8));
+    // Zero is taken for one.
+    for views in [0, 1, 3] {
+        let (others, other, _) = run(&gpu, &scene, &settings(VIEWS, views));
+        assert!(bits(&state) == bits(&other) && reports == others, "{views} views a submit change the result");
+    }
+    let (_, fewer, _) = run(&gpu, &scene, &settings(VIEWS / 2, 8));
+    assert!(bits(&state) != bits(&fewer), "views a step do change it, and that is seen");
+
+    // The second step of each phase was timed; the runs above have steps that were and steps that were not.
+    let [albedo, shape] = ham.ended_phases() else { panic!("two phases: {:?}", ham.ended_phases()) };
+    assert_eq!((albedo.phase, albedo.epochs, albedo.steps), (Phase::Albedo, 3, 3), "albedo");
+    assert_eq!((shape.phase, shape.epochs, shape.steps), (Phase::Shape, 3, 3), "shape");
+    for rates in [albedo, shape] {
+        assert!(rates.seconds > 0.0 && rates.epochs_per_s > 0.0, "a pace: {rates:?}");
+        if rates.timed_steps == 0 {
+            eprintln!("skipped: no timestamps");
+            continue;
+        }
+        assert_eq!(rates.timed_steps, 1, "one step in many");
+        let calls = |name: &str| rates.kernels.iter().find(|k| k.kernel == name).map_or(0.0, |k| k.calls);
+        let geometry = rates.phase == Phase::Shape;
+        assert_eq!(calls("shading/shade"), VIEWS as f64, "each view is shaded: {rates:?}");
+        assert_eq!(calls("raster/visibility"), if geometry { VIEWS as f64 } else { 0.0 }, "cached in phase A");
+        let sum: f64 = rates.kernels.iter().map(|k| k.ms).sum();
+        assert!(sum > 0.0 && sum < 1e3 * rates.seconds, "kernels take less than all steps: {rates:?}");
+    }
+}
