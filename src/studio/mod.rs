@@ -73,7 +73,7 @@ pub struct Options {
 /// `wait-open`, `wait-findings`, `wait-mesh`, `wait-steps N`, `wait-stage pose|fit|ham`, `wait-finished`, `wait-stopped`, `wait-picture`, `wait-selected N`,
 /// `wait-through N`, `wait-orbit`, `wait SECONDS`, `select N`, `fly N`, `exclude N`, `hold-out N`, `frame`, `frame-all`,
 /// `shading albedo|clay|normals`,
-/// `compare wipe|side|difference`, `scrub FRACTION`, `live`, `show WHAT on|off` (`cameras residuals hands joints grid curves export help`),
+/// `compare wipe|side|difference`, `curve NAME on|off`, `scrub FRACTION`, `live`, `show WHAT on|off` (`cameras residuals hands joints grid curves export help`),
 /// `tab parameters|pose|findings`, `finding N`, `pose begin|captured|relaxed|rest|reset`, `wait-posable`, `synergy N VALUE`, `angle N DEGREES`,
 /// `export FORMAT,…`, `wait-exported`, `dialog`, `wait-banner`,
 /// `pose-hands left|right|both`, `size WIDTHxHEIGHT`, `screenshot PATH`, `measure SECONDS`, `quit`. A failed command ends the window with an error.

@@ -21,6 +21,8 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(1800);
 /// Frames drawn before a screenshot, so that layout and textures have settled.
 const SETTLE_FRAMES: u32 = 4;
+/// The log says what is waited for each time this has passed.
+const IMPATIENCE: Duration = Duration::from_secs(60);
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Step {
@@ -32,6 +34,7 @@ pub(super) enum Step {
     Compare(CompareMode),
     ScrubFraction(f64),
     Show(String, bool),
+    Curve(String, bool),
     Tab(Tab),
     Wait(Duration),
     WaitPosable,
@@ -59,6 +62,7 @@ pub(super) enum Step {
 pub(super) struct Script {
     steps: VecDeque<Step>,
     since: Option<Instant>,
+    complaints: u32,
     frames: u32,
     saving: Option<Arc<AtomicU8>>,
 }
@@ -116,6 +120,11 @@ fn parse_step(text: &str) -> anyhow::Result<Step> {
                 "`{text}`: what is `{what}`?"
             );
             Step::Show(what.to_owned(), on.trim() == "on")
+        }
+        "curve" => {
+            let (name, on) = rest.rsplit_once(' ').ok_or_else(|| anyhow::anyhow!("`{text}`: expected NAME on|off"))?;
+            anyhow::ensure!(["on", "off"].contains(&on), "`{text}`: what is `{on}`?");
+            Step::Curve(name.trim().to_owned(), on == "on")
         }
         "wait" => Step::Wait(seconds()?),
         "wait-posable" => Step::WaitPosable,
@@ -221,11 +230,17 @@ pub(super) fn run(
         other => other,
     };
     match outcome {
-        Outcome::Pending => {}
+        Outcome::Pending => {
+            if waited > IMPATIENCE * (script.complaints + 1) {
+                script.complaints += 1;
+                warn!("script command {step:?} has been waiting for {} s", waited.as_secs());
+            }
+        }
         Outcome::Done => {
             debug!("{step:?} is done");
             script.steps.pop_front();
             script.since = None;
+            script.complaints = 0;
             script.frames = 0;
             redraw.write(RequestRedraw);
         }
@@ -281,6 +296,8 @@ fn simple_step(step: &Step, session: &mut Session, actions: &mut ViewActions, wa
             actions.0.extend(session.track.nearest(fraction * last).map(Action::Scrub));
         }
         Step::Show(what, on) => show(session, what, *on),
+        Step::Curve(name, true) => _ = session.ui.hidden_curves.remove(name),
+        Step::Curve(name, false) => _ = session.ui.hidden_curves.insert(name.clone()),
         Step::Wait(duration) => return done_when(waited >= *duration),
         Step::WaitOpen => return done_when(session.capture.is_some() && session.opening.is_none()),
         Step::WaitFindings => return done_when(session.diagnosis.is_some()),
@@ -288,6 +305,9 @@ fn simple_step(step: &Step, session: &mut Session, actions: &mut ViewActions, wa
         Step::WaitSteps(count) => return done_when(session.steps.len() >= *count),
         Step::WaitFinished => return done_when(session.state == RunState::Finished),
         Step::WaitStage(stage) => return done_when(session.steps.last().is_some_and(|s| s.stage == *stage)),
+        Step::WaitStopped if session.state == RunState::Finished => {
+            return Outcome::Failed("the run has finished before it could be stopped".to_owned());
+        }
         Step::WaitStopped => return done_when(session.state == RunState::Stopped),
         Step::WaitSelected(view) => return done_when(session.selected == *view),
         Step::WaitExported => return done_when(session.exporting.is_none() && waited > Duration::from_millis(50)),
@@ -318,7 +338,7 @@ fn show(session: &mut Session, what: &str, on: bool) {
     }
 }
 
-/// Saves the window; the file is complete when the step is done.
+/// Saves the window; the file is complete as soon as it is there.
 fn screenshot(
     commands: &mut Commands,
     script: &mut Script,
@@ -345,7 +365,9 @@ fn screenshot(
     let path = path.to_owned();
     commands.spawn(Screenshot::primary_window()).observe(move |captured: On<ScreenshotCaptured>| {
         let image = captured.image.clone().try_into_dynamic().map(|i| i.to_rgb8());
-        let saved = image.is_ok_and(|i| i.save_with_format(&path, image::ImageFormat::Png).is_ok());
+        let begun = path.with_extension("part");
+        let saved = image.is_ok_and(|i| i.save_with_format(&begun, image::ImageFormat::Png).is_ok())
+            && std::fs::rename(&begun, &path).is_ok();
         state.store(if saved { 1 } else { 2 }, Ordering::Release);
     });
     Outcome::Pending
@@ -401,6 +423,8 @@ mod tests {
             parse("tab pose; pose begin; wait-posable; synergy 0 1.5; angle 5 -30; pose-hands left; pose rest")
                 .expect("valid");
         assert_eq!(script.steps[3], Step::Act(Action::Pose(PoseAction::Synergy(0, 1.5))), "a synergy");
+        let script = parse("curve lap off").expect("valid");
+        assert_eq!(script.steps[0], Step::Curve("lap".to_owned(), false), "a curve by its name");
         for bad in [
             "tab x",
             "finding x",
@@ -414,6 +438,8 @@ mod tests {
             "shading plastic",
             "wait -1",
             "show me",
+            "curve lap",
+            "curve lap maybe",
         ] {
             assert!(parse(bad).is_err(), "`{bad}` is refused");
         }
