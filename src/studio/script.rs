@@ -1,11 +1,14 @@
 //! Commands for tests and reproducible pictures; see [`SCRIPT_VARIABLE`](super::SCRIPT_VARIABLE).
 
 use super::backend::ExportRequest;
-use super::session::{Action, Chosen, Framed, NamedPose, PoseAction, RunState, SYNERGIES, Session};
+use super::session::{
+    AS_FOUND, Action, Chosen, Framed, NamedPose, PoseAction, RunState, SYNERGIES, Session, set_reading,
+};
 use super::ui_state::{CompareMode, Shading, Tab};
 use super::viewport::ViewActions;
 use super::{frame::FrameTimes, viewport::Motion};
 use crate::anatomy::Side;
+use crate::capture::OpenOptions;
 use crate::fitting::pose::HandChoice;
 use crate::pipeline::Stage;
 use bevy::prelude::*;
@@ -24,12 +27,19 @@ const SETTLE_FRAMES: u32 = 4;
 /// The log says what is waited for each time this has passed.
 const IMPATIENCE: Duration = Duration::from_secs(60);
 
+/// What can be shown and hidden.
+const SHOWN: [&str; 10] =
+    ["cameras", "residuals", "hands", "joints", "grid", "curves", "export", "help", "developer", "keypoints"];
+
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Step {
     Act(Action),
     Preset(String),
     Set(String, f64),
     Hands(HandChoice),
+    Reading(String, String),
+    Detect(bool),
+    OpenAgain,
     Shading(Shading),
     Compare(CompareMode),
     ScrubFraction(f64),
@@ -101,6 +111,15 @@ fn parse_step(text: &str) -> anyhow::Result<Step> {
         "exclude" => Step::Act(Action::ToggleExclude(number()?)),
         "hold-out" => Step::Act(Action::ToggleHoldOut(number()?)),
         "results" => Step::Act(Action::SetResults(Some(rest.into()))),
+        "reading" => {
+            let (key, value) = rest.split_once(' ').ok_or_else(|| anyhow::anyhow!("`{text}`: expected KEY VALUE"))?;
+            let value = if value.trim() == "as-found" { AS_FOUND } else { value.trim() };
+            let tried = set_reading(&mut OpenOptions::default(), key, value);
+            tried.map_err(|e| anyhow::anyhow!("`{text}`: {e}"))?;
+            Step::Reading(key.to_owned(), value.to_owned())
+        }
+        "detect" => Step::Detect(on_or_off(text, rest)?),
+        "open-again" => Step::OpenAgain,
         "hands" => Step::Hands(rest.parse().map_err(|e| anyhow::anyhow!("`{text}`: {e}"))?),
         "scrub" => Step::ScrubFraction(rest.parse()?),
         "shading" => Step::Shading(named(text, rest, &Shading::ALL, |s| s.name())?),
@@ -109,22 +128,18 @@ fn parse_step(text: &str) -> anyhow::Result<Step> {
             "parameters" => Step::Tab(Tab::Parameters),
             "pose" => Step::Tab(Tab::Pose),
             "findings" => Step::Tab(Tab::Findings),
+            "capture" => Step::Tab(Tab::Capture),
             _ => anyhow::bail!("`{text}`: what is `{rest}`?"),
         },
         "pose" | "synergy" | "angle" | "pose-hands" => Step::Act(Action::Pose(pose(text, word, rest)?)),
         "show" => {
             let (what, on) = rest.split_once(' ').unwrap_or((rest, "on"));
-            anyhow::ensure!(
-                ["cameras", "residuals", "hands", "joints", "grid", "curves", "export", "help", "keypoints"]
-                    .contains(&what),
-                "`{text}`: what is `{what}`?"
-            );
+            anyhow::ensure!(SHOWN.contains(&what), "`{text}`: what is `{what}`?");
             Step::Show(what.to_owned(), on.trim() == "on")
         }
         "curve" => {
             let (name, on) = rest.rsplit_once(' ').ok_or_else(|| anyhow::anyhow!("`{text}`: expected NAME on|off"))?;
-            anyhow::ensure!(["on", "off"].contains(&on), "`{text}`: what is `{on}`?");
-            Step::Curve(name.trim().to_owned(), on == "on")
+            Step::Curve(name.trim().to_owned(), on_or_off(text, on)?)
         }
         "wait" => Step::Wait(seconds()?),
         "wait-posable" => Step::WaitPosable,
@@ -175,6 +190,11 @@ fn pose(text: &str, word: &str, rest: &str) -> anyhow::Result<PoseAction> {
         (_, "both") => PoseAction::Choose(Chosen::Both),
         _ => anyhow::bail!("`{text}`: what is `{rest}`?"),
     })
+}
+
+fn on_or_off(text: &str, word: &str) -> anyhow::Result<bool> {
+    anyhow::ensure!(["on", "off"].contains(&word), "`{text}`: what is `{word}`?");
+    Ok(word == "on")
 }
 
 fn named<T: Copy>(text: &str, wanted: &str, all: &[T], name: impl Fn(T) -> &'static str) -> anyhow::Result<T> {
@@ -283,6 +303,15 @@ fn simple_step(step: &Step, session: &mut Session, actions: &mut ViewActions, wa
             session.overrides.insert(key.clone(), *value);
         }
         Step::Hands(hands) => session.hands = *hands,
+        Step::Reading(key, value) => {
+            let options = session.refused.as_mut().map_or(&mut session.reading, |refused| &mut refused.options);
+            if let Err(why) = set_reading(options, key, value) {
+                return Outcome::Failed(why);
+            }
+        }
+        Step::Detect(on) => session.detect = *on,
+        Step::OpenAgain if session.refused.is_some() => actions.0.push(Action::OpenRefused),
+        Step::OpenAgain => actions.0.push(Action::OpenAgain),
         Step::Preset(name) => match session.presets.iter().position(|p| p.name == *name) {
             Some(index) => session.preset = index,
             None => return Outcome::Failed(format!("there is no preset `{name}`")),
@@ -334,6 +363,7 @@ fn show(session: &mut Session, what: &str, on: bool) {
         "curves" => ui.show_curves = on,
         "export" => ui.show_export = on,
         "help" => ui.show_help = on,
+        "developer" => ui.show_developer = on,
         _ => ui.show_keypoints = on,
     }
 }
@@ -423,6 +453,8 @@ mod tests {
             parse("tab pose; pose begin; wait-posable; synergy 0 1.5; angle 5 -30; pose-hands left; pose rest")
                 .expect("valid");
         assert_eq!(script.steps[3], Step::Act(Action::Pose(PoseAction::Synergy(0, 1.5))), "a synergy");
+        let script = parse("reading units mm; reading frame as-found; detect on; open-again").expect("valid");
+        assert_eq!(script.steps[1], Step::Reading("frame".to_owned(), AS_FOUND.to_owned()), "as found");
         let script = parse("curve lap off").expect("valid");
         assert_eq!(script.steps[0], Step::Curve("lap".to_owned(), false), "a curve by its name");
         for bad in [
@@ -440,6 +472,9 @@ mod tests {
             "show me",
             "curve lap",
             "curve lap maybe",
+            "reading units ell",
+            "reading lens none",
+            "detect perhaps",
         ] {
             assert!(parse(bad).is_err(), "`{bad}` is refused");
         }

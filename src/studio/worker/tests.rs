@@ -82,13 +82,29 @@ fn a_failing_step_keeps_the_worker_alive_and_a_dead_worker_is_reported_once() {
     worker.send(Command::Start(request(test_capture(2))));
     let events = until(&mut worker, |e| matches!(e, Event::RunFailed { .. }));
     assert_eq!(events.iter().filter(|e| matches!(e, Event::Step(_))).count(), 9, "steps before the failure arrive");
-    worker.send(Command::Open("nowhere".into()));
+    worker.send(Command::Open("nowhere".into(), Box::default()));
     until(&mut worker, |e| matches!(e, Event::Failed(p) if p.what.contains("nowhere")));
 
     let mut worker = self::worker(MorphBackend { steps: 50, panic_at: Some(3), ..MorphBackend::default() });
     worker.send(Command::Start(request(test_capture(2))));
     until(&mut worker, |e| matches!(e, Event::RunFailed { problem: p, .. } if p.what.contains("worker thread")));
     assert!(worker.try_event().is_none(), "the death is told once");
+}
+
+#[test]
+fn a_folder_that_can_be_read_in_several_ways_is_refused_until_one_is_chosen() {
+    let mut worker = worker(MorphBackend::default());
+    let room = tempfile::tempdir().expect("a folder");
+    std::fs::write(room.path().join("ambiguous"), b"").expect("written");
+    worker.send(Command::Open(room.path().to_owned(), Box::default()));
+    let refused = until(&mut worker, |e| matches!(e, Event::Refused { .. }));
+    let Some(Event::Refused { path, mut options, .. }) = refused.into_iter().next_back() else { panic!("refused") };
+    assert_eq!(path, room.path(), "it says which");
+    options.format = Some(crate::capture::Format::Colmap);
+    worker.send(Command::Open(path, Box::new(options.clone())));
+    let events = until(&mut worker, |e| matches!(e, Event::Opened { .. }));
+    let Some(Event::Opened { capture, .. }) = events.last() else { panic!("opened") };
+    assert_eq!(capture.options, options, "read as it was asked for");
 }
 
 #[test]
