@@ -4,7 +4,7 @@
 //! an engine of the tests. The binary passes the real one.
 
 use crate::camera::Camera;
-use crate::capture::Capture;
+use crate::capture::{Capture, OpenOptions};
 use crate::detect::DetectedHands;
 use crate::export::Frame;
 use crate::fitting::pose::HandChoice;
@@ -141,6 +141,8 @@ pub struct RunRequest {
     pub seed: u64,
     /// Hand model.
     pub hand_model: HandModelChoice,
+    /// Find the keypoints in the images although the capture has its own.
+    pub detect: bool,
 }
 
 impl RunRequest {
@@ -157,6 +159,7 @@ impl RunRequest {
             results: None,
             seed: 0,
             hand_model: HandModelChoice::Open,
+            detect: false,
         }
     }
 }
@@ -251,11 +254,12 @@ pub trait Backend: Send + Sync + 'static {
     /// Presets in the order of the menu.
     fn presets(&self) -> Vec<PresetInfo>;
 
-    /// Reads a capture or run folder. Called on the worker thread.
+    /// Reads a capture or run folder; `options` say what of a capture is set by hand, while the capture of a run is read as
+    /// the run has read it. Called on the worker thread.
     ///
     /// # Errors
     /// [`crate::capture::CaptureError`] and the like.
-    fn open(&self, path: &Path) -> anyhow::Result<Opened>;
+    fn open(&self, path: &Path, options: &OpenOptions) -> anyhow::Result<Opened>;
 
     /// Folder in which runs of a capture make theirs unless the user chooses another. Nothing is created.
     fn results_folder(&self, capture: &Capture) -> PathBuf;

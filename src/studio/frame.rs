@@ -137,7 +137,7 @@ pub(super) fn draw(
     }
     let mut actions = std::mem::take(&mut view_actions.0);
     let centre = panels::layout(&ctx, &mut session, &mut textures.0, &mut actions);
-    place_view(&ctx, centre, &mut view, &mut camera, &window);
+    place_view(&ctx, (centre, session.ui.view_bar), &mut view, &mut camera, &window);
     if !actions.is_empty() {
         redraw.write(RequestRedraw);
     }
@@ -158,8 +158,15 @@ pub(super) fn draw(
     Ok(())
 }
 
-/// Gives the 3D camera the free rectangle and finds out whether the mouse is over it.
-fn place_view(ctx: &egui::Context, centre: egui::Rect, view: &mut Pointer, camera: &mut Camera, window: &Window) {
+/// Gives the 3D camera the free rectangle, of which the upper `bar` points are buttons, and finds out whether the mouse is
+/// over it.
+fn place_view(
+    ctx: &egui::Context,
+    (centre, bar): (egui::Rect, f32),
+    view: &mut Pointer,
+    camera: &mut Camera,
+    window: &Window,
+) {
     let scale = ctx.pixels_per_point();
     let limit = Vec2::new(window.physical_width() as f32, window.physical_height() as f32);
     let min = (Vec2::new(centre.min.x, centre.min.y) * scale).round().clamp(Vec2::ZERO, limit);
@@ -177,7 +184,7 @@ fn place_view(ctx: &egui::Context, centre: egui::Rect, view: &mut Pointer, camer
         }
     }
     // The buttons at the top of the view belong to egui.
-    let open = centre.with_min_y(centre.min.y + 36.0);
+    let open = centre.with_min_y((centre.min.y + bar).min(centre.max.y));
     let covered = |p| ctx.layer_id_at(p).is_some_and(|l: egui::LayerId| l.order != egui::Order::Background);
     let taken = ctx.egui_is_using_pointer() || ctx.pointer_latest_pos().is_some_and(covered);
     view.taken = taken;

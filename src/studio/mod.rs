@@ -69,12 +69,12 @@ pub struct Options {
 }
 
 /// Environment variable with commands for tests and reproducible pictures, separated by `;`:
-/// `open PATH`, `preset NAME`, `set KEY NUMBER`, `hands auto|left|right|both`, `results PATH`, `reconstruct`, `pause`, `stop`, `resume`,
+/// `open PATH`, `reading KEY VALUE|as-found`, `detect on|off`, `open-again`, `preset NAME`, `set KEY NUMBER`, `hands auto|left|right|both`, `results PATH`, `reconstruct`, `pause`, `stop`, `resume`,
 /// `wait-open`, `wait-findings`, `wait-mesh`, `wait-steps N`, `wait-stage pose|fit|ham`, `wait-finished`, `wait-stopped`, `wait-picture`, `wait-selected N`,
 /// `wait-through N`, `wait-orbit`, `wait SECONDS`, `select N`, `fly N`, `exclude N`, `hold-out N`, `frame`, `frame-all`,
 /// `shading albedo|clay|normals`,
-/// `compare wipe|side|difference`, `scrub FRACTION`, `live`, `show WHAT on|off` (`cameras residuals hands joints grid curves export help`),
-/// `tab parameters|pose|findings`, `finding N`, `pose begin|captured|relaxed|rest|reset`, `wait-posable`, `synergy N VALUE`, `angle N DEGREES`,
+/// `compare wipe|side|difference`, `curve NAME on|off`, `scrub FRACTION`, `live`, `show WHAT on|off` (`cameras residuals hands joints grid curves export help developer keypoints`),
+/// `tab parameters|pose|findings|capture`, `finding N`, `pose begin|captured|relaxed|rest|reset`, `wait-posable`, `synergy N VALUE`, `angle N DEGREES`,
 /// `export FORMAT,…`, `wait-exported`, `dialog`, `wait-banner`,
 /// `pose-hands left|right|both`, `size WIDTHxHEIGHT`, `screenshot PATH`, `measure SECONDS`, `quit`. A failed command ends the window with an error.
 pub const SCRIPT_VARIABLE: &str = "THENAR_STUDIO_SCRIPT";

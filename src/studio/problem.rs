@@ -25,9 +25,20 @@ impl Problem {
     /// A folder could not be opened.
     #[must_use]
     pub fn opening(path: &Path, error: &anyhow::Error) -> Self {
-        if let Some(CaptureError::Unusable { path, problem, remedy }) = error.downcast_ref::<CaptureError>() {
-            let name = path.display();
-            return Self::new(format!("{name}: {problem}"), "The folder was not opened; nothing was changed.", remedy);
+        /// The choices that are offered here are options on the command line.
+        const OPTIONS: [&str; 6] = ["format", "units", "direction", "axes", "pixel-centre", "frame"];
+        let meaning = "The folder was not opened; nothing was changed.";
+        match error.downcast_ref::<CaptureError>() {
+            Some(CaptureError::Unusable { path, problem, remedy }) => {
+                let remedy = OPTIONS.iter().fold(remedy.clone(), |r, name| r.replace(&format!("--{name}"), name));
+                return Self::new(format!("{}: {problem}", path.display()), meaning, &remedy);
+            }
+            Some(CaptureError::Ambiguous { path, candidates }) => {
+                let what = format!("{} holds several calibrations: {candidates}", path.display());
+                let remedy = "Choose the format below and open it again, or take the others out of the folder.";
+                return Self::new(what, meaning, remedy);
+            }
+            _ => {}
         }
         Self::new(
             format!("{} could not be opened: {error:#}", path.display()),

@@ -5,7 +5,7 @@ use super::backend::{
     RunRequest, RunViews, Started,
 };
 use super::{opened_run, run_place};
-use crate::capture::Capture;
+use crate::capture::{Capture, OpenOptions};
 use crate::fitting::pose::HandChoice;
 use crate::gpu::{DeviceChoice, Gpu, list_devices};
 use crate::hand::{HandModel, mano, open_hands};
@@ -72,11 +72,11 @@ impl Backend for Program {
             .collect()
     }
 
-    fn open(&self, path: &Path) -> anyhow::Result<Opened> {
+    fn open(&self, path: &Path, options: &OpenOptions) -> anyhow::Result<Opened> {
         if path.join("run.ron").exists() {
             return opened_run::open(path, &self.device);
         }
-        Ok(Opened { capture: Capture::open(path)?, run: None, engine: None })
+        Ok(Opened { capture: Capture::open_with(path, options)?, run: None, engine: None })
     }
 
     fn results_folder(&self, capture: &Capture) -> PathBuf {
@@ -98,7 +98,7 @@ impl Backend for Program {
             hold_out: request.held_out.clone(),
             exclude: request.excluded.clone(),
             seed: request.seed,
-            detect: false,
+            detect: request.detect,
         };
         let gpu = Gpu::new(&self.device)?;
         let run = Reconstruction::new(Arc::clone(&request.capture), models, options, gpu)

@@ -1,11 +1,14 @@
 //! Commands for tests and reproducible pictures; see [`SCRIPT_VARIABLE`](super::SCRIPT_VARIABLE).
 
 use super::backend::ExportRequest;
-use super::session::{Action, Chosen, Framed, NamedPose, PoseAction, RunState, SYNERGIES, Session};
+use super::session::{
+    AS_FOUND, Action, Chosen, Framed, NamedPose, PoseAction, RunState, SYNERGIES, Session, set_reading,
+};
 use super::ui_state::{CompareMode, Shading, Tab};
 use super::viewport::ViewActions;
 use super::{frame::FrameTimes, viewport::Motion};
 use crate::anatomy::Side;
+use crate::capture::OpenOptions;
 use crate::fitting::pose::HandChoice;
 use crate::pipeline::Stage;
 use bevy::prelude::*;
@@ -21,6 +24,12 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(1800);
 /// Frames drawn before a screenshot, so that layout and textures have settled.
 const SETTLE_FRAMES: u32 = 4;
+/// The log says what is waited for each time this has passed.
+const IMPATIENCE: Duration = Duration::from_secs(60);
+
+/// What can be shown and hidden.
+const SHOWN: [&str; 10] =
+    ["cameras", "residuals", "hands", "joints", "grid", "curves", "export", "help", "developer", "keypoints"];
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Step {
@@ -28,10 +37,14 @@ pub(super) enum Step {
     Preset(String),
     Set(String, f64),
     Hands(HandChoice),
+    Reading(String, String),
+    Detect(bool),
+    OpenAgain,
     Shading(Shading),
     Compare(CompareMode),
     ScrubFraction(f64),
     Show(String, bool),
+    Curve(String, bool),
     Tab(Tab),
     Wait(Duration),
     WaitPosable,
@@ -59,6 +72,7 @@ pub(super) enum Step {
 pub(super) struct Script {
     steps: VecDeque<Step>,
     since: Option<Instant>,
+    complaints: u32,
     frames: u32,
     saving: Option<Arc<AtomicU8>>,
 }
@@ -97,6 +111,15 @@ fn parse_step(text: &str) -> anyhow::Result<Step> {
         "exclude" => Step::Act(Action::ToggleExclude(number()?)),
         "hold-out" => Step::Act(Action::ToggleHoldOut(number()?)),
         "results" => Step::Act(Action::SetResults(Some(rest.into()))),
+        "reading" => {
+            let (key, value) = rest.split_once(' ').ok_or_else(|| anyhow::anyhow!("`{text}`: expected KEY VALUE"))?;
+            let value = if value.trim() == "as-found" { AS_FOUND } else { value.trim() };
+            let tried = set_reading(&mut OpenOptions::default(), key, value);
+            tried.map_err(|e| anyhow::anyhow!("`{text}`: {e}"))?;
+            Step::Reading(key.to_owned(), value.to_owned())
+        }
+        "detect" => Step::Detect(on_or_off(text, rest)?),
+        "open-again" => Step::OpenAgain,
         "hands" => Step::Hands(rest.parse().map_err(|e| anyhow::anyhow!("`{text}`: {e}"))?),
         "scrub" => Step::ScrubFraction(rest.parse()?),
         "shading" => Step::Shading(named(text, rest, &Shading::ALL, |s| s.name())?),
@@ -105,17 +128,18 @@ fn parse_step(text: &str) -> anyhow::Result<Step> {
             "parameters" => Step::Tab(Tab::Parameters),
             "pose" => Step::Tab(Tab::Pose),
             "findings" => Step::Tab(Tab::Findings),
+            "capture" => Step::Tab(Tab::Capture),
             _ => anyhow::bail!("`{text}`: what is `{rest}`?"),
         },
         "pose" | "synergy" | "angle" | "pose-hands" => Step::Act(Action::Pose(pose(text, word, rest)?)),
         "show" => {
             let (what, on) = rest.split_once(' ').unwrap_or((rest, "on"));
-            anyhow::ensure!(
-                ["cameras", "residuals", "hands", "joints", "grid", "curves", "export", "help", "keypoints"]
-                    .contains(&what),
-                "`{text}`: what is `{what}`?"
-            );
+            anyhow::ensure!(SHOWN.contains(&what), "`{text}`: what is `{what}`?");
             Step::Show(what.to_owned(), on.trim() == "on")
+        }
+        "curve" => {
+            let (name, on) = rest.rsplit_once(' ').ok_or_else(|| anyhow::anyhow!("`{text}`: expected NAME on|off"))?;
+            Step::Curve(name.trim().to_owned(), on_or_off(text, on)?)
         }
         "wait" => Step::Wait(seconds()?),
         "wait-posable" => Step::WaitPosable,
@@ -166,6 +190,11 @@ fn pose(text: &str, word: &str, rest: &str) -> anyhow::Result<PoseAction> {
         (_, "both") => PoseAction::Choose(Chosen::Both),
         _ => anyhow::bail!("`{text}`: what is `{rest}`?"),
     })
+}
+
+fn on_or_off(text: &str, word: &str) -> anyhow::Result<bool> {
+    anyhow::ensure!(["on", "off"].contains(&word), "`{text}`: what is `{word}`?");
+    Ok(word == "on")
 }
 
 fn named<T: Copy>(text: &str, wanted: &str, all: &[T], name: impl Fn(T) -> &'static str) -> anyhow::Result<T> {
@@ -221,11 +250,17 @@ pub(super) fn run(
         other => other,
     };
     match outcome {
-        Outcome::Pending => {}
+        Outcome::Pending => {
+            if waited > IMPATIENCE * (script.complaints + 1) {
+                script.complaints += 1;
+                warn!("script command {step:?} has been waiting for {} s", waited.as_secs());
+            }
+        }
         Outcome::Done => {
             debug!("{step:?} is done");
             script.steps.pop_front();
             script.since = None;
+            script.complaints = 0;
             script.frames = 0;
             redraw.write(RequestRedraw);
         }
@@ -268,6 +303,15 @@ fn simple_step(step: &Step, session: &mut Session, actions: &mut ViewActions, wa
             session.overrides.insert(key.clone(), *value);
         }
         Step::Hands(hands) => session.hands = *hands,
+        Step::Reading(key, value) => {
+            let options = session.refused.as_mut().map_or(&mut session.reading, |refused| &mut refused.options);
+            if let Err(why) = set_reading(options, key, value) {
+                return Outcome::Failed(why);
+            }
+        }
+        Step::Detect(on) => session.detect = *on,
+        Step::OpenAgain if session.refused.is_some() => actions.0.push(Action::OpenRefused),
+        Step::OpenAgain => actions.0.push(Action::OpenAgain),
         Step::Preset(name) => match session.presets.iter().position(|p| p.name == *name) {
             Some(index) => session.preset = index,
             None => return Outcome::Failed(format!("there is no preset `{name}`")),
@@ -281,6 +325,8 @@ fn simple_step(step: &Step, session: &mut Session, actions: &mut ViewActions, wa
             actions.0.extend(session.track.nearest(fraction * last).map(Action::Scrub));
         }
         Step::Show(what, on) => show(session, what, *on),
+        Step::Curve(name, true) => _ = session.ui.hidden_curves.remove(name),
+        Step::Curve(name, false) => _ = session.ui.hidden_curves.insert(name.clone()),
         Step::Wait(duration) => return done_when(waited >= *duration),
         Step::WaitOpen => return done_when(session.capture.is_some() && session.opening.is_none()),
         Step::WaitFindings => return done_when(session.diagnosis.is_some()),
@@ -288,6 +334,9 @@ fn simple_step(step: &Step, session: &mut Session, actions: &mut ViewActions, wa
         Step::WaitSteps(count) => return done_when(session.steps.len() >= *count),
         Step::WaitFinished => return done_when(session.state == RunState::Finished),
         Step::WaitStage(stage) => return done_when(session.steps.last().is_some_and(|s| s.stage == *stage)),
+        Step::WaitStopped if session.state == RunState::Finished => {
+            return Outcome::Failed("the run has finished before it could be stopped".to_owned());
+        }
         Step::WaitStopped => return done_when(session.state == RunState::Stopped),
         Step::WaitSelected(view) => return done_when(session.selected == *view),
         Step::WaitExported => return done_when(session.exporting.is_none() && waited > Duration::from_millis(50)),
@@ -314,11 +363,12 @@ fn show(session: &mut Session, what: &str, on: bool) {
         "curves" => ui.show_curves = on,
         "export" => ui.show_export = on,
         "help" => ui.show_help = on,
+        "developer" => ui.show_developer = on,
         _ => ui.show_keypoints = on,
     }
 }
 
-/// Saves the window; the file is complete when the step is done.
+/// Saves the window; the file is complete as soon as it is there.
 fn screenshot(
     commands: &mut Commands,
     script: &mut Script,
@@ -345,7 +395,9 @@ fn screenshot(
     let path = path.to_owned();
     commands.spawn(Screenshot::primary_window()).observe(move |captured: On<ScreenshotCaptured>| {
         let image = captured.image.clone().try_into_dynamic().map(|i| i.to_rgb8());
-        let saved = image.is_ok_and(|i| i.save_with_format(&path, image::ImageFormat::Png).is_ok());
+        let begun = path.with_extension("part");
+        let saved = image.is_ok_and(|i| i.save_with_format(&begun, image::ImageFormat::Png).is_ok())
+            && std::fs::rename(&begun, &path).is_ok();
         state.store(if saved { 1 } else { 2 }, Ordering::Release);
     });
     Outcome::Pending
@@ -401,6 +453,10 @@ mod tests {
             parse("tab pose; pose begin; wait-posable; synergy 0 1.5; angle 5 -30; pose-hands left; pose rest")
                 .expect("valid");
         assert_eq!(script.steps[3], Step::Act(Action::Pose(PoseAction::Synergy(0, 1.5))), "a synergy");
+        let script = parse("reading units mm; reading frame as-found; detect on; open-again").expect("valid");
+        assert_eq!(script.steps[1], Step::Reading("frame".to_owned(), AS_FOUND.to_owned()), "as found");
+        let script = parse("curve lap off").expect("valid");
+        assert_eq!(script.steps[0], Step::Curve("lap".to_owned(), false), "a curve by its name");
         for bad in [
             "tab x",
             "finding x",
@@ -414,6 +470,11 @@ mod tests {
             "shading plastic",
             "wait -1",
             "show me",
+            "curve lap",
+            "curve lap maybe",
+            "reading units ell",
+            "reading lens none",
+            "detect perhaps",
         ] {
             assert!(parse(bad).is_err(), "`{bad}` is refused");
         }

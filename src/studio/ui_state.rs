@@ -67,6 +67,8 @@ pub(crate) enum Tab {
     Pose,
     /// What the doctor found.
     Findings,
+    /// How the capture was read.
+    Capture,
 }
 
 /// The panels' memory.
@@ -106,6 +108,8 @@ pub(crate) struct UiState {
     pub drop_hover: bool,
     /// Shortcut sheet.
     pub show_help: bool,
+    /// Figures for developers.
+    pub show_developer: bool,
     /// Export window.
     pub show_export: bool,
     /// Export formats ticked: glb, obj, ply, npz.
@@ -122,6 +126,8 @@ pub(crate) struct UiState {
     pub path_text: String,
     /// Log lines must contain this.
     pub log_filter: String,
+    /// Height that the buttons on the 3D view take at its top, points: they wrap in a narrow one.
+    pub view_bar: f32,
     /// What stands under the compare panel.
     pub tab: Tab,
 }
@@ -154,6 +160,7 @@ impl Default for UiState {
             smoothing: 0.0,
             drop_hover: false,
             show_help: false,
+            show_developer: false,
             show_export: false,
             formats: [true, false, true, true],
             export_rest: false,
@@ -162,6 +169,7 @@ impl Default for UiState {
             export_dir: None,
             path_text: String::new(),
             log_filter: String::new(),
+            view_bar: 36.0,
             tab: Tab::default(),
         }
     }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use thenar::anatomy::{KEYPOINTS, Side};
 use thenar::camera::Camera;
-use thenar::capture::{Capture, Keypoints, View};
+use thenar::capture::{Capture, CaptureError, Inference, Keypoints, OpenOptions, View};
 use thenar::export::ExportHand;
 use thenar::hand::{FineModel, HandParameters, RestHand, open_hand};
 use thenar::mesh::vertex_normals;
@@ -100,11 +100,29 @@ pub(crate) fn test_capture(count: usize) -> Capture {
         format: "test",
         views,
         metres_per_unit: 1.0,
-        inferences: Vec::new(),
-        options: thenar::capture::OpenOptions::default(),
+        inferences: inferences(&OpenOptions::default()),
+        options: OpenOptions::default(),
         warnings: vec!["view 01 looks darker than the others".to_owned().into()],
         hash: "0".repeat(64),
     }
+}
+
+/// What a reader of the test's captures would say.
+pub(crate) fn inferences(options: &OpenOptions) -> Vec<Inference> {
+    let fact = |what: &str, found: &str, set: Option<String>, reason: &str| Inference {
+        what: what.to_owned(),
+        reason: if set.is_some() { "set by hand".to_owned() } else { reason.to_owned() },
+        value: set.unwrap_or_else(|| found.to_owned()),
+    };
+    let convention = "convention of the format";
+    vec![
+        fact("format", "opencv", options.format.map(|v| v.to_string()), "found by calibration.json"),
+        fact("direction", "world-to-camera", options.direction.map(|v| v.to_string()), convention),
+        fact("axes", "opencv", options.axes.map(|v| v.to_string()), convention),
+        fact("pixel centre", "0", options.pixel_centre.map(|v| v.to_string()), convention),
+        fact("unit", "m", options.units.map(|v| v.to_string()), "the cameras are 0.700 units from what they look at"),
+        fact("lens", "opencv, undone", None, "the images were distorted"),
+    ]
 }
 
 /// An open hand with bumps where the lump of its side is, brought to rest.
@@ -202,10 +220,23 @@ impl Backend for MorphBackend {
             .to_vec()
     }
 
-    fn open(&self, path: &Path) -> anyhow::Result<Opened> {
+    /// A folder with an entry `ambiguous` is a capture of a format that is set by hand only.
+    fn open(&self, path: &Path, options: &OpenOptions) -> anyhow::Result<Opened> {
         anyhow::ensure!(path.exists(), "no such folder");
-        let mut capture =
-            if path.join("camera").exists() { thenar::capture::read_fmhr(path)? } else { test_capture(self.views) };
+        if path.join("ambiguous").exists() && options.format.is_none() {
+            let candidates = "colmap (found sparse/0), transforms (found transforms.json)".to_owned();
+            return Err(CaptureError::Ambiguous { path: path.to_owned(), candidates }.into());
+        }
+        let mut capture = if path.join("camera").exists() {
+            thenar::capture::read_fmhr(path)?
+        } else {
+            Capture {
+                root: path.to_owned(),
+                inferences: inferences(options),
+                options: options.clone(),
+                ..test_capture(self.views)
+            }
+        };
         if let Some(view) = self.camera_off.and_then(|view| capture.views.get_mut(view)) {
             view.camera.k[(0, 2)] -= 12.0;
         }

@@ -6,7 +6,7 @@ use super::theme::{self, ACCENT, AMBER, HELD_OUT, LINE, RED, TEXT, WEAK, WELL};
 use crate::pipeline::{Finding, Severity};
 use crate::studio::session::{Action, Session};
 use crate::studio::ui_state::Tab;
-use egui::{Color32, Frame, Image, Label, Margin, RichText, ScrollArea, Sense, Stroke, StrokeKind, Ui, vec2};
+use egui::{Color32, Frame, Image, Label, Margin, RichText, Sense, Stroke, StrokeKind, Ui, vec2};
 
 /// Width of the view's picture in points.
 const PICTURE: f32 = 52.0;
@@ -54,7 +54,7 @@ pub(super) fn show(ui: &mut Ui, session: &mut Session, textures: &Textures, acti
         });
     });
     let Some(diagnosis) = diagnosis else { return };
-    ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
+    theme::scroll().show(ui, |ui| {
         if diagnosis.findings.is_empty() {
             ui.label(RichText::new("Nothing is wrong with this capture as far as can be told.").color(WEAK));
         }

@@ -5,8 +5,9 @@ use crate::studio::session::Session;
 use egui::{Align2, Context, Grid, RichText, Window};
 
 /// Keys and what they do, as shown.
-const KEYS: [(&str, &str); 22] = [
+const KEYS: [(&str, &str); 25] = [
     ("Ctrl+O", "open a folder"),
+    ("Ctrl+Shift+O", "read the capture again"),
     ("Ctrl+R", "reconstruct, or resume an unfinished run"),
     ("Ctrl+Shift+R", "reconstruct anew"),
     ("T", "pause, go on"),
@@ -19,11 +20,13 @@ const KEYS: [(&str, &str); 22] = [
     ("G (hold)", "photograph alone"),
     ("F", "see the hands"),
     ("Shift+F", "see everything"),
+    ("I", "how the capture was read"),
     ("1 2 3", "albedo, clay, normals"),
     ("V", "cameras on, off"),
     (",  .", "previous, next snapshot"),
     ("Home  End", "first snapshot, live"),
     ("F1", "this sheet"),
+    ("F12", "figures for developers"),
     ("drag", "orbit"),
     ("right drag", "pan"),
     ("wheel", "zoom"),

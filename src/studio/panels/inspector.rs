@@ -3,7 +3,7 @@
 use super::theme::{self, ACCENT, AMBER, WEAK, button};
 use crate::studio::backend::Parameter;
 use crate::studio::session::{Action, Session};
-use egui::{CollapsingHeader, DragValue, Grid, RichText, ScrollArea, Ui};
+use egui::{CollapsingHeader, DragValue, Grid, RichText, Ui};
 
 pub(super) fn show(ui: &mut Ui, session: &mut Session, _actions: &mut Vec<Action>) {
     let Some(preset) = session.preset().cloned() else {
@@ -25,7 +25,7 @@ pub(super) fn show(ui: &mut Ui, session: &mut Session, _actions: &mut Vec<Action
     });
     let when = if session.is_active() { "Changes apply to the next run" } else { preset.summary.as_str() };
     ui.label(RichText::new(when).small().color(WEAK));
-    ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
+    theme::scroll().show(ui, |ui| {
         let mut groups: Vec<&str> = Vec::new();
         for p in &preset.parameters {
             if !groups.contains(&p.group.as_str()) {

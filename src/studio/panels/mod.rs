@@ -1,7 +1,9 @@
 //! The panels: one file each, pure egui over [`Session`], so that they run without a window. They draw, and they answer with
 //! [`Action`]s; none of them talks to the worker or to Bevy.
 
+mod capture;
 mod compare;
+mod developer;
 mod empty;
 mod export;
 mod findings;
@@ -104,6 +106,7 @@ pub(super) fn layout(ctx: &Context, session: &mut Session, textures: &mut Textur
                         inspector::show(ui, session, actions);
                     }
                     Tab::Pose => pose::show(ui, session, actions),
+                    Tab::Capture => capture::show(ui, session, actions),
                     Tab::Findings => findings::show(ui, session, textures, actions),
                 });
             compare::show(ui, session, textures, actions);
@@ -124,6 +127,7 @@ fn windows(ctx: &Context, session: &mut Session, view: Rect, actions: &mut Vec<A
     overlay::drop_target(ctx, session);
     export::show(ctx, session, actions);
     help::show(ctx, session);
+    developer::show(ctx, session);
 }
 
 /// Keyboard shortcuts; none while text is being typed.
@@ -132,12 +136,17 @@ fn keys(ctx: &Context, session: &mut Session, actions: &mut Vec<Action>) {
         return;
     }
     let has_capture = session.capture.is_some();
+    // What has the focus is pressed by Enter.
+    let enter_is_free = ctx.memory(|m| m.focused().is_none());
     let can_resume = session.why_not_resume().is_none();
     let ui = &mut session.ui;
-    let mut stop_export = false;
+    let (mut stop_export, mut toggle_capture) = (false, false);
     ctx.input_mut(|i| {
         ui.blink = i.key_down(Key::G);
         let mut pressed = |modifiers: Modifiers, key: Key| i.consume_key(modifiers, key);
+        if pressed(Modifiers::COMMAND | Modifiers::SHIFT, Key::O) {
+            actions.push(Action::OpenAgain);
+        }
         if pressed(Modifiers::COMMAND, Key::O) {
             actions.push(Action::OpenDialog);
         }
@@ -153,8 +162,11 @@ fn keys(ctx: &Context, session: &mut Session, actions: &mut Vec<Action>) {
         if pressed(Modifiers::NONE, Key::F1) {
             ui.show_help = !ui.show_help;
         }
+        if pressed(Modifiers::NONE, Key::F12) {
+            ui.show_developer = !ui.show_developer;
+        }
         if pressed(Modifiers::NONE, Key::Escape) {
-            (ui.show_help, stop_export) = (false, true);
+            (ui.show_help, ui.show_developer, stop_export) = (false, false, true);
         }
         if !has_capture {
             return;
@@ -181,7 +193,7 @@ fn keys(ctx: &Context, session: &mut Session, actions: &mut Vec<Action>) {
             (Key::Period, Action::ScrubBy(1)),
         ];
         for (key, action) in simple {
-            if pressed(Modifiers::NONE, key) {
+            if (key != Key::Enter || enter_is_free) && pressed(Modifiers::NONE, key) {
                 actions.push(action);
             }
         }
@@ -193,9 +205,13 @@ fn keys(ctx: &Context, session: &mut Session, actions: &mut Vec<Action>) {
         if pressed(Modifiers::NONE, Key::V) {
             ui.show_cameras = !ui.show_cameras;
         }
+        toggle_capture = pressed(Modifiers::NONE, Key::I);
     });
     if stop_export {
         ui.show_export = false;
+    }
+    if toggle_capture {
+        capture::toggle(session);
     }
 }
 

@@ -32,6 +32,7 @@ pub(super) fn banner(root: &mut Ui, session: &mut Session, actions: &mut Vec<Act
                         egui::Label::new(RichText::new(format!("What to do: {}", problem.remedy)).color(AMBER)).wrap(),
                     );
                     typed_folder(ui, session, actions);
+                    super::capture::refused(ui, session, actions);
                 });
             });
         });
@@ -59,9 +60,9 @@ fn typed_folder(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>) {
     });
 }
 
-/// A frame for what passes, news and progress: in the upper middle of the 3D view, where it covers no panel.
-fn passing(ctx: &Context, name: &str, at: Rect, add: impl FnOnce(&mut Ui)) {
-    let top = at.center_top() + vec2(0.0, 46.0);
+/// A frame for what passes, news and progress: in the upper middle of the 3D view, where it covers neither panels nor buttons.
+fn passing(ctx: &Context, name: &str, at: Rect, session: &Session, add: impl FnOnce(&mut Ui)) {
+    let top = at.center_top() + vec2(0.0, session.ui.view_bar + 8.0);
     Area::new(egui::Id::new(name)).order(Order::Foreground).pivot(Align2::CENTER_TOP).fixed_pos(top).show(ctx, |ui| {
         let frame = Frame::NONE
             .fill(Color32::from_rgb(24, 48, 46))
@@ -75,7 +76,7 @@ fn passing(ctx: &Context, name: &str, at: Rect, add: impl FnOnce(&mut Ui)) {
 /// That files are being written, and for how long by now.
 pub(super) fn exporting(ctx: &Context, session: &Session, at: Rect) {
     let Some(exporting) = &session.exporting else { return };
-    passing(ctx, "exporting", at, |ui| {
+    passing(ctx, "exporting", at, session, |ui| {
         let seconds = exporting.since.elapsed().as_secs_f32();
         // A block that goes to and fro, redrawn a few times a second: how far it is nobody knows.
         let (rect, _) = ui.allocate_exact_size(vec2(56.0, 8.0), egui::Sense::hover());
@@ -94,7 +95,7 @@ pub(super) fn notice(ctx: &Context, session: &Session, at: Rect, actions: &mut V
     if notice.at.elapsed() > stays {
         return actions.push(Action::DismissNotice);
     }
-    passing(ctx, "notice", at, |ui| {
+    passing(ctx, "notice", at, session, |ui| {
         // The buttons keep their room; a long path is cut, and whole in its tip.
         let room = (at.width() - if notice.folder.is_some() { 290.0 } else { 60.0 }).max(120.0);
         let text = RichText::new(format!("✔ {}", notice.text)).color(TEXT);
@@ -169,9 +170,10 @@ pub(super) fn viewport(root: &mut Ui, rect: Rect, session: &mut Session, actions
     let layout = Layout::left_to_right(Align::Center).with_main_wrap(true);
     // Opaque: frustums must not show through between the words.
     let frame = Frame::NONE.fill(PANEL).corner_radius(4).inner_margin(Margin::symmetric(4, 1));
-    root.scope_builder(UiBuilder::new().max_rect(bar).layout(layout), |ui| {
-        frame.show(ui, |ui| buttons(ui, session, actions));
+    let shown = root.scope_builder(UiBuilder::new().max_rect(bar).layout(layout), |ui| {
+        frame.show(ui, |ui| buttons(ui, session, actions)).response.rect
     });
+    session.ui.view_bar = shown.inner.bottom() - rect.top() + 4.0;
     let text = session.shown.as_ref().map_or_else(
         || "drag: orbit · right drag: pan · wheel: zoom · double-click a camera: look through it".to_owned(),
         |s| {

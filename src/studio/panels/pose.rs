@@ -5,7 +5,7 @@ use super::theme::{self, AMBER, WEAK, button};
 use crate::anatomy::{JOINT_NAMES, Side};
 use crate::studio::session::{Action, Chosen, NamedPose, PoseAction, Posing, Session};
 use crate::studio::ui_state::Tab;
-use egui::{CollapsingHeader, RichText, ScrollArea, Slider, SliderClamping, Ui};
+use egui::{CollapsingHeader, RichText, Slider, SliderClamping, Ui};
 
 /// Fingers as people count them: first joint of each, name.
 const FINGERS: [(usize, &str); 5] = [(13, "Thumb"), (1, "Index"), (4, "Middle"), (10, "Ring"), (7, "Pinky")];
@@ -76,7 +76,7 @@ pub(super) fn show(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>
             ui.label(RichText::new(format!("{ms:.1} ms")).color(WEAK).small()).on_hover_text("Time of the last mesh");
         }
     });
-    ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
+    theme::scroll().show(ui, |ui| {
         theme::title(ui, "SYNERGIES");
         fit_sliders(ui, (0..posing.synergies()).map(|i| posing.synergy_facts(i).0));
         for index in 0..posing.synergies() {

@@ -125,6 +125,12 @@ pub(crate) fn inner_frame() -> Frame {
     Frame::NONE.fill(PANEL).inner_margin(Margin { left: 8, right: 0, top: 6, bottom: 0 })
 }
 
+/// What scrolls under the fixed rows of a panel: it gives way before they do, where the default keeps 64 points and lets a
+/// low panel run over its neighbour.
+pub(crate) fn scroll() -> egui::ScrollArea {
+    egui::ScrollArea::vertical().auto_shrink([false, false]).min_scrolled_height(16.0)
+}
+
 /// A panel's title.
 pub(crate) fn title(ui: &mut Ui, text: &str) {
     ui.label(egui::RichText::new(text).size(12.0).strong().color(WEAK));

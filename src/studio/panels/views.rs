@@ -1,9 +1,9 @@
 //! The list of views: thumbnail, name, score, signs. Click selects, double-click looks through the camera, X excludes,
 //! H holds out.
 
-use super::findings;
 use super::textures::Textures;
 use super::theme::{self, ACCENT, AMBER, HELD_OUT, RED, TEXT, WEAK};
+use super::{capture, findings};
 use crate::studio::session::{Action, Session};
 use egui::{Align2, FontId, Pos2, Rect, RichText, Sense, Stroke, StrokeKind, Ui, vec2};
 
@@ -11,16 +11,19 @@ use egui::{Align2, FontId, Pos2, Rect, RichText, Sense, Stroke, StrokeKind, Ui, 
 const ROW: f32 = 52.0;
 
 pub(super) fn show(ui: &mut Ui, session: &mut Session, textures: &Textures, actions: &mut Vec<Action>) {
-    let Some(capture) = session.capture.clone() else { return };
+    let Some(opened) = session.capture.clone() else { return };
     ui.horizontal(|ui| {
         theme::title(ui, "VIEWS");
-        let all = capture.views.len();
+        let all = opened.views.len();
         let left = all - session.excluded.len() - session.held_out.len();
         let text = if left == all { format!("{left}") } else { format!("{left} of {all} are fitted") };
         ui.label(RichText::new(text).small().color(WEAK));
     });
-    findings::button(ui, session);
-    egui::ScrollArea::vertical().auto_shrink([false, false]).show_rows(ui, ROW, capture.views.len(), |ui, rows| {
+    ui.horizontal_wrapped(|ui| {
+        findings::button(ui, session);
+        capture::button_of_panel(ui, session);
+    });
+    egui::ScrollArea::vertical().auto_shrink([false, false]).show_rows(ui, ROW, opened.views.len(), |ui, rows| {
         for view in rows {
             row(ui, session, textures, view, actions);
         }

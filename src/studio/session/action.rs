@@ -97,6 +97,10 @@ pub(crate) enum Action {
     OpenDialog,
     /// Open a folder.
     Open(PathBuf),
+    /// Read the open capture again, with what is set by hand.
+    OpenAgain,
+    /// Try the folder again that could not be read.
+    OpenRefused,
     /// Reconstruct anew.
     Start,
     /// Go on with the unfinished run.

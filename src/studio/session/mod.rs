@@ -7,11 +7,13 @@ mod folders;
 mod hand;
 mod news;
 mod posing;
+mod reading;
 mod run;
 
 pub(crate) use action::{Action, Effect, Exporting, Folder, Framed, Level, LogLine, Notice, RunState};
 pub(crate) use hand::HandPick;
 pub(crate) use posing::{Chosen, NamedPose, PoseAction, Posing, SYNERGIES};
+pub(crate) use reading::{AS_FOUND, Refused, set as set_reading};
 
 use super::backend::{Detected, Parameter, PresetInfo};
 use super::picture::Picture;
@@ -20,7 +22,7 @@ use super::track::Track;
 use super::ui_state::UiState;
 use super::worker::Command;
 use crate::camera::Camera;
-use crate::capture::Capture;
+use crate::capture::{Capture, OpenOptions};
 use crate::fitting::pose::HandChoice;
 use crate::pipeline::{Diagnosis, Snapshot, Stage, StepReport};
 use image::RgbImage;
@@ -44,8 +46,15 @@ pub(crate) struct Session {
     pub device: Option<Result<String, String>>,
     /// Folder being read.
     pub opening: Option<PathBuf>,
+    /// Folder that could not be read.
+    pub refused: Option<Refused>,
     /// The opened capture.
     pub capture: Option<Arc<Capture>>,
+    /// What is set by hand when it is read the next time.
+    pub reading: OpenOptions,
+    opening_again: bool,
+    /// The next run finds its keypoints in the images although the capture has its own.
+    pub detect: bool,
     /// Keypoints that the run has found in the images, a view each.
     pub detected: Detected,
     /// Counts captures opened, so that textures and the rig know when to rebuild.
@@ -138,7 +147,11 @@ impl Session {
             started: Instant::now(),
             device: None,
             opening: None,
+            refused: None,
             capture: None,
+            reading: OpenOptions::default(),
+            opening_again: false,
+            detect: false,
             detected: None,
             capture_revision: 0,
             cameras: Vec::new(),
@@ -212,6 +225,8 @@ impl Session {
         match action {
             Action::OpenDialog => Some(Effect::OpenDialog),
             Action::Open(path) => self.open(path),
+            Action::OpenAgain => self.open_again(),
+            Action::OpenRefused => self.open_refused(),
             Action::Start => self.start(),
             Action::Resume => self.resume(),
             Action::TogglePause => self.toggle_pause(),
@@ -285,7 +300,7 @@ impl Session {
                 None
             }
             Action::DismissBanner => {
-                (self.banner, self.typed) = (None, None);
+                (self.banner, self.typed, self.refused) = (None, None, None);
                 None
             }
         }
@@ -316,9 +331,8 @@ impl Session {
             });
             return None;
         }
-        self.opening = Some(path.clone());
-        self.banner = None;
-        Some(Effect::Send(Command::Open(path)))
+        self.opening_again = false;
+        self.begin_opening(path, OpenOptions::default())
     }
 
     fn scrub(&mut self, index: usize) {

@@ -37,11 +37,15 @@ impl Session {
                 self.opening = Some(path);
             }
             Event::Opened { capture, thumbnails, run, has_engine, results } => {
-                self.on_opened(capture, thumbnails, run);
+                let again = self.is_read_again(&capture) && run.is_none();
+                if !again {
+                    self.results = None;
+                }
+                self.on_opened(capture, thumbnails, run, again);
                 self.has_engine = has_engine;
-                self.results = None;
                 self.default_results = results;
             }
+            Event::Refused { path, options, problem } => self.on_refused(path, options, problem),
             Event::Diagnosed { capture, diagnosis } => self.on_diagnosed(&capture, diagnosis),
             Event::Started { run_dir, steps } => self.on_started(run_dir, steps),
             Event::Keypoints(detected) => self.detected = Some(detected),
@@ -89,7 +93,7 @@ impl Session {
                 self.show_problem(problem);
             }
             Event::Failed(problem) => {
-                self.opening = None;
+                (self.opening, self.opening_again) = (None, false);
                 self.posing_pending = false;
                 self.show_problem(problem);
             }
@@ -97,19 +101,30 @@ impl Session {
     }
 
     pub(super) fn show_problem(&mut self, problem: Problem) {
-        self.typed = None;
+        (self.typed, self.refused) = (None, None);
         self.note(Level::Error, format!("{}. {} {}", problem.what, problem.meaning, problem.remedy));
         self.banner = Some(problem);
     }
 
-    fn on_opened(&mut self, capture: Arc<Capture>, thumbnails: Vec<RgbImage>, run: Option<Box<RunRecord>>) {
+    /// `again`: the capture that was open, read once more.
+    fn on_opened(
+        &mut self,
+        capture: Arc<Capture>,
+        thumbnails: Vec<RgbImage>,
+        run: Option<Box<RunRecord>>,
+        again: bool,
+    ) {
         self.forget_run();
-        self.opening = None;
+        (self.opening, self.opening_again, self.refused) = (None, false, None);
         self.banner = None;
         self.state = RunState::Idle;
-        self.excluded.clear();
-        self.held_out.clear();
-        self.selected = 0;
+        if !again {
+            self.excluded.clear();
+            self.held_out.clear();
+            self.selected = 0;
+            self.detect = false;
+        }
+        self.reading = capture.options.clone();
         self.diagnosis = None;
         self.finding = None;
         self.note(Level::Info, format!("Opened {}: {} views", capture.name, capture.views.len()));
@@ -134,6 +149,7 @@ impl Session {
                 self.overrides.clear();
             }
             self.resumable = run.resumable;
+            self.detect = run.detected.is_some() && self.why_no_own_keypoints().is_none();
             self.detected = run.detected;
             if run.resumable {
                 self.note(Level::Warning, "This run has not finished: Resume goes on where it stopped");

@@ -94,6 +94,7 @@ impl Session {
             hands: self.hands,
             results: self.results.clone(),
             hand_model: self.hand.choice(),
+            detect: self.detect && self.why_no_own_keypoints().is_none(),
             ..RunRequest::new(capture, &preset)
         }))))
     }

@@ -5,7 +5,8 @@ use super::{OrbitCamera, PLANE_DEPTH, Pointer, Scene, ViewActions};
 use crate::studio::Machine;
 use crate::studio::session::{Action, Session};
 use bevy::camera::SubCameraView;
-use bevy::input::mouse::MouseWheel;
+use bevy::input::ButtonState;
+use bevy::input::mouse::{MouseButtonInput, MouseWheel};
 use bevy::prelude::*;
 use bevy::window::RequestRedraw;
 use std::time::{Duration, Instant};
@@ -106,47 +107,57 @@ fn orbit_of(pose: &Transform, depth: f32) -> Orbit {
     Orbit { focus, yaw: back.x.atan2(back.z), pitch: back.y.clamp(-1.0, 1.0).asin(), radius: depth }
 }
 
-/// Clicks on image planes select their camera, double-clicks look through it.
+/// Clicks on image planes select their camera, double-clicks look through it. Counted are the presses and releases
+/// themselves, not the buttons' state once a frame: on a slow driver both clicks of a double-click may fall into one frame.
 pub(super) fn click(
     session: Res<Session>,
     scene: Res<Scene>,
     pointer: Res<Pointer>,
-    buttons: Res<ButtonInput<MouseButton>>,
+    mut presses: MessageReader<MouseButtonInput>,
     time: Res<Time<Real>>,
     camera: Single<(&Camera, &GlobalTransform), With<super::ViewCamera>>,
     mut motion: ResMut<Motion>,
     mut actions: ResMut<ViewActions>,
 ) {
-    if buttons.just_pressed(MouseButton::Left) {
-        motion.pressed_at = pointer.in_view.then_some(pointer.at).flatten();
+    let limit = DOUBLE_CLICK + time.delta_secs();
+    for press in presses.read().filter(|press| press.button == MouseButton::Left) {
+        if press.state == ButtonState::Pressed {
+            motion.pressed_at = pointer.in_view.then_some(pointer.at).flatten();
+            continue;
+        }
+        let (Some(from), Some(to)) = (motion.pressed_at.take(), pointer.at) else { continue };
+        if from.distance(to) > CLICK_SLACK || !session.ui.show_cameras || motion.through().is_some() {
+            continue;
+        }
+        let Some(view) = view_at(&session, &scene, *camera, to) else { continue };
+        if motion.last_click.is_some_and(|(v, at)| v == view && at.elapsed().as_secs_f32() < limit) {
+            motion.last_click = None;
+            actions.0.push(Action::FlyTo(view));
+        } else {
+            motion.last_click = Some((view, Instant::now()));
+            actions.0.push(Action::Select(view));
+        }
     }
-    if !buttons.just_released(MouseButton::Left) {
-        return;
-    }
-    let (Some(from), Some(to)) = (motion.pressed_at.take(), pointer.at) else { return };
-    if from.distance(to) > CLICK_SLACK || !session.ui.show_cameras || motion.through().is_some() {
-        return;
-    }
-    let (Some(capture), Some(placement)) = (&session.capture, scene.placement) else { return };
-    let (camera, transform) = *camera;
-    let Ok(ray) = camera.viewport_to_world(transform, to) else { return };
+}
+
+/// The view whose image plane is nearest under a point of the window.
+fn view_at(
+    session: &Session,
+    scene: &Scene,
+    (camera, transform): (&Camera, &GlobalTransform),
+    at: Vec2,
+) -> Option<usize> {
+    let (capture, placement) = (session.capture.as_ref()?, scene.placement?);
+    let ray = camera.viewport_to_world(transform, at).ok()?;
     let depth = PLANE_DEPTH * placement.radius;
-    let hit = (0..capture.views.len())
+    (0..capture.views.len())
         .filter_map(|i| {
             let camera = session.camera(i)?;
             let pose = placement.camera(camera);
             rig::ray_meets_plane(ray.origin, *ray.direction, &pose, &rig::corners(camera), depth).map(|t| (i, t))
         })
-        .min_by(|a, b| a.1.total_cmp(&b.1));
-    let Some((view, _)) = hit else { return };
-    let limit = DOUBLE_CLICK + time.delta_secs();
-    if motion.last_click.is_some_and(|(v, at)| v == view && at.elapsed().as_secs_f32() < limit) {
-        motion.last_click = None;
-        actions.0.push(Action::FlyTo(view));
-    } else {
-        motion.last_click = Some((view, Instant::now()));
-        actions.0.push(Action::Select(view));
-    }
+        .min_by(|a, b| a.1.total_cmp(&b.1))
+        .map(|(view, _)| view)
 }
 
 /// Carries out what [`Motion`] wants.

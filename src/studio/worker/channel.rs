@@ -1,6 +1,6 @@
 //! What travels between the window and the worker.
 
-use crate::capture::Capture;
+use crate::capture::{Capture, OpenOptions};
 use crate::detect::DetectedHands;
 use crate::pipeline::{Diagnosis, PosableHand, Snapshot, Stage, StepReport};
 use crate::studio::backend::{ExportRequest, ResumeRequest, RunRecord, RunRequest, RunViews};
@@ -30,6 +30,15 @@ pub(crate) enum Event {
         has_engine: bool,
         /// Folder in which a new run would make its own, unless the user chooses another.
         results: PathBuf,
+    },
+    /// A folder could not be read as a capture; it may be one when more is set by hand.
+    Refused {
+        /// The folder.
+        path: PathBuf,
+        /// What was set by hand.
+        options: OpenOptions,
+        /// The error.
+        problem: Problem,
     },
     /// The doctor has examined a capture.
     Diagnosed {
@@ -80,8 +89,8 @@ pub(crate) enum Event {
 /// What the window asks of the worker.
 #[derive(Debug)]
 pub(crate) enum Command {
-    /// Read a capture or run folder.
-    Open(PathBuf),
+    /// Read a capture or run folder, with what is set by hand of a capture.
+    Open(PathBuf, Box<OpenOptions>),
     /// Begin a reconstruction of the opened capture.
     Start(Box<RunRequest>),
     /// Go on with an unfinished run.

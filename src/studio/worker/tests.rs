@@ -9,7 +9,7 @@ use crate::studio::backend::{ExportRequest, ResumeRequest, RunRequest, RunViews}
 use std::time::Instant;
 
 fn until(worker: &mut Worker, mut done: impl FnMut(&Event) -> bool) -> Vec<Event> {
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + Duration::from_secs(300);
     let mut seen = Vec::new();
     while Instant::now() < deadline {
         match worker.try_event() {
@@ -54,13 +54,16 @@ fn pausing_stops_stepping_and_cancelling_says_so() {
     worker.send(Command::Start(request(test_capture(2))));
     until(&mut worker, |e| matches!(e, Event::Step(_)));
     worker.set_paused(true);
-    std::thread::sleep(Duration::from_millis(50));
-    while worker.try_event().is_some() {}
-    std::thread::sleep(Duration::from_millis(50));
-    assert!(worker.try_event().is_none(), "nothing happens while paused");
+    // A step under way ends, however long the machine takes for it.
+    let quiet = |worker: &mut Worker| {
+        while worker.try_event().is_some() {}
+        std::thread::sleep(Duration::from_millis(50));
+        worker.try_event().is_none()
+    };
+    assert!((0..100).any(|_| quiet(&mut worker)), "nothing happens while paused");
     worker.want_snapshot();
     worker.set_paused(true);
-    let deadline = Instant::now() + Duration::from_secs(5);
+    let deadline = Instant::now() + Duration::from_secs(120);
     while worker.snapshots.take().is_none() {
         assert!(Instant::now() < deadline, "snapshots are served while paused");
         std::thread::sleep(Duration::from_millis(2));
@@ -79,13 +82,29 @@ fn a_failing_step_keeps_the_worker_alive_and_a_dead_worker_is_reported_once() {
     worker.send(Command::Start(request(test_capture(2))));
     let events = until(&mut worker, |e| matches!(e, Event::RunFailed { .. }));
     assert_eq!(events.iter().filter(|e| matches!(e, Event::Step(_))).count(), 9, "steps before the failure arrive");
-    worker.send(Command::Open("nowhere".into()));
+    worker.send(Command::Open("nowhere".into(), Box::default()));
     until(&mut worker, |e| matches!(e, Event::Failed(p) if p.what.contains("nowhere")));
 
     let mut worker = self::worker(MorphBackend { steps: 50, panic_at: Some(3), ..MorphBackend::default() });
     worker.send(Command::Start(request(test_capture(2))));
     until(&mut worker, |e| matches!(e, Event::RunFailed { problem: p, .. } if p.what.contains("worker thread")));
     assert!(worker.try_event().is_none(), "the death is told once");
+}
+
+#[test]
+fn a_folder_that_can_be_read_in_several_ways_is_refused_until_one_is_chosen() {
+    let mut worker = worker(MorphBackend::default());
+    let room = tempfile::tempdir().expect("a folder");
+    std::fs::write(room.path().join("ambiguous"), b"").expect("written");
+    worker.send(Command::Open(room.path().to_owned(), Box::default()));
+    let refused = until(&mut worker, |e| matches!(e, Event::Refused { .. }));
+    let Some(Event::Refused { path, mut options, .. }) = refused.into_iter().next_back() else { panic!("refused") };
+    assert_eq!(path, room.path(), "it says which");
+    options.format = Some(crate::capture::Format::Colmap);
+    worker.send(Command::Open(path, Box::new(options.clone())));
+    let events = until(&mut worker, |e| matches!(e, Event::Opened { .. }));
+    let Some(Event::Opened { capture, .. }) = events.last() else { panic!("opened") };
+    assert_eq!(capture.options, options, "read as it was asked for");
 }
 
 #[test]
@@ -96,7 +115,7 @@ fn a_requested_picture_carries_its_step_and_its_score() {
     until(&mut worker, |e| matches!(e, Event::Finished));
     let taken = worker.snapshots.take().expect("the end leaves a snapshot");
     worker.want_picture(ViewRequest { view: 1, snapshot: Arc::clone(&taken.snapshot) });
-    let deadline = Instant::now() + Duration::from_secs(10);
+    let deadline = Instant::now() + Duration::from_secs(120);
     let picture = loop {
         if let Some(picture) = worker.pictures.take() {
             break picture;
@@ -132,7 +151,7 @@ fn an_export_takes_its_time_beside_the_run() {
     let settings = MorphBackend {
         steps: 1_000_000,
         step_time: Duration::from_millis(1),
-        export_time: Duration::from_millis(300),
+        export_time: Duration::from_secs(1),
         ..MorphBackend::default()
     };
     let mut worker = worker(settings);
@@ -146,7 +165,7 @@ fn an_export_takes_its_time_beside_the_run() {
     worker.send(Command::Export(export(None)));
     let events = until(&mut worker, |e| matches!(e, Event::Exported(_)));
     let steps = events.iter().filter(|e| matches!(e, Event::Step(_))).count();
-    assert!(steps > 10, "the run goes on while files are written: {steps} steps");
+    assert!(steps > 3, "the run goes on while files are written: {steps} steps");
     worker.send(Command::Export(export(Some("/full"))));
     until(&mut worker, |e| matches!(e, Event::ExportFailed(p) if p.what.contains("no space left")));
 }
@@ -168,7 +187,7 @@ fn files_are_written_at_the_priority_of_the_window() {
         nice()
     });
     let lowered = worker.expect("a thread").join().expect("it ends");
-    assert_eq!(seen.recv_timeout(Duration::from_secs(10)), Ok(nice()), "as the window, not as the worker ({lowered})");
+    assert_eq!(seen.recv_timeout(Duration::from_secs(120)), Ok(nice()), "as the window, not as the worker ({lowered})");
     assert!(lowered > nice() || nice() == 19, "the worker did give way");
     drop(exporter);
 }

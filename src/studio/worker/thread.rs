@@ -3,7 +3,7 @@
 use super::Wake;
 use super::channel::{Command, Control, Event, Latest, TakenSnapshot, ViewRequest};
 use super::doctor::Doctor;
-use crate::capture::Capture;
+use crate::capture::{Capture, CaptureError, OpenOptions};
 use crate::pipeline::{Advance, DETECTION, DISPLAY_LEVEL};
 use crate::studio::backend::{Backend, Engine, ExportJob, ExportRequest, Started};
 use crate::studio::picture::{Picture, thumbnail};
@@ -83,7 +83,7 @@ impl Inner {
     fn handle(&mut self, command: Command) {
         match command {
             Command::Poke => {}
-            Command::Open(path) => self.open(path),
+            Command::Open(path, options) => self.open(path, *options),
             Command::Start(request) => {
                 self.doctor.examine_for(&request);
                 let started = self.made_room().start(&request);
@@ -98,10 +98,10 @@ impl Inner {
         }
     }
 
-    fn open(&mut self, path: PathBuf) {
+    fn open(&mut self, path: PathBuf, options: OpenOptions) {
         self.running = false;
         self.tell(Event::Opening(path.clone()));
-        match self.backend.open(&path) {
+        match self.backend.open(&path, &options) {
             Ok(opened) => {
                 let capture = Arc::new(opened.capture);
                 let thumbnails = capture.views.iter().map(|v| thumbnail(&v.image, THUMBNAIL_PX)).collect();
@@ -118,7 +118,16 @@ impl Inner {
                 self.tell_views();
                 self.doctor.examine_opened(examined, run_dir.as_deref());
             }
-            Err(error) => self.tell(Event::Failed(Problem::opening(&path, &error))),
+            Err(error) => {
+                let problem = Problem::opening(&path, &error);
+                // Neither a wrong path nor a run folder can be read in another way.
+                let is_capture = path.is_dir() && !path.join("run.ron").exists();
+                self.tell(if is_capture && error.is::<CaptureError>() {
+                    Event::Refused { path, options, problem }
+                } else {
+                    Event::Failed(problem)
+                });
+            }
         }
     }
 

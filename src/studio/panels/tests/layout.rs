@@ -46,11 +46,39 @@ fn nothing_overlaps_at_any_size_from_the_least_on() {
             let found = looked_at(&mut bench, Tab::Pose, state);
             assert!(found.is_empty(), "{size}, {state:?}: {found:#?}");
         }
+        let found = looked_at(&mut bench, Tab::Capture, RunState::Finished);
+        assert!(found.is_empty(), "{size}, capture: {found:#?}");
         assert!(bench.centre.width() >= 480.0 && bench.centre.height() >= 330.0, "{size}: {:?}", bench.centre);
+        // Under an error with all that can be set by hand, the pictures have the least room.
+        let error = crate::capture::CaptureError::Ambiguous { path: "room".into(), candidates: "a, b".to_owned() };
+        let problem = crate::studio::Problem::opening(std::path::Path::new("room"), &error.into());
+        let options = crate::capture::OpenOptions::default();
+        bench.session.on_event(Event::Refused { path: "room".into(), options, problem });
+        let found = looked_at(&mut bench, Tab::Parameters, RunState::Finished);
+        assert!(found.is_empty(), "{size}, refused: {found:#?}");
+        let _ = bench.session.apply(Action::DismissBanner);
     }
     let mut bench = Bench::finished();
     bench.size = vec2(560.0, 420.0);
     assert!(!looked_at(&mut bench, Tab::Pose, RunState::Running).is_empty(), "the check can fail");
+}
+
+/// In a narrow window they take two rows, of which the second is theirs as well.
+#[test]
+fn buttons_on_the_3d_view_wrap_and_keep_the_mouse_to_themselves() {
+    for size in SIZES {
+        let mut bench = Bench::finished();
+        bench.size = size;
+        bench.settle();
+        let names = ["Albedo", "Clay", "Normals", "Cameras", "Residual", "Joints", "Grid", "Pose", "Frame"];
+        let bar = bench.centre.with_max_y(bench.centre.top() + bench.session.ui.view_bar);
+        for name in names {
+            let row = bench.rows.iter().find(|r| r.text == name && bench.centre.contains(r.whole.center()));
+            let row = row.unwrap_or_else(|| panic!("{size}: `{name}` lies in the 3D view"));
+            assert!(bar.contains_rect(row.whole), "{size}: `{name}` {:?} leaves the buttons' place {bar:?}", row.whole);
+        }
+        assert!(bar.height() < 70.0, "{size}: at most two rows: {bar:?}");
+    }
 }
 
 #[test]
@@ -143,7 +171,7 @@ fn without_a_dialog_the_window_says_what_is_missing_and_takes_a_typed_path() {
     bench.session.on_no_dialog(Folder::Capture);
     bench.settle();
     let effect = bench.session.apply(Action::Take(Folder::Capture, "a/capture".into()));
-    assert!(matches!(effect, Some(Effect::Send(Command::Open(_)))), "a capture is opened: {effect:?}");
+    assert!(matches!(effect, Some(Effect::Send(Command::Open(..)))), "a capture is opened: {effect:?}");
 }
 
 #[test]

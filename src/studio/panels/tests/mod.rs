@@ -1,6 +1,7 @@
 //! The panels without a window: an `egui::Context`, a session, the test engine.
 
 mod bench;
+mod capture;
 mod findings;
 mod layout;
 mod pose;
