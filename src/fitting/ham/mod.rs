@@ -23,6 +23,8 @@ mod buffers;
 mod cameras;
 mod coverage;
 mod fine_mesh;
+#[cfg(test)]
+mod hostile;
 mod matte;
 mod plateau;
 mod profile;

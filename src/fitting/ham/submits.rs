@@ -8,7 +8,7 @@ use crate::synthetic::{SynthHands, SynthSettings, SyntheticScene, make};
 
 const VIEWS: usize = 8;
 
-fn scene() -> SyntheticScene {
+pub(super) fn scene() -> SyntheticScene {
     let settings = SynthSettings {
         hands: SynthHands::Right,
         views: VIEWS,
