@@ -279,7 +279,7 @@ pub(crate) mod tests {
                 ("abs(n.pair.cross.t - 0.5)", "abs(n.pair.cross.t - 0.4)"),
                 ("(a.y < 0.0) == (b.y < 0.0)", "(a.y < 0.2) == (b.y < 0.2)"),
                 ("MAX_STEPS: u32 = 48u", "MAX_STEPS: u32 = 1u"),
-                ("previous = triangle;", ""),
+                ("triangle = beside[exit];", "triangle = front - 1u;"),
                 ("select(extent.y >= extent.x, extent.x > extent.y, result.along_y)", "true"),
                 ("select(0, i32(k) * 2 - 5, k >= 2u)", "select(0, i32(k) - 2, k >= 2u)"),
             ],
