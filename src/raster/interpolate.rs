@@ -222,7 +222,7 @@ pub(crate) mod tests {
                 ("d_surface.w * seen.depths", "d_surface.w"),
                 ("d_z.y - dot(seen.centre, d_u1)", "d_z.x - dot(seen.centre, d_u1)"),
                 ("to_fixed(g * lambda.z)", "to_fixed(g * lambda.y)"),
-                ("(vertex + 1u) * words - 3u", "vertex * words"),
+                ("(vertex + 1u) * words - 3u", "(vertex + 1u) * words - 2u"),
                 ("(d_lambda - dot(d_lambda, lambda))", "d_lambda"),
             ],
             gradient: Some(gradient),
