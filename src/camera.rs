@@ -3,7 +3,7 @@
 //! A pixel `(i, j)` covers `[i, i+1) × [j, j+1)`; its centre is `(i + 0.5, j + 0.5)`. Cropping moves the principal
 //! point, scaling multiplies it; no half-pixel corrections appear anywhere else.
 
-use nalgebra::{Matrix3, Matrix3x4, Rotation3, Vector2, Vector3};
+use nalgebra::{Matrix3, Matrix3x4, Rotation3, RowVector3, SVector, Vector2, Vector3};
 use serde::{Deserialize, Serialize};
 
 /// A calibrated camera. Lens distortion has been undone before one of these is made.
@@ -179,6 +179,17 @@ impl Camera {
         let rotation = Rotation3::new(Vector3::from(by.turn_rad)).into_inner() * self.rotation;
         let centre = self.centre() + Vector3::from(by.centre_m);
         Self { rotation, translation: -(rotation * centre), ..self.clone() }
+    }
+
+    /// Derivatives of the two coordinates of pixel `p_px`, where the point `y` in camera axes (metres) is seen, by the six
+    /// numbers of a [`CameraMove`] about where the camera is: turn (per radian), then centre (per metre).
+    #[must_use]
+    pub fn pixel_by_move(&self, y: &Vector3<f64>, p_px: [f64; 2]) -> [SVector<f64, 6>; 2] {
+        [0, 1].map(|axis| {
+            let by_y: RowVector3<f64> = (self.k.row(axis) - self.k.row(2) * p_px[axis]) / y.z;
+            let (turn, centre) = (by_y * -y.cross_matrix(), by_y * -self.rotation);
+            SVector::from([turn[0], turn[1], turn[2], centre[0], centre[1], centre[2]])
+        })
     }
 
     /// Mean focal length in pixels.

@@ -241,15 +241,8 @@ impl Rasteriser {
         colours: &Buffer,
         smooth: &Buffer,
     ) -> Result<Blending, GpuError> {
-        let bound = self.antialias.bind(&[
-            ("view", &region.uniform),
-            ("ids", &region.ids),
-            ("positions", &mesh.positions),
-            ("wings", &mesh.wings),
-            ("edges", &region.edges.list),
-            ("colours", colours),
-            ("smooth_colours", smooth),
-        ])?;
+        let own = [("smooth_colours", smooth)];
+        let bound = self.antialias.bind(&[&at_edges(mesh, region, colours)[..], &own].concat())?;
         Ok(Blending { from: colours.clone(), to: smooth.clone(), bytes: colour_bytes(region), bound })
     }
 
@@ -266,17 +259,8 @@ impl Rasteriser {
         [smooth_grad, colours_grad]: [&Buffer; 2],
         position_grad: &Buffer,
     ) -> Result<Blending, GpuError> {
-        let bound = self.antialias_grad.bind(&[
-            ("view", &region.uniform),
-            ("ids", &region.ids),
-            ("positions", &mesh.positions),
-            ("wings", &mesh.wings),
-            ("edges", &region.edges.list),
-            ("colours", colours),
-            ("smooth_grad", smooth_grad),
-            ("colours_grad", colours_grad),
-            ("grads", position_grad),
-        ])?;
+        let own = [("smooth_grad", smooth_grad), ("colours_grad", colours_grad), ("grads", position_grad)];
+        let bound = self.antialias_grad.bind(&[&at_edges(mesh, region, colours)[..], &own].concat())?;
         Ok(Blending { from: smooth_grad.clone(), to: colours_grad.clone(), bytes: colour_bytes(region), bound })
     }
 
@@ -351,6 +335,18 @@ impl Rasteriser {
 
 /// A part of a view's work that can be recorded alone.
 pub type Part<'a> = Box<dyn Fn(&mut Recorder) + 'a>;
+
+/// What antialiasing and its gradient read of a region's silhouettes.
+fn at_edges<'a>(mesh: &'a RasterMesh, region: &'a Region, colours: &'a Buffer) -> [(&'static str, &'a Buffer); 6] {
+    [
+        ("view", &region.uniform),
+        ("ids", &region.ids),
+        ("positions", &mesh.positions),
+        ("wings", &mesh.wings),
+        ("edges", &region.edges.list),
+        ("colours", colours),
+    ]
+}
 
 fn colour_bytes(region: &Region) -> u64 {
     u64::from(region.region.pixels()) * 16

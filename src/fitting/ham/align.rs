@@ -10,8 +10,7 @@
 //! All cameras together could move along with the hands: their common motion is taken out ([`without_common_motion`]).
 
 use crate::camera::{Camera, CameraMove};
-use crate::hand::rotation::cross_matrix;
-use nalgebra::{Matrix3, RowVector3, SMatrix, SVector, Vector3};
+use nalgebra::{SMatrix, SVector, Vector3};
 
 /// Turn 3, centre 3, gains 3.
 const UNKNOWNS: usize = 9;
@@ -148,16 +147,6 @@ impl Plane {
     }
 }
 
-/// Derivatives of a pixel by turn and centre, reduced pixels.
-fn pixel_by_move(camera: &Camera, p: [f64; 2], depth_m: f64, k_inverse: &Matrix3<f64>) -> [SVector<f64, 6>; 2] {
-    let y = k_inverse * Vector3::new(p[0], p[1], 1.0) * depth_m;
-    [0, 1].map(|axis| {
-        let by_y: RowVector3<f64> = (camera.k.row(axis) - camera.k.row(2) * p[axis]) / depth_m;
-        let (turn, centre) = (by_y * -cross_matrix(&y), by_y * -camera.rotation);
-        SVector::<f64, 6>::from([turn[0], turn[1], turn[2], centre[0], centre[1], centre[2]])
-    })
-}
-
 fn system(sight: &Sight<'_>) -> Option<System> {
     let (width, height) = (sight.camera.width_px as usize, sight.camera.height_px as usize);
     if width / REDUCE < 8 || height / REDUCE < 8 {
@@ -166,6 +155,8 @@ fn system(sight: &Sight<'_>) -> Option<System> {
     #[expect(clippy::cast_precision_loss, reason = "a small factor")]
     let camera = sight.camera.scaled(1.0 / REDUCE as f64);
     let k_inverse = camera.k.try_inverse()?;
+    // The surface's point behind a pixel, camera axes.
+    let point = |p: [f64; 2], depth_m: f64| k_inverse * Vector3::new(p[0], p[1], 1.0) * depth_m;
     let bytes = |i: usize| sight.target[i].to_le_bytes();
     let known = |i: usize| bytes(i)[3] < 255;
     let inside = |i: usize| known(i) && bytes(i)[3] > 241 && sight.rendered[i][3] > 0.999;
@@ -199,7 +190,7 @@ fn system(sight: &Sight<'_>) -> Option<System> {
     let mut out = System { hessian: SMatrix::zeros(), gradient: SVector::zeros(), motion: SMatrix::zeros() };
     for &i in &covered {
         let p = [(i % w) as f64 + 0.5, (i / w) as f64 + 0.5];
-        for row in pixel_by_move(&camera, p, depth(i), &k_inverse) {
+        for row in camera.pixel_by_move(&point(p, depth(i)), p) {
             out.motion.syger(1.0 / covered.len() as f64, &row, &row, 1.0);
         }
     }
@@ -219,7 +210,7 @@ fn system(sight: &Sight<'_>) -> Option<System> {
         }
         let p = [(i % w) as f64 + 0.5, (i / w) as f64 + 0.5];
         let depth = if full.values[i] > 0.0 { depth(i) } else { mean_depth };
-        let by_move = pixel_by_move(&camera, p, depth, &k_inverse);
+        let by_move = camera.pixel_by_move(&point(p, depth), p);
         // What is drawn moves along with the pixel of its point, so a picture at one place changes against its slope.
         let along = |slope: [f64; 2]| -(by_move[0] * slope[0] + by_move[1] * slope[1]);
         if colour {

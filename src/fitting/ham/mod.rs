@@ -235,13 +235,13 @@ impl Ham {
             view.silhouette_weight = target.silhouette_weight;
             views.push(Some(view));
             trust.push(Some(verdict));
-            looks.push(Some((ids, packed.clone())));
+            looks.push(Some(ids));
             sights.push(Some(cameras::Given { camera: target.camera.clone(), pixels: packed }));
         }
         let looks: Vec<start::Look<'_>> = targets
             .iter()
-            .zip(&looks)
-            .map(|(t, l)| Some((t.as_ref()?, l.as_ref()?.0.as_slice(), l.as_ref()?.1.as_slice())))
+            .zip(looks.iter().zip(&sights))
+            .map(|(t, (ids, sight))| Some((t.as_ref()?, ids.as_deref()?, sight.as_ref()?.pixels.as_slice())))
             .collect();
         let reference = RefMesh { positions: &mesh.positions, faces: &mesh.topology.faces, opposite: &[] };
         let start = start::start(&looks, &reference, &normals);
@@ -471,14 +471,19 @@ impl Ham {
         Ok(EpochReport { phase: self.phase, epoch: self.epoch, epochs: self.epochs(), terms })
     }
 
+    /// Normals of the positions as they are.
+    fn refresh_normals(&self) -> Result<(), GpuError> {
+        let mut recorder = self.gpu.recorder("normals");
+        self.training.record_normals(&mut recorder, &self.buffers);
+        recorder.submit()
+    }
+
     /// Reads the vertices back (positions, fresh normals, albedo).
     ///
     /// # Errors
     /// A GPU error.
     pub fn vertices(&self) -> Result<Vertices, HamError> {
-        let mut recorder = self.gpu.recorder("normals");
-        self.training.record_normals(&mut recorder, &self.buffers);
-        recorder.submit()?;
+        self.refresh_normals()?;
         Ok(Vertices {
             positions: unpadded(&self.gpu.read::<[f32; 4]>(&self.buffers.positions)?),
             normals: unpadded(&self.gpu.read::<[f32; 4]>(&self.buffers.normals)?),

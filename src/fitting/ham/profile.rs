@@ -16,9 +16,7 @@ impl Ham {
         for view in self.views.iter().flatten() {
             view.write_geometry(&self.gpu, true);
         }
-        let mut recorder = self.gpu.recorder("normals");
-        self.training.record_normals(&mut recorder, &self.buffers);
-        recorder.submit()?;
+        self.refresh_normals()?;
         let mut out: Vec<(&'static str, f64)> = Vec::new();
         let mut time = |name, record: &dyn Fn(&mut Recorder)| -> Result<(), HamError> {
             let mut recorder = self.gpu.recorder(name);

@@ -67,9 +67,7 @@ impl Ham {
         self.batch = 0;
         self.steps = state.steps;
         self.write_phase();
-        let mut recorder = self.gpu.recorder("normals");
-        self.training.record_normals(&mut recorder, &self.buffers);
-        recorder.submit()?;
+        self.refresh_normals()?;
         self.look_again()?;
         Ok(true)
     }

@@ -5,7 +5,7 @@
 //! not speak of where it was.
 
 use crate::camera::{Camera, CameraMove};
-use crate::hand::rotation::{axis_angle_from_rotation, cross_matrix};
+use crate::hand::rotation::axis_angle_from_rotation;
 use nalgebra::{Matrix3, SMatrix, SVector, Vector3};
 use serde::Serialize;
 
@@ -80,13 +80,9 @@ fn system(camera: &Camera, sightings: &[Sighting], noise_px: f64, prior: &Camera
         let weight = sighting.weight * information;
         loss += 0.5 * weight * scale * (square / scale).ln_1p();
         let weight = weight / (1.0 + square / scale);
-        for axis in 0..2 {
-            let by_y = (now.k.row(axis) - now.k.row(2) * p[axis]) / h.z;
-            let by_turn = by_y * -cross_matrix(&y);
-            let by_centre = by_y * -now.rotation;
+        for (axis, by_move) in now.pixel_by_move(&y, p).iter().enumerate() {
             let mut row = Unknowns::zeros();
-            row.fixed_rows_mut::<3>(0).copy_from(&by_turn.transpose());
-            row.fixed_rows_mut::<3>(3).copy_from(&by_centre.transpose());
+            row.fixed_rows_mut::<6>(0).copy_from(by_move);
             row[6 + axis] = 1.0;
             hessian += row * row.transpose() * weight;
             gradient += row * (r[axis] * weight);

@@ -1,4 +1,5 @@
 use super::*;
+use nalgebra::Matrix3;
 
 const SIZE_PX: [u32; 2] = [192, 160];
 const RADIUS_M: f64 = 0.05;
