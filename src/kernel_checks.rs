@@ -28,6 +28,7 @@ pub(crate) struct KernelCheck {
 const CHECKS: &[&[KernelCheck]] = &[
     crate::energy::image_loss::tests::CHECKS,
     crate::energy::laplacian::tests::CHECKS,
+    crate::energy::light_prior::tests::CHECKS,
     crate::energy::shape_prior::tests::CHECKS,
     crate::fitting::hand_fit::CHECKS,
     crate::fitting::pose::CHECKS,

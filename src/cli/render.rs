@@ -20,6 +20,8 @@ pub enum RenderMode {
     Albedo,
     /// Normals as colours.
     Normals,
+    /// Grey clay under a raking lamp: the surface alone, without albedo.
+    Clay,
     /// The photograph with the mask's outline as given (magenta) and as used (green), and what is ignored (blue).
     Mask,
 }
@@ -50,6 +52,7 @@ impl RenderMode {
             Self::Shaded => Some(PictureMode::Shaded),
             Self::Albedo => Some(PictureMode::Albedo),
             Self::Normals => Some(PictureMode::Normals),
+            Self::Clay => Some(PictureMode::Clay),
             Self::Mask => None,
         }
     }

@@ -31,6 +31,7 @@ sources![
     "energy/image_loss",
     "energy/laplacian",
     "energy/laplacian_grad",
+    "energy/light_prior",
     "energy/shape_prior",
     "fit/damped_step",
     "fit/hand_normal",

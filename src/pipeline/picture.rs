@@ -6,6 +6,7 @@ use crate::gpu::{Gpu, GpuError};
 use crate::mesh::Topology;
 use crate::shading::LIGHT_STRIDE;
 use crate::shading::renderer::{MeshBuffers, PixelBuffers, Renderer, ViewPass, padded};
+use nalgebra::Vector3;
 
 /// What a pixel shows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -17,6 +18,8 @@ pub enum PictureMode {
     Albedo,
     /// World normals as colours.
     Normals,
+    /// Grey clay under a lamp at the camera's upper left: the surface alone, without albedo.
+    Clay,
 }
 
 /// A light that shows albedo as it is.
@@ -24,6 +27,15 @@ pub(super) const FLAT_LIGHT: [f64; LIGHT_STRIDE] = [1.0, 0.0, 0.0, 0.0, 0.0, 0.0
 
 /// A plain light for meshes that have none yet: from the camera's side of the rig, a little from above.
 pub(super) const STUDIO_LIGHT: [f64; LIGHT_STRIDE] = [0.75, -0.25, -0.25, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0];
+
+/// Encoded grey of clay.
+const CLAY: [f32; 4] = [0.82, 0.82, 0.82, 0.0];
+
+/// The lamp that shows clay: at the upper left of the camera and beside it, so that wrinkles across either way show.
+fn raking_light(camera: &Camera) -> [f64; LIGHT_STRIDE] {
+    let from = camera.rotation.transpose() * Vector3::new(-0.62, -0.62, -0.48);
+    [0.52, 0.5 * from.y, 0.5 * from.z, 0.5 * from.x, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0]
+}
 
 /// Positions, normals and albedo of one mesh.
 #[derive(Clone, Copy, Debug)]
@@ -99,9 +111,14 @@ impl PictureMaker {
             PictureMode::Normals => {
                 surface.normals.iter().map(|n| [n[0] * 0.5 + 0.5, n[1] * 0.5 + 0.5, n[2] * 0.5 + 0.5, 0.0]).collect()
             }
+            PictureMode::Clay => vec![CLAY; surface.positions.len()],
         };
         mesh.albedo.write(&gpu, &colours);
-        let light = if mode == PictureMode::Shaded { *light } else { FLAT_LIGHT };
+        let light = match mode {
+            PictureMode::Shaded => *light,
+            PictureMode::Clay => raking_light(camera),
+            PictureMode::Albedo | PictureMode::Normals => FLAT_LIGHT,
+        };
         mesh.lights.write(&gpu, &light.map(|x| x as f32));
         let rows = self.renderer.render(mesh, pixels, view)?;
         let width = camera.width_px as usize;

@@ -9,7 +9,7 @@ use crate::detect::DetectedHands;
 use crate::export::Frame;
 use crate::fitting::pose::HandChoice;
 use crate::hand::mano::ManoConvention;
-use crate::pipeline::{Advance, ExportPlan, PosableHand, Snapshot, StepReport, ViewPicture};
+use crate::pipeline::{Advance, ExportPlan, PhaseRates, PosableHand, Snapshot, StepReport, ViewPicture};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -36,6 +36,11 @@ pub trait Engine {
     /// Keypoints found in the images so far, a view each; `None` when those of the capture are used.
     fn detected_keypoints(&self) -> Detected {
         None
+    }
+
+    /// The pace of the phases that were computed here, the present one last; what has no kernels to time has none.
+    fn pace(&self) -> Vec<PhaseRates> {
+        Vec::new()
     }
 
     /// Takes out of the run what is to be exported. The files are written by the answer, on another thread, while the run

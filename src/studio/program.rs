@@ -10,7 +10,7 @@ use crate::fitting::pose::HandChoice;
 use crate::gpu::{DeviceChoice, Gpu, list_devices};
 use crate::hand::{HandModel, mano, open_hands};
 use crate::pipeline::{
-    Advance, PictureMode, PosableHand, Reconstruction, RunOptions, RunRecord, Snapshot, Stage, ViewPicture,
+    Advance, PhaseRates, PictureMode, PosableHand, Reconstruction, RunOptions, RunRecord, Snapshot, Stage, ViewPicture,
 };
 use crate::preset::{Preset, PresetError, SHIPPED};
 use std::path::{Path, PathBuf};
@@ -160,6 +160,10 @@ impl Engine for Live {
 
     fn detected_keypoints(&self) -> Detected {
         self.run.detected_keypoints().map(Arc::new)
+    }
+
+    fn pace(&self) -> Vec<PhaseRates> {
+        self.run.ended_phases().iter().cloned().chain(self.run.rates()).collect()
     }
 
     fn posable(&mut self) -> anyhow::Result<Vec<PosableHand>> {

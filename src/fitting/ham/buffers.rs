@@ -3,6 +3,7 @@
 use super::smoother::{Smoother, Smoothing};
 use crate::energy::image_loss::{self, ImageLossParams};
 use crate::energy::laplacian::{self, LaplacianParams};
+use crate::energy::light_prior::{self, LightPriorParams};
 use crate::energy::shape_prior::{self, ShapePriorParams};
 use crate::gpu::{Bound, Buffer, Gpu, GpuError, Kernel, Recorder};
 use crate::optimise::adam::{self, AdamParams};
@@ -112,6 +113,9 @@ pub(super) struct Training {
     add_step: Bound,
     albedo: Optimiser,
     lights: Optimiser,
+    light_weights: Buffer,
+    light_prior_params: Buffer,
+    light_prior: Bound,
     positions: Optimiser,
 }
 
@@ -161,6 +165,14 @@ impl Training {
         // Albedo is as smooth everywhere: what one view sees of it is seen well.
         let even = Buffer::storage(gpu, "albedo reference", &vec![[0.0_f32, 0.0, 0.0, 1.0]; start_vertices])?;
         let lights_grad = zeros("light gradient", (views * LIGHT_STRIDE * 4) as u64)?;
+        let light_weights = zeros("light weights", (views * 4) as u64)?;
+        let light_prior_params = Buffer::uniform(gpu, "light prior", &LightPriorParams { share: 0.0, pad: [0; 3] })?;
+        let light_prior = gpu.kernel(light_prior::NAME)?.bind(&[
+            ("params", &light_prior_params),
+            ("weights", &light_weights),
+            ("lights", &mesh.lights),
+            ("lights_grad", &lights_grad),
+        ])?;
         let row = zeros("loss row", 64)?;
         let overflow = zeros("overflow", 16)?;
         let vertex_groups = groups(mesh.vertices);
@@ -252,6 +264,9 @@ impl Training {
             normals: renderer.bind_normals(mesh)?,
             albedo: Optimiser::new(gpu, &adam_kernel, "adam albedo", &mesh.albedo, &albedo_grad)?,
             lights: Optimiser::new(gpu, &adam_kernel, "adam lights", &mesh.lights, &lights_grad)?,
+            light_weights,
+            light_prior_params,
+            light_prior,
             positions,
             smooth_gradient: smoother.bind(mesh, &position_grad)?,
             smooth_step: smoother.bind(mesh, &step)?,
@@ -384,12 +399,25 @@ impl Training {
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "f32 is what the GPU gets")]
-    pub(super) fn write_step(&self, gpu: &Gpu, data_scale: f64, [albedo, lights, positions]: [AdamParams; 3]) {
+    pub(super) fn write_step(
+        &self,
+        gpu: &Gpu,
+        data_scale: f64,
+        share: f64,
+        [albedo, lights, positions]: [AdamParams; 3],
+    ) {
         self.unpack_params.write(gpu, &[UnpackParams { scale: data_scale as f32, pad: [0; 3] }]);
         self.albedo.params.write(gpu, &[albedo]);
         // Light gradients are raw sums over pixels; Adam does not mind their scale, its epsilon is far below it.
         self.lights.params.write(gpu, &[lights]);
+        self.light_prior_params.write(gpu, &[LightPriorParams { share: share as f32, pad: [0; 3] }]);
         self.positions.params.write(gpu, &[positions]);
+    }
+
+    /// How strongly each view's light is drawn to the rig's mean, in units of the raw image gradient; 0 = not, and no part of
+    /// the mean.
+    pub(super) fn write_light_weights(&self, gpu: &Gpu, weights: &[f32]) {
+        self.light_weights.write(gpu, weights);
     }
 
     pub(super) fn record_normals(&self, recorder: &mut Recorder, mesh: &MeshBuffers) {
@@ -430,6 +458,7 @@ impl Training {
             recorder.dispatch(&self.add_step, self.positions.numbers);
         }
         if with_light {
+            recorder.dispatch(&self.light_prior, u32::try_from(self.light_weights.len_bytes() / 4 * 9).unwrap_or(0));
             self.lights.record(recorder);
         }
         self.albedo.record(recorder);

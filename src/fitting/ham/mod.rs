@@ -155,6 +155,8 @@ pub struct Ham {
     sights: Vec<Option<cameras::Given>>,
     /// How far each camera was moved since; one entry per view.
     moves: Vec<CameraMove>,
+    /// Pixels that see a hand, one entry per view; 0 for views that are not used.
+    seen_px: Vec<f32>,
     batches: Vec<Vec<usize>>,
     phase: Phase,
     epoch: u32,
@@ -252,6 +254,7 @@ impl Ham {
         let lights: Vec<f32> = start.lights.iter().flatten().map(|x| to_f32(*x)).collect();
         buffers.lights.write(gpu, &lights);
 
+        let seen_px = looks.iter().map(|look| look.map_or(0.0, |(_, ids, _)| hand_pixels(ids))).collect();
         // Every step sees views from all around the rig: step s takes views s, s + S, s + 2S, …
         let steps = used.len().div_ceil(settings.views_per_step.max(1));
         let batches = (0..steps).map(|s| used.iter().copied().skip(s).step_by(steps).collect()).collect();
@@ -267,6 +270,7 @@ impl Ham {
             views,
             trust,
             sights,
+            seen_px,
             batches,
             phase: Phase::Albedo,
             epoch: 0,
@@ -355,9 +359,12 @@ impl Ham {
             let silhouette = view.silhouette_weight * 3.0 * s.silhouette / s.photometric;
             view.write_weights(gpu, 1.0, silhouette, &buffers::Robust { softness: s.softness, clipped: s.clipped });
         }
+        let light_prior = if geometry { s.light_prior_shape } else { s.light_prior };
+        let pull = |pixels: &f32| to_f32(light_prior) * pixels;
+        self.training.write_light_weights(gpu, &self.seen_px.iter().map(pull).collect::<Vec<_>>());
         // Published: the albedo's smoothness fades by 10⁴ from half of phase B, so that detail can come in.
         let fade = match self.phase {
-            Phase::Shape if self.epoch * 2 >= s.shape_epochs => 1e-4,
+            Phase::Shape if self.epoch * 2 >= s.shape_epochs => s.albedo_laplacian_late,
             Phase::Albedo if !s.albedo_laplacian_early => 0.0,
             _ => 1.0,
         };
@@ -398,6 +405,7 @@ impl Ham {
         self.training.write_step(
             gpu,
             self.data_scale(batch.len()),
+            batch.len() as f64 / self.batches.iter().map(Vec::len).sum::<usize>() as f64,
             [
                 AdamParams::at_step(albedo_rate, self.steps[0], 0.01, 1.5),
                 AdamParams::at_step(light_rate, self.steps[1].max(1), -20.0, 20.0),
@@ -525,6 +533,11 @@ fn visible(
     recorder.submit()?;
     let words: Vec<u32> = gpu.read_range(&pass.ids, 0, u64::from(pass.region.pixels()) * 4)?;
     Ok((pass, words.iter().map(|word| word & !antialias::SILHOUETTE).collect()))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "pictures have fewer than 2^24 pixels")]
+fn hand_pixels(ids: &[u32]) -> f32 {
+    ids.iter().filter(|id| **id != 0).count() as f32
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "f32 is what the GPU gets")]

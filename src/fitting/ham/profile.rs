@@ -12,7 +12,7 @@ impl Ham {
     /// A GPU error.
     pub fn profile(&self, clock: &dyn Fn() -> f64) -> Result<Vec<(&'static str, f64)>, HamError> {
         let still = AdamParams::at_step(0.0, 1, -1e4, 1e4);
-        self.training.write_step(&self.gpu, 0.0, [still; 3]);
+        self.training.write_step(&self.gpu, 0.0, 1.0, [still; 3]);
         for view in self.views.iter().flatten() {
             view.write_geometry(&self.gpu, true);
         }

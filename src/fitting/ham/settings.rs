@@ -30,6 +30,11 @@ pub struct HamSettings {
     pub light_rate: f64,
     /// The same in phase B; 0 = lights stand still there, as published.
     pub light_rate_shape: f64,
+    /// How strongly the SH coefficients of a view are drawn to the rig's mean in phase A, for each pixel that sees a hand
+    /// (its gains stay free): 0 = not at all, as published.
+    pub light_prior: f64,
+    /// The same in phase B.
+    pub light_prior_shape: f64,
     /// Adam rate of positions, published units per step.
     pub shape_rate: f64,
     /// In phase B the rates of positions, albedo and lights fall geometrically to this part of themselves; 1 = they stay, as
@@ -61,6 +66,9 @@ pub struct HamSettings {
     /// `true`: albedo is smooth in phase A too, so that parts which few views see take after their surroundings; `false`: in
     /// phase B only, as published.
     pub albedo_laplacian_early: bool,
+    /// Part of the albedo's smoothness that is left in the second half of phase B: 1e-4, as published, lets albedo explain
+    /// every wrinkle; more leaves fine shading to the surface.
+    pub albedo_laplacian_late: f64,
     /// Squared silhouette error, mean over all pixels (`mask`).
     pub silhouette: f64,
     /// Edge-length term, per squared published unit (`edge`).
@@ -100,6 +108,8 @@ impl Default for HamSettings {
             albedo_rate_shape: 5e-3,
             light_rate: 5e-3,
             light_rate_shape: 5e-4,
+            light_prior: 0.0,
+            light_prior_shape: 0.0,
             shape_rate: 1e-4,
             final_rate: 0.3,
             plateau: 2e-3,
@@ -113,6 +123,7 @@ impl Default for HamSettings {
             few_views: 1.0,
             albedo_laplacian: 1.0,
             albedo_laplacian_early: true,
+            albedo_laplacian_late: 1e-4,
             silhouette: 1000.0,
             edge: 2e4,
             displacement: 2e3,

@@ -2,7 +2,7 @@
 //! measured pieces of work, such as kernels, fill a table of the same form.
 
 use super::theme::{self, WEAK};
-use crate::pipeline::StepReport;
+use crate::pipeline::{KernelRate, PhaseRates, StepReport};
 use crate::studio::session::Session;
 use egui::{Context, Grid, RichText, Ui, Window, pos2};
 
@@ -95,6 +95,54 @@ fn number(value: Option<f64>) -> String {
     }
 }
 
+/// Most kernels in the table; the rest are summed.
+const KERNELS: usize = 14;
+
+/// Kernels of one phase: name, dispatches a step, milliseconds a step, share of the device's time. The most expensive
+/// first; the last row sums what is left.
+pub(super) fn kernel_rows(rates: &PhaseRates) -> Vec<[String; 4]> {
+    let all: f64 = rates.kernels.iter().map(|k| k.ms).sum();
+    let row = |name: String, calls: f64, ms: f64| {
+        let share = if all > 0.0 { format!("{:.0} %", 100.0 * ms / all) } else { "–".to_owned() };
+        [name, number(Some(calls)), number(Some(ms)), share]
+    };
+    let (named, rest) = rates.kernels.split_at(rates.kernels.len().min(KERNELS));
+    let mut rows: Vec<_> = named.iter().map(|k| row(k.kernel.clone(), k.calls, k.ms)).collect();
+    if !rest.is_empty() {
+        let sum = |of: &dyn Fn(&KernelRate) -> f64| rest.iter().map(of).sum();
+        rows.push(row(format!("{} others", rest.len()), sum(&|k| k.calls), sum(&|k| k.ms)));
+    }
+    rows
+}
+
+/// The kernels of the newest phase that was timed.
+fn kernels(ui: &mut Ui, pace: &[PhaseRates]) {
+    let Some(rates) = pace.iter().rev().find(|p| p.timed_steps > 0) else {
+        if !pace.is_empty() {
+            ui.label(
+                RichText::new("Kernels are timed from the second step on, where the device has timestamps").color(WEAK),
+            );
+        }
+        return;
+    };
+    theme::title(ui, &format!("KERNELS · {}", rates.phase.name()));
+    Grid::new("kernels").num_columns(4).spacing([16.0, 3.0]).striped(true).show(ui, |ui| {
+        for text in ["", "calls a step", "ms a step", "share"] {
+            ui.label(RichText::new(text).small().color(WEAK));
+        }
+        ui.end_row();
+        for [name, numbers @ ..] in kernel_rows(rates) {
+            ui.label(name);
+            for text in numbers {
+                ui.label(RichText::new(text).monospace());
+            }
+            ui.end_row();
+        }
+    });
+    let timed = format!("Means of {} timed steps of {}, on the device's clock", rates.timed_steps, rates.steps);
+    ui.label(RichText::new(timed).small().color(WEAK));
+}
+
 pub(super) fn show(ctx: &Context, session: &mut Session) {
     let timings = if session.ui.show_developer { phases(&session.steps) } else { Vec::new() };
     Window::new("Developer")
@@ -107,6 +155,7 @@ pub(super) fn show(ctx: &Context, session: &mut Session) {
                 ui.label(RichText::new("Figures appear here when a reconstruction runs").color(WEAK));
             } else {
                 table(ui, "PHASES", "epoch", &timings);
+                kernels(ui, &session.pace);
             }
         });
 }
@@ -139,6 +188,26 @@ mod tests {
         assert_eq!([mean, median, newest], [200.0, 300.0, 200.0], "milliseconds");
         let none = Timing { name: String::new(), passes: 0, ms: Vec::new() };
         assert_eq!((none.per_second(), none.figures_ms()), (None, [None; 3]), "nothing was measured");
+    }
+
+    #[test]
+    fn kernels_are_listed_by_cost_and_what_is_left_is_summed() {
+        let kernel = |i: usize| KernelRate { kernel: format!("k{i}"), calls: 2.0, ms: if i == 0 { 16.0 } else { 1.0 } };
+        let rates = |count| PhaseRates {
+            phase: crate::fitting::ham::Phase::Shape,
+            epochs: 1,
+            steps: 4,
+            seconds: 1.0,
+            epochs_per_s: 1.0,
+            timed_steps: 1,
+            kernels: (0..count).map(kernel).collect(),
+        };
+        let rows = kernel_rows(&rates(17));
+        assert_eq!(rows.len(), KERNELS + 1, "the rest is one row");
+        assert_eq!(rows[0], ["k0", "2.00", "16.0", "50 %"], "half of the time");
+        assert_eq!(rows[KERNELS], ["3 others", "6.00", "3.00", "9 %"], "three of them together");
+        assert_eq!(kernel_rows(&rates(2)).len(), 2, "nothing is left");
+        assert!(kernel_rows(&rates(0)).is_empty(), "a device without timestamps");
     }
 
     #[test]

@@ -24,7 +24,7 @@ use super::worker::Command;
 use crate::camera::Camera;
 use crate::capture::{Capture, OpenOptions};
 use crate::fitting::pose::HandChoice;
-use crate::pipeline::{Diagnosis, Snapshot, Stage, StepReport};
+use crate::pipeline::{Diagnosis, PhaseRates, Snapshot, Stage, StepReport};
 use image::RgbImage;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::PathBuf;
@@ -95,6 +95,8 @@ pub(crate) struct Session {
     pub resumable: bool,
     /// All metrics lines so far.
     pub steps: Vec<StepReport>,
+    /// The pace of the phases of HAM computed in this window, the present one last.
+    pub pace: Vec<PhaseRates>,
     /// Stages that have ended.
     pub stages_done: BTreeSet<Stage>,
     /// Snapshots so far.
@@ -172,6 +174,7 @@ impl Session {
             run_dir: None,
             resumable: false,
             steps: Vec::new(),
+            pace: Vec::new(),
             stages_done: BTreeSet::new(),
             track: Track::with_cap(TRACK_BYTES),
             cursor: None,

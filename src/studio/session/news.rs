@@ -51,6 +51,7 @@ impl Session {
             Event::Keypoints(detected) => self.detected = Some(detected),
             Event::Views(views) => self.on_views(views),
             Event::Step(report) => self.steps.push(report),
+            Event::Pace(pace) => self.pace = pace,
             Event::StageDone(stage, findings) => {
                 self.note(Level::Info, format!("Stage {} done", stage.name()));
                 for finding in findings {

@@ -171,6 +171,7 @@ impl Session {
     pub(super) fn forget_run(&mut self) {
         self.leave_posing();
         self.steps.clear();
+        self.pace.clear();
         self.detected = None;
         self.stages_done.clear();
         self.track.clear();

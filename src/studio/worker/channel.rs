@@ -2,7 +2,7 @@
 
 use crate::capture::{Capture, OpenOptions};
 use crate::detect::DetectedHands;
-use crate::pipeline::{Diagnosis, PosableHand, Snapshot, Stage, StepReport};
+use crate::pipeline::{Diagnosis, PhaseRates, PosableHand, Snapshot, Stage, StepReport};
 use crate::studio::backend::{ExportRequest, ResumeRequest, RunRecord, RunRequest, RunViews};
 use crate::studio::problem::Problem;
 use image::RgbImage;
@@ -60,6 +60,8 @@ pub(crate) enum Event {
     Views(RunViews),
     /// One line of the loss curves.
     Step(StepReport),
+    /// The pace of the phases computed so far.
+    Pace(Vec<PhaseRates>),
     /// A stage ended; its findings in words.
     StageDone(Stage, Vec<String>),
     /// The last stage ended.

@@ -207,6 +207,14 @@ impl Inner {
         }
     }
 
+    /// How fast it goes, for the developer panel.
+    fn tell_pace(&mut self) {
+        let pace = self.engine.as_ref().map(|engine| engine.pace()).unwrap_or_default();
+        if !pace.is_empty() {
+            self.push(Event::Pace(pace));
+        }
+    }
+
     fn step(&mut self) {
         let Some(engine) = &mut self.engine else {
             self.running = false;
@@ -219,6 +227,7 @@ impl Inner {
                     self.tell_keypoints();
                 }
                 self.push(Event::Step(report));
+                self.tell_pace();
                 self.wake_for_progress();
             }
             Ok(Advance::StageDone(stage, findings)) => {
