@@ -420,6 +420,11 @@ impl Training {
         self.light_weights.write(gpu, weights);
     }
 
+    /// How strongly steps and gradients of the positions are smoothed from now on.
+    pub(super) fn write_smoothing(&mut self, gpu: &Gpu, lambda: f64) {
+        self.smoother.set(gpu, lambda);
+    }
+
     pub(super) fn record_normals(&self, recorder: &mut Recorder, mesh: &MeshBuffers) {
         recorder.dispatch(&self.normals, mesh.vertices);
     }

@@ -206,7 +206,7 @@ impl Ham {
         let albedo = vec![[0.5_f32; 3]; positions.len()];
         let buffers = MeshBuffers::new(gpu, &mesh.topology, &positions, &albedo, sources.len())?;
         let renderer = Renderer::new(gpu)?;
-        let lambda = settings.smoothing_lambda(mesh.mean_squared_edge());
+        let lambda = settings.smoothing_lambda(0, mesh.mean_squared_edge());
         let mut passes: Vec<Option<(ViewPass, Vec<u32>)>> = Vec::new();
         for (v, target) in targets.iter().enumerate() {
             let light = u32::try_from(v).unwrap_or(u32::MAX);
@@ -412,6 +412,10 @@ impl Ham {
                 AdamParams::at_step(s.shape_rate_m() * decay, self.steps[2].max(1), -1e4, 1e4),
             ],
         );
+        if geometry {
+            let lambda = s.smoothing_lambda(self.epoch, self.mesh.mean_squared_edge());
+            self.training.write_smoothing(gpu, lambda);
+        }
         let mut recorder = self.meter.recorder(gpu);
         if self.batch == 0 {
             recorder.clear(&self.training.row);

@@ -46,6 +46,10 @@ pub struct HamSettings {
     /// Sobolev preconditioning of the positions' gradients and steps: width of the smoothing over the surface,
     /// millimetres, the same at every mesh level; 0 = none, as published.
     pub smoothing_mm: f64,
+    /// Coarse to fine: phase B begins with this width, which falls geometrically to `smoothing_mm` by two thirds of its
+    /// epochs, so that first patches of skin find their place and then wrinkles theirs. Not wider than `smoothing_mm`: the
+    /// same width throughout.
+    pub smoothing_coarse_mm: f64,
     /// Metres of one published unit (0.639 for the authors' capture room).
     pub unit_m: f64,
     /// Photometric L1, mean over all pixels and channels (`sfs`).
@@ -114,6 +118,7 @@ impl Default for HamSettings {
             final_rate: 0.3,
             plateau: 2e-3,
             smoothing_mm: 1.5,
+            smoothing_coarse_mm: 4.0,
             unit_m: 0.639,
             photometric: 50.0,
             softness: 0.02,
@@ -141,11 +146,20 @@ impl HamSettings {
     pub fn shape_rate_m(&self) -> f64 {
         self.shape_rate * self.unit_m
     }
-    /// Strength `λ` of `(I + λL)⁻¹` for a mesh of this mean squared edge length (m²). The uniform Laplacian of a ring at
-    /// distance `h` is `h²/4` times the surface's own, so a width `ℓ` needs `λ = 4ℓ²/h²`.
+    /// Strength `λ` of `(I + λL)⁻¹` in an epoch of phase B (from 0) for a mesh of this mean squared edge length (m²). The
+    /// uniform Laplacian of a ring at distance `h` is `h²/4` times the surface's own, so a width `ℓ` needs `λ = 4ℓ²/h²`.
     #[must_use]
-    pub fn smoothing_lambda(&self, mean_squared_edge: f64) -> f64 {
-        4.0 * (self.smoothing_mm * 1e-3).powi(2) / mean_squared_edge.max(1e-12)
+    pub fn smoothing_lambda(&self, epoch: u32, mean_squared_edge: f64) -> f64 {
+        4.0 * (self.smoothing_width_mm(epoch) * 1e-3).powi(2) / mean_squared_edge.max(1e-12)
+    }
+
+    /// Width of the smoothing in an epoch of phase B, from 0.
+    fn smoothing_width_mm(&self, epoch: u32) -> f64 {
+        if self.smoothing_mm <= 0.0 || self.smoothing_coarse_mm <= self.smoothing_mm {
+            return self.smoothing_mm;
+        }
+        let way = (1.5 * f64::from(epoch) / f64::from(self.shape_epochs.max(1))).min(1.0);
+        self.smoothing_coarse_mm * (self.smoothing_mm / self.smoothing_coarse_mm).powf(way)
     }
     /// Laplacian weight per metre.
     #[must_use]
@@ -161,5 +175,24 @@ impl HamSettings {
     #[must_use]
     pub fn displacement_per_m2(&self) -> f64 {
         self.displacement / (self.unit_m * self.unit_m)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn smoothing_goes_from_coarse_to_fine_and_stays_there() {
+        let settings =
+            HamSettings { smoothing_mm: 1.0, smoothing_coarse_mm: 4.0, shape_epochs: 60, ..HamSettings::default() };
+        let widths = [0, 20, 40, 59].map(|epoch| settings.smoothing_width_mm(epoch));
+        for (width, expected) in widths.iter().zip([4.0, 2.0, 1.0, 1.0]) {
+            assert!((width - expected).abs() < 1e-12, "{widths:?}");
+        }
+        let none = HamSettings { smoothing_mm: 0.0, ..settings.clone() };
+        assert_eq!(none.smoothing_lambda(3, 1e-6), 0.0, "none stays none");
+        let even = HamSettings { smoothing_coarse_mm: 0.5, ..settings };
+        assert_eq!(even.smoothing_width_mm(0), 1.0, "never finer than the final width");
     }
 }

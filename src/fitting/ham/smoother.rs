@@ -12,6 +12,9 @@ pub(super) struct Smoother {
     kernel: Kernel,
     /// One uniform an iteration: its Chebyshev weight.
     params: Vec<Buffer>,
+    /// How many of them the present strength needs; even, so that the result lies in the first list.
+    needed: usize,
+    lambda: f64,
     lists: [Buffer; 2],
 }
 
@@ -21,21 +24,40 @@ pub(super) struct Smoothing {
     passes: Vec<Bound>,
 }
 
+/// What the iterations need to know, one entry each.
+#[expect(clippy::cast_possible_truncation, reason = "f32 is what the GPU gets")]
+fn weights(lambda: f64) -> Vec<DiffuseParams> {
+    let iterations = iterations_for(lambda, TOLERANCE).next_multiple_of(2);
+    let params = |omega: f64| DiffuseParams { lambda: lambda as f32, omega: omega as f32, pad: [0; 2] };
+    omegas(lambda, iterations).into_iter().map(params).collect()
+}
+
 impl Smoother {
-    /// For strength `lambda`; the number of iterations is made even, so that the result lies in the first list.
-    #[expect(clippy::cast_possible_truncation, reason = "f32 is what the GPU gets")]
-    pub(super) fn new(gpu: &Gpu, mesh: &MeshBuffers, lambda: f64) -> Result<Self, GpuError> {
+    /// For strengths up to `strongest`, which is the one it begins with.
+    pub(super) fn new(gpu: &Gpu, mesh: &MeshBuffers, strongest: f64) -> Result<Self, GpuError> {
         let bytes = u64::from(mesh.vertices) * 16;
-        let iterations = iterations_for(lambda, TOLERANCE).next_multiple_of(2);
-        let uniform = |omega: f64| {
-            let params = DiffuseParams { lambda: lambda as f32, omega: omega as f32, pad: [0; 2] };
-            Buffer::uniform(gpu, "diffuse", &params)
-        };
+        let weights = weights(strongest);
+        let params = weights.iter().map(|w| Buffer::uniform(gpu, "diffuse", w)).collect::<Result<Vec<_>, _>>()?;
         Ok(Self {
             kernel: gpu.kernel(diffuse::NAME)?,
-            params: omegas(lambda, iterations).into_iter().map(uniform).collect::<Result<_, _>>()?,
+            needed: params.len(),
+            lambda: strongest,
+            params,
             lists: [Buffer::zeros(gpu, "smoothed", bytes)?, Buffer::zeros(gpu, "smoothed", bytes)?],
         })
+    }
+
+    /// Sets another strength, at most the strongest.
+    pub(super) fn set(&mut self, gpu: &Gpu, lambda: f64) {
+        if (self.lambda - lambda).abs() <= f64::EPSILON * lambda {
+            return;
+        }
+        self.lambda = lambda;
+        let weights = weights(lambda);
+        for (buffer, params) in self.params.iter().zip(&weights) {
+            buffer.write(gpu, &[*params]);
+        }
+        self.needed = weights.len().min(self.params.len());
     }
 
     /// Binds the iterations to the list that is to be smoothed; it is only read.
@@ -63,7 +85,7 @@ impl Smoother {
     pub(super) fn record(&self, recorder: &mut Recorder, smoothing: &Smoothing, vertices: u32) {
         recorder.copy(&smoothing.right_side, &self.lists[0]);
         recorder.copy(&smoothing.right_side, &self.lists[1]);
-        for pass in &smoothing.passes {
+        for pass in smoothing.passes.iter().take(self.needed) {
             recorder.dispatch(pass, vertices);
         }
     }
