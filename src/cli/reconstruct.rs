@@ -92,11 +92,12 @@ impl ReconstructArgs {
         if self.hands != HandSelection::Auto {
             preset.pose.hands = self.hands.into();
         }
+        let last = if preset.neural.enabled { Stage::Neural } else { Stage::Ham };
         Ok(RunOptions {
             run_dir: self.output.clone(),
             preset_name: name.to_owned(),
             preset,
-            until: self.until.unwrap_or(Stage::Ham),
+            until: self.until.unwrap_or(last),
             hold_out: self.hold_out.clone(),
             exclude: self.exclude.clone(),
             seed: self.seed,
