@@ -29,6 +29,8 @@ mod network;
 mod reference;
 mod render;
 mod settings;
+#[cfg(test)]
+mod tests;
 mod training;
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ mod reconstruction;
 mod repose;
 mod results;
 mod run_folder;
+mod safetensors;
 mod snapshot;
 
 pub use checkpoint::{Checkpoint, CheckpointFacts, CheckpointHand};

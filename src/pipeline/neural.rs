@@ -4,14 +4,13 @@
 //! views that took no part), `light` (9), `rest` (4). The header names the version, the kind of network, the hand models and
 //! the mesh, and holds the SHA-256 of the tensors' file, so that neither is read with another's other half.
 
+use super::safetensors::{self, Tensor};
 use super::{FinishedRun, PipelineError, PosableHand};
 use crate::camera::Camera;
 use crate::export::{ExportError, atomic};
 use crate::fitting::ham::{FineMesh, Vertices, to_f32};
 use crate::gpu::Gpu;
 use crate::neural::{FEATURES, NeuralError, NeuralKind, NeuralMesh, NeuralModel, NeuralRenderer, Output};
-use safetensors::SafeTensors;
-use safetensors::tensor::{Dtype, TensorView};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::path::Path;
@@ -74,26 +73,21 @@ pub(super) fn neural_mesh<'a>(mesh: &'a FineMesh, vertices: &'a Vertices, rest: 
     }
 }
 
-fn bytes_of(list: &[f32]) -> Vec<u8> {
-    list.iter().flat_map(|x| x.to_le_bytes()).collect()
-}
-
 /// Writes both files; the header, without which the tensors are not read, last.
 pub(super) fn write(folder: &Path, header: &NeuralHeader, model: &NeuralModel) -> Result<(), ExportError> {
-    let refuse = |e: &dyn std::fmt::Display| ExportError::Encode { what: TENSORS, reason: e.to_string() };
     let gains: Vec<f32> = model.gains.iter().flat_map(|g| g.unwrap_or([0.0; 3])).collect();
-    let lists = [
-        ("features", vec![model.features.len() / FEATURES, FEATURES], bytes_of(&model.features)),
-        ("gains", vec![model.gains.len(), 3], bytes_of(&gains)),
-        ("light", vec![9], bytes_of(&model.light)),
-        ("rest", vec![4], bytes_of(&model.rest)),
-        ("weights", vec![model.weights.len()], bytes_of(&model.weights)),
+    let tensor = |name: &str, shape: &[usize], data: &[f32]| {
+        (name.to_owned(), Tensor { shape: shape.to_vec(), data: data.to_vec() })
+    };
+    let tensors = [
+        tensor("features", &[model.features.len() / FEATURES, FEATURES], &model.features),
+        tensor("gains", &[model.gains.len(), 3], &gains),
+        tensor("light", &[9], &model.light),
+        tensor("rest", &[4], &model.rest),
+        tensor("weights", &[model.weights.len()], &model.weights),
     ];
-    let mut views = Vec::new();
-    for (name, shape, data) in &lists {
-        views.push((*name, TensorView::new(Dtype::F32, shape.clone(), data).map_err(|e| refuse(&e))?));
-    }
-    let tensors = safetensors::serialize(views, None).map_err(|e| refuse(&e))?;
+    let tensors = safetensors::to_bytes(&tensors.into_iter().collect())
+        .map_err(|e| ExportError::Encode { what: TENSORS, reason: e.to_string() })?;
     let header = NeuralHeader { tensors_hash: hex(&Sha256::digest(&tensors)), ..header.clone() };
     let text = ron::ser::to_string_pretty(&header, ron::ser::PrettyConfig::default())
         .map_err(|e| ExportError::Encode { what: HEADER, reason: e.to_string() })?;
@@ -121,15 +115,12 @@ pub(super) fn read(folder: &Path) -> Result<Option<(NeuralHeader, NeuralModel)>,
         let problem = format!("does not belong to the {HEADER} beside it; train again with --resume --until neural");
         return Err(damaged(&path, problem).into());
     }
-    let tensors = SafeTensors::deserialize(&bytes).map_err(|e| damaged(&path, format!("cannot be read: {e}")))?;
-    let list = |name: &str| -> Result<Vec<f32>, PipelineError> {
-        let tensor = tensors.tensor(name).map_err(|e| damaged(&path, format!("has no `{name}`: {e}")))?;
-        if tensor.dtype() != Dtype::F32 {
-            return Err(damaged(&path, format!("has `{name}` in another format than 32-bit floats")).into());
-        }
-        Ok(tensor.data().chunks_exact(4).map(|c| f32::from_le_bytes([c[0], c[1], c[2], c[3]])).collect())
+    let mut tensors = safetensors::from_bytes(&bytes).map_err(|problem| damaged(&path, problem))?;
+    let mut list = |name: &str| -> Result<Vec<f32>, PipelineError> {
+        let missing = || damaged(&path, format!("has no `{name}`"));
+        Ok(tensors.remove(name).ok_or_else(missing)?.data)
     };
-    let fixed = |name: &str, count: usize| -> Result<Vec<f32>, PipelineError> {
+    let mut fixed = |name: &str, count: usize| -> Result<Vec<f32>, PipelineError> {
         let list = list(name)?;
         if list.len() != count {
             return Err(damaged(&path, format!("has {} numbers in `{name}`, not {count}", list.len())).into());

@@ -4,7 +4,7 @@ use super::{CHECKPOINT_SECONDS, Reconstruction, State};
 use crate::fitting::ham::Ham;
 use crate::fitting::ham::start::mean_light;
 use crate::fitting::ham::target::{JudgedSource, Target, TargetSource};
-use crate::metrics::{Comparison, Picture, mask_of};
+use crate::metrics::{Comparison, Picture, ViewScore, mask_of};
 use crate::neural::{Neural, NeuralRenderer, NeuralState, NeuralView};
 use crate::pipeline::neural::{NeuralHeader, gain_of, mesh_hash, neural_mesh, rest_positions, write};
 use crate::pipeline::{Advance, PipelineError, Stage};
@@ -150,17 +150,26 @@ impl Reconstruction {
 
     /// Neural and shaded pictures against the photographs, of fitted and of held-out views.
     fn neural_findings(&mut self) -> Result<Vec<String>, PipelineError> {
-        let State::Done { ham: Some(ham), neural: Some(neural) } = &self.state else { return Ok(Vec::new()) };
+        let Some(ham) = self.ham() else { return Ok(Vec::new()) };
+        let vertices = ham.vertices()?;
+        let shaded = self.score(&vertices)?;
+        let [fitted, held_out] = self.held_against(&shaded)?;
+        let sentences = [fitted.sentence("neural, fitted views"), held_out.sentence("neural, held-out views")];
+        Ok(sentences.into_iter().flatten().collect())
+    }
+
+    /// Neural pictures of the views that were scored shaded, against the photographs: of fitted and of held-out views.
+    fn held_against(&mut self, shaded: &[(usize, ViewScore)]) -> Result<[Agreement; 2], PipelineError> {
+        let mut agreement = [Agreement::default(); 2];
+        let (Some(ham), Some(neural)) = (self.ham(), self.neural()) else { return Ok(agreement) };
         let (model, vertices) = (neural.model()?, ham.vertices()?);
         let rest = rest_positions(&self.posable()?);
         let mut renderer = NeuralRenderer::new(&self.gpu, &model, &neural_mesh(ham.mesh(), &vertices, &rest))?;
         let cameras = self.cameras();
-        let shaded = self.score(&vertices)?;
-        let (mut fitted, mut held_out) = (Agreement::default(), Agreement::default());
         for (v, score) in shaded {
-            let view = &self.capture.views[v];
-            let gain = gain_of(&model, v);
-            let pixels = renderer.render(&cameras[v], gain.unwrap_or([1.0; 3]))?;
+            let view = &self.capture.views[*v];
+            let gain = gain_of(&model, *v);
+            let pixels = renderer.render(&cameras[*v], gain.unwrap_or([1.0; 3]))?;
             let render = Picture {
                 width: view.image.width() as usize,
                 height: view.image.height() as usize,
@@ -180,8 +189,7 @@ impl Reconstruction {
                 reprojection_px_median: None,
             }
             .score();
-            let which = if score.held_out { &mut held_out } else { &mut fitted };
-            which.add(score.psnr_shared, neural.psnr_shared);
+            agreement[usize::from(score.held_out)].add(score.psnr_shared, neural.psnr_shared);
             self.folder.log(&format!(
                 "             view {}: shaded {:.2} dB, neural {:.2} dB{}",
                 view.name,
@@ -190,7 +198,93 @@ impl Reconstruction {
                 if score.held_out { ", held out" } else { "" }
             ))?;
         }
-        let sentences = [fitted.sentence("neural, fitted views"), held_out.sentence("neural, held-out views")];
-        Ok(sentences.into_iter().flatten().collect())
+        Ok(agreement)
+    }
+}
+
+#[cfg(test)]
+mod sweep {
+    use super::*;
+    use crate::gpu::{DeviceChoice, Gpu};
+    use crate::pipeline::reconstruction::RunOptions;
+    use crate::pipeline::{FinishedRun, RunRecord};
+    use std::sync::Arc;
+
+    /// Seconds of processor time of this process so far.
+    fn processor_s() -> f64 {
+        let text = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+        let fields: Vec<&str> = text.rsplit(')').next().unwrap_or("").split_whitespace().collect();
+        let ticks = |i: usize| fields.get(i).and_then(|f| f.parse::<f64>().ok()).unwrap_or(0.0);
+        (ticks(11) + ticks(12)) / 100.0
+    }
+
+    /// For people who look for settings: a finished run of HAM (`NEURAL_SWEEP_RUN`, a copy, as it is written to), and lists
+    /// of settings (`NEURAL_SWEEP`: `key=value,key=value; key=value`), each trained and held against the photographs.
+    #[test]
+    #[ignore = "minutes a setting; prints what it measured"]
+    fn settings_side_by_side() {
+        let run_dir = std::path::PathBuf::from(std::env::var_os("NEURAL_SWEEP_RUN").expect("a run folder"));
+        let sweep = std::env::var("NEURAL_SWEEP").unwrap_or_default();
+        let record = RunRecord::read(&run_dir).expect("a run");
+        let models = record.load_models().expect("its models");
+        let capture = Arc::new(record.open_capture().expect("its capture"));
+        let gpu = Gpu::new(&DeviceChoice::Auto).expect("a device");
+        drop(FinishedRun::open(&run_dir, models.clone()).expect("a finished run"));
+        let options = RunOptions {
+            run_dir,
+            preset_name: String::new(),
+            preset: record.preset.clone(),
+            until: Stage::Neural,
+            hold_out: vec![],
+            exclude: vec![],
+            seed: record.seed,
+            detect: false,
+        };
+        let mut run = Reconstruction::resume(capture, models, options, gpu).expect("resumes");
+        let vertices = run.ham().expect("after HAM").vertices().expect("reads");
+        let mut shaded = run.score(&vertices).expect("scores");
+        // Some fitted views say enough.
+        let mut fitted = 0;
+        shaded.retain(|(_, s)| {
+            fitted += u32::from(!s.held_out);
+            s.held_out || fitted <= 4
+        });
+        let first = run.options.preset.clone();
+        for setting in sweep.split(';') {
+            run.options.preset = first.clone();
+            for pair in setting.split(',').map(str::trim).filter(|p| !p.is_empty()) {
+                let (key, value) = pair.split_once('=').expect("key=value");
+                run.options.preset.set(&format!("neural.{key}"), value).expect("a setting");
+            }
+            let began = processor_s();
+            run.enter_neural(None).expect("begins");
+            let mut losses = Vec::new();
+            loop {
+                let State::Neural { neural, .. } = &mut run.state else { break };
+                if neural.is_done() {
+                    break;
+                }
+                if let Some(report) = neural.step().expect("steps") {
+                    losses.push(report.photometric);
+                    if report.epoch % 20 == 0 || report.epoch == report.epochs {
+                        let spent = processor_s() - began;
+                        let [fitted, held_out] = run.held_against(&shaded).expect("compares");
+                        eprintln!(
+                            "[{setting}] epoch {} loss {:.4} (first {:.4}) cpu {spent:.0} s | {} | {}",
+                            report.epoch,
+                            report.photometric,
+                            losses[0],
+                            fitted.sentence("fitted").unwrap_or_default(),
+                            held_out.sentence("held out").unwrap_or_default()
+                        );
+                    }
+                }
+            }
+            let State::Neural { ham, .. } = std::mem::replace(&mut run.state, State::Done { ham: None, neural: None })
+            else {
+                return;
+            };
+            run.state = State::Done { ham: Some(ham), neural: None };
+        }
     }
 }
