@@ -1,5 +1,6 @@
 //! Settings of the neural renderer.
 
+use super::NeuralError;
 use serde::{Deserialize, Serialize};
 
 /// Which network.
@@ -87,7 +88,7 @@ impl Default for NeuralSettings {
             kind: NeuralKind::Compact,
             output: Output::Residual,
             image_divisor: 1,
-            epochs: 100,
+            epochs: 40,
             samples_per_view: 8192,
             views_per_step: 4,
             rate: 2e-3,
@@ -105,6 +106,17 @@ impl Default for NeuralSettings {
 }
 
 impl NeuralSettings {
+    /// Whether there is such a network: known before hours of other work.
+    ///
+    /// # Errors
+    /// [`NeuralError::NotAvailable`].
+    pub fn check(&self) -> Result<(), NeuralError> {
+        match self.kind {
+            NeuralKind::Unet => Err(NeuralError::NotAvailable { kind: self.kind.name() }),
+            NeuralKind::Compact | NeuralKind::Paper => Ok(()),
+        }
+    }
+
     /// Samples of a view a step.
     #[must_use]
     pub(super) fn samples(&self) -> u32 {

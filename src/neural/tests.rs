@@ -1,6 +1,10 @@
 //! The stage on a small scene whose photographs have what light and albedo cannot say.
 
-#![expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small test data; f32 is what the GPU gets")]
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "small test data; f32 is what the GPU gets"
+)]
 
 use super::*;
 use crate::camera::Camera;
@@ -226,8 +230,7 @@ fn pixels_of_which_nothing_is_known_count_nothing() {
         }
     };
     let run = |views: &[Option<NeuralView>]| {
-        let mut neural =
-            Neural::new(&gpu, &Stage::settings(), 1, &stage.mesh(), &stage.light, views).expect("begins");
+        let mut neural = Neural::new(&gpu, &Stage::settings(), 1, &stage.mesh(), &stage.light, views).expect("begins");
         to_the_end(&mut neural);
         neural.model().expect("reads")
     };

@@ -5,7 +5,7 @@
 
 use super::layout::{ColourLossParams, FEATURES, GatherParams, Random, Shape, UnpackFeaturesParams, kernel};
 use super::network::{Backward, Forward};
-use super::settings::{NeuralKind, NeuralSettings, Output};
+use super::settings::{NeuralSettings, Output};
 use super::{NeuralError, NeuralModel};
 use crate::camera::Camera;
 use crate::gpu::{Bound, Buffer, Gpu, GpuError};
@@ -189,9 +189,7 @@ impl Neural {
         light: &[f64; LIGHT_STRIDE],
         views: &[Option<NeuralView>],
     ) -> Result<Self, NeuralError> {
-        if settings.kind == NeuralKind::Unet {
-            return Err(NeuralError::NotAvailable { kind: settings.kind.name() });
-        }
+        settings.check()?;
         let shape = Shape::of(settings.kind);
         let samples = settings.samples();
         let mut irradiance = [0.0; 9];

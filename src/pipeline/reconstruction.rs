@@ -107,6 +107,9 @@ impl Reconstruction {
         if super::lies_in(&options.run_dir, &capture.root) {
             return Err(PipelineError::InCapture { path: options.run_dir.display().to_string() });
         }
+        if options.until >= Stage::Neural {
+            options.preset.neural.check()?;
+        }
         let state = first_state(&capture, &options, None)?;
         let record = RunRecord::new(&capture, &models, &options, gpu.description());
         let mut folder = RunFolder::create(&options.run_dir, &record)?;
