@@ -32,6 +32,7 @@ const CHECKS: &[&[KernelCheck]] = &[
     crate::energy::shape_prior::tests::CHECKS,
     crate::fitting::hand_fit::CHECKS,
     crate::fitting::pose::CHECKS,
+    crate::neural::CHECKS,
     crate::optimise::adam::tests::CHECKS,
     crate::optimise::add::tests::CHECKS,
     crate::optimise::diffuse::tests::CHECKS,

@@ -1,6 +1,6 @@
 //! thenar: multi-view hand reconstruction by inverse rendering.
 //!
-//! One way through: `capture → pose → fit → HAM → (neural) → export`. See the modules in that order.
+//! One way through: `capture → pose → fit → HAM → neural → export`. See the modules in that order.
 
 pub mod anatomy;
 pub mod camera;
@@ -16,6 +16,7 @@ pub mod hand;
 mod kernel_checks;
 pub mod mesh;
 pub mod metrics;
+pub mod neural;
 pub mod optimise;
 pub mod pipeline;
 pub mod posing;

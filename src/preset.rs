@@ -4,6 +4,7 @@ use crate::fitting::ham::HamSettings;
 use crate::fitting::hand_fit::HandFitSettings;
 use crate::fitting::masks::MaskSettings;
 use crate::fitting::pose::PoseSettings;
+use crate::neural::NeuralSettings;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -19,6 +20,8 @@ pub struct Preset {
     pub masks: MaskSettings,
     /// Mesh, albedo, light.
     pub ham: HamSettings,
+    /// Colours by a network.
+    pub neural: NeuralSettings,
 }
 
 /// The shipped presets: name, one line about it, RON text.

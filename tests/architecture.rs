@@ -17,11 +17,13 @@ const ROWS: [&[&str]; 7] = [
 ];
 
 /// Imports within a row: (who, whom, why).
-const SAME_ROW: [(&str, &str, &str); 8] = [
+const SAME_ROW: [(&str, &str, &str); 10] = [
     ("detect", "capture", "the keypoints it finds"),
     ("shading", "raster", "the geometry buffer"),
     ("energy", "raster", "the geometry buffer"),
     ("neural", "raster", "the geometry buffer"),
+    ("neural", "shading", "the shaded colour it begins at"),
+    ("neural", "optimise", "its steps"),
     ("pipeline", "preset", "how to fit"),
     ("pipeline", "export", "the writer of results"),
     ("pipeline", "metrics", "columns of views.csv"),

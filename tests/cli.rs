@@ -36,7 +36,9 @@ fn help_and_version_are_results_and_mistakes_are_not() {
     }
     call("--nonsense", &[]).refused(2, &["--nonsense"]);
     call("reconstruct room", &[]).refused(2, &["--output <RUN>"]);
-    call("reconstruct room -o run --until neural", &[]).refused(2, &["pose, fit, ham"]);
+    let unet = "reconstruct room -o run --until neural --set neural.kind=unet";
+    call(unet, &[]).refused(2, &["not available yet", "compact"]);
+    call("reconstruct room -o run --until paint", &[]).refused(2, &["pose, fit, ham, neural"]);
     call("recontruct room -o run", &[]).refused(2, &["did you mean `thenar reconstruct`"]);
     call("synth {} --size 640", &[&absent("no-size")]).refused(2, &["WIDTHxHEIGHT"]);
     assert!(!absent("no-size").exists(), "nothing is written");

@@ -1,6 +1,6 @@
-// What shading knows about a pixel of a triangle: barycentrics, interpolated normal and albedo, the view's light.
-// Names the kernel's `view`, `positions`, `normals`, `albedo`, `faces` and `lights`.
-//#use common/camera, common/ids, common/sh
+// What shading knows about a pixel of a triangle: barycentrics, interpolated normal and albedo.
+// Names the kernel's `view`, `positions`, `normals`, `albedo` and `faces`.
+//#use common/camera, common/ids
 
 struct Surface {
     corners: vec3<u32>,
@@ -39,18 +39,4 @@ fn surface_at(entry: vec2<u32>) -> Surface {
 
 fn albedo_at(s: Surface) -> vec3<f32> {
     return mix3(s.bary.lambda, albedo[s.corners.x].xyz, albedo[s.corners.y].xyz, albedo[s.corners.z].xyz);
-}
-
-// Light of the view: irradiance by `sh_dot(light.c, n)`, then one gain a channel.
-struct Light {
-    c: array<f32, 9>,
-    gain: vec3<f32>,
-}
-
-fn light_of_view() -> Light {
-    let base = view.light * LIGHT_STRIDE / 4u;
-    let a = lights[base];
-    let b = lights[base + 1u];
-    let d = lights[base + 2u];
-    return Light(array<f32, 9>(a.x, a.y, a.z, a.w, b.x, b.y, b.z, b.w, d.x), d.yzw);
 }

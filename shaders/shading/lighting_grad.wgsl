@@ -1,6 +1,6 @@
 // Gradient of `shade` to the 12 numbers of the view's light, summed per workgroup in a fixed order:
 // partials[group * 12 + k]. A fixed number of workgroups shares the covered pixels in strides.
-//#use common/index, common/pixel_list, common/surface
+//#use common/index, common/pixel_list, common/light, common/surface
 @group(0) @binding(0) var<uniform> view: View;
 @group(0) @binding(1) var<storage, read> covered: PixelList;
 @group(0) @binding(2) var<storage, read> positions: array<vec4<f32>>;

@@ -1,5 +1,5 @@
 // Colour of every covered pixel of a region: gain * (c . SH(n)) * albedo, alpha 1. One invocation a covered pixel.
-//#use common/index, common/pixel_list, common/surface
+//#use common/index, common/pixel_list, common/light, common/surface
 @group(0) @binding(0) var<uniform> view: View;
 @group(0) @binding(1) var<storage, read> covered: PixelList;
 @group(0) @binding(2) var<storage, read> positions: array<vec4<f32>>;

@@ -1,6 +1,6 @@
 // Gradient of `shade`: from colours to albedo, vertex normals and positions (through the barycentrics).
 // Sums over pixels go to `grads` (9 fixed-point words a vertex: albedo, normal, position per millimetre).
-//#use common/index, common/pixel_list, common/surface, common/fixed_point
+//#use common/index, common/pixel_list, common/light, common/surface, common/fixed_point
 @group(0) @binding(0) var<uniform> view: View;
 @group(0) @binding(1) var<storage, read> covered: PixelList;
 @group(0) @binding(2) var<storage, read> positions: array<vec4<f32>>;

@@ -212,7 +212,7 @@ mod tests {
             assert!(size_px(wrong).is_err(), "`{wrong}` is refused");
         }
         assert_eq!(stage("fit"), Ok(Stage::Fit), "fit");
-        assert!(stage("neural").is_err_and(|e| e.contains("pose, fit, ham")), "what there is, is named");
+        assert!(stage("paint").is_err_and(|e| e.contains("pose, fit, ham, neural")), "what there is, is named");
         assert!(fraction("0.1").is_ok() && fraction("1.1").is_err() && fraction("nan").is_err(), "a share");
         assert!(not_negative("3").is_ok() && not_negative("-3").is_err() && not_negative("inf").is_err(), "a size");
     }

@@ -6,6 +6,7 @@ use crate::export::ExportError;
 use crate::fitting::pose::PoseError;
 use crate::gpu::GpuError;
 use crate::hand::HandError;
+use crate::neural::NeuralError;
 use crate::pipeline::PipelineError;
 use crate::preset::PresetError;
 use crate::synthetic::SynthError;
@@ -95,6 +96,7 @@ impl CliError {
             | Self::Pipeline(
                 PipelineError::NoSuchView { .. }
                 | PipelineError::InCapture { .. }
+                | PipelineError::Neural(NeuralError::NotAvailable { .. })
                 | PipelineError::Files(ExportError::NotEmpty { .. }),
             )
             | Self::Export(ExportError::NotEmpty { .. })
@@ -176,6 +178,7 @@ mod tests {
             (PipelineError::Files(ExportError::NotEmpty { path: "x".into() }).into(), 2),
             (PipelineError::InCapture { path: "x".into() }.into(), 2),
             (PipelineError::Repose("no pose".into()).into(), 3),
+            (PipelineError::Neural(NeuralError::NotAvailable { kind: "unet" }).into(), 2),
             (PipelineError::Rest(crate::hand::RestError::Scale(0.0)).into(), 3),
             (ExportError::Io { path: "x".into(), source: std::io::Error::other("disk full") }.into(), 1),
             (std::io::Error::other("disk full").into(), 1),

@@ -12,7 +12,7 @@ use crate::gpu::DeviceChoice;
 use crate::gpu::Gpu;
 use crate::hand::mano::ManoConvention;
 use crate::pipeline::Stage;
-use crate::pipeline::{Advance, Reconstruction, RunOptions, RunRecord};
+use crate::pipeline::{Advance, PipelineError, Reconstruction, RunOptions, RunRecord};
 use crate::preset::Preset;
 use std::io::Write;
 use std::path::PathBuf;
@@ -92,11 +92,16 @@ impl ReconstructArgs {
         if self.hands != HandSelection::Auto {
             preset.pose.hands = self.hands.into();
         }
+        let last = if preset.neural.enabled { Stage::Neural } else { Stage::Ham };
+        let until = self.until.unwrap_or(last);
+        if until >= Stage::Neural {
+            preset.neural.check().map_err(PipelineError::from)?;
+        }
         Ok(RunOptions {
             run_dir: self.output.clone(),
             preset_name: name.to_owned(),
             preset,
-            until: self.until.unwrap_or(Stage::Ham),
+            until,
             hold_out: self.hold_out.clone(),
             exclude: self.exclude.clone(),
             seed: self.seed,

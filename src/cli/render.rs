@@ -6,6 +6,7 @@ use crate::capture::Capture;
 use crate::export::atomic;
 use crate::gpu::DeviceChoice;
 use crate::gpu::Gpu;
+use crate::neural::{NeuralError, NeuralRenderer};
 use crate::pipeline::{FinishedRun, PictureMaker, PictureMode, PipelineError, to_rgba8};
 use std::io::Write;
 use std::path::PathBuf;
@@ -22,6 +23,8 @@ pub enum RenderMode {
     Normals,
     /// Grey clay under a raking lamp: the surface alone, without albedo.
     Clay,
+    /// As the run's network paints it; shaded, with the reason, where the run has none.
+    Neural,
     /// The photograph with the mask's outline as given (magenta) and as used (green), and what is ignored (blue).
     Mask,
 }
@@ -46,14 +49,14 @@ pub struct RenderArgs {
 }
 
 impl RenderMode {
-    /// How the hands are rendered; `None` for photographs.
+    /// How the hands are shaded; `None` for photographs and networks.
     const fn picture(self) -> Option<PictureMode> {
         match self {
             Self::Shaded => Some(PictureMode::Shaded),
             Self::Albedo => Some(PictureMode::Albedo),
             Self::Normals => Some(PictureMode::Normals),
             Self::Clay => Some(PictureMode::Clay),
-            Self::Mask => None,
+            Self::Neural | Self::Mask => None,
         }
     }
 }
@@ -72,19 +75,54 @@ pub(super) fn run(args: &RenderArgs, out: &mut dyn Write) -> Result<Exit, CliErr
     if let Some(&view) = views.iter().find(|v| **v >= run.views()) {
         return Err(PipelineError::NoSuchView { view, last: run.views().saturating_sub(1) }.into());
     }
-    let Some(mode) = args.mode.picture() else { return masks(args, &run, &views, out) };
+    if args.mode == RenderMode::Mask {
+        return masks(args, &run, &views, out);
+    }
     let gpu = Gpu::new(&args.device)?;
+    if args.mode == RenderMode::Neural {
+        match run.neural_renderer(&gpu) {
+            Ok(renderer) => return neural(args, &run, renderer, &views, out),
+            Err(PipelineError::Gpu(e) | PipelineError::Neural(NeuralError::Gpu(e))) => return Err(e.into()),
+            Err(reason) => tracing::warn!("rendered shaded instead: {reason}"),
+        }
+    }
+    let mode = args.mode.picture().unwrap_or(PictureMode::Shaded);
     let mut maker = PictureMaker::new(&gpu)?;
     std::fs::create_dir_all(&args.output)?;
     for view in views {
-        let pixels = run.render(&mut maker, view, mode)?;
-        let camera = &run.checkpoint.facts.cameras[view];
-        let Some(image) = image::RgbaImage::from_raw(camera.width_px, camera.height_px, to_rgba8(&pixels)) else {
-            return Err(CliError::Other(anyhow::anyhow!("the picture of view {view} has the wrong size")));
-        };
-        let path = args.output.join(format!("{view:02}.png"));
-        atomic::write(&path, &atomic::png_bytes(&image)?)?;
-        writeln!(out, "{}", path.display())?;
+        write_picture(args, &run, view, &run.render(&mut maker, view, mode)?, out)?;
+    }
+    Ok(Exit::Done)
+}
+
+fn write_picture(
+    args: &RenderArgs,
+    run: &FinishedRun,
+    view: usize,
+    pixels: &[[f32; 4]],
+    out: &mut dyn Write,
+) -> Result<(), CliError> {
+    let camera = &run.checkpoint.facts.cameras[view];
+    let Some(image) = image::RgbaImage::from_raw(camera.width_px, camera.height_px, to_rgba8(pixels)) else {
+        return Err(CliError::Other(anyhow::anyhow!("the picture of view {view} has the wrong size")));
+    };
+    let path = args.output.join(format!("{view:02}.png"));
+    atomic::write(&path, &atomic::png_bytes(&image)?)?;
+    writeln!(out, "{}", path.display())?;
+    Ok(())
+}
+
+/// Pictures by the run's network.
+fn neural(
+    args: &RenderArgs,
+    run: &FinishedRun,
+    mut renderer: NeuralRenderer,
+    views: &[usize],
+    out: &mut dyn Write,
+) -> Result<Exit, CliError> {
+    std::fs::create_dir_all(&args.output)?;
+    for &view in views {
+        write_picture(args, run, view, &run.render_neural(&mut renderer, view)?, out)?;
     }
     Ok(Exit::Done)
 }

@@ -55,6 +55,9 @@ pub struct SynthArgs {
     /// Number of views in which left and right are exchanged.
     #[arg(long, default_value_t = 0, value_name = "NUMBER")]
     pub swaps: usize,
+    /// Strength of a highlight that moves with the camera, 0 to 1.
+    #[arg(long, default_value = "0", value_parser = args::fraction, value_name = "SHARE")]
+    pub gloss: f64,
 }
 
 impl SynthArgs {
@@ -67,6 +70,7 @@ impl SynthArgs {
             noise_px: self.noise_px,
             outliers: self.outliers,
             swaps: self.swaps,
+            gloss: self.gloss,
             ..SynthSettings::default()
         }
     }
@@ -100,11 +104,13 @@ mod tests {
             noise_px: 0.0,
             outliers: 0.0,
             swaps: 0,
+            gloss: 0.0,
         };
         assert_eq!(args, expected, "defaults");
-        let args: SynthArgs =
-            parse_only("out --hands right --views 8 --size 640x512 --seed 3 --noise-px 3 --outliers 0.1 --swaps 1")
-                .expect("all");
+        let args: SynthArgs = parse_only(
+            "out --hands right --views 8 --size 640x512 --seed 3 --noise-px 3 --outliers 0.1 --swaps 1 --gloss 0.3",
+        )
+        .expect("all");
         let expected = SynthArgs {
             output: "out".into(),
             hands: SynthHands::Right,
@@ -114,6 +120,7 @@ mod tests {
             noise_px: 3.0,
             outliers: 0.1,
             swaps: 1,
+            gloss: 0.3,
         };
         assert_eq!(args, expected, "chosen");
         for wrong in ["", "out --views -1", "out --size 640", "out --outliers 2", "out --noise-px -1"] {

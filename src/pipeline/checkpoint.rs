@@ -11,6 +11,7 @@ use crate::camera::Camera;
 use crate::export::{ExportError, atomic};
 use crate::fitting::ham::HamState;
 use crate::hand::HandParameters;
+use crate::neural::NeuralState;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -59,6 +60,8 @@ pub struct Checkpoint {
     pub facts: CheckpointFacts,
     /// HAM's state, once that stage has begun.
     pub ham: Option<HamState>,
+    /// The neural stage's state, once that has begun.
+    pub neural: Option<NeuralState>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -70,9 +73,35 @@ struct HamHeader {
 }
 
 #[derive(Serialize, Deserialize)]
+struct NeuralStateHeader {
+    epoch: u32,
+    steps: i32,
+    lists: Vec<(String, usize)>,
+}
+
+#[derive(Serialize, Deserialize)]
 struct Header {
     facts: CheckpointFacts,
     ham: Option<HamHeader>,
+    /// Files of older versions have none.
+    #[serde(default)]
+    neural: Option<NeuralStateHeader>,
+}
+
+/// Names and lengths.
+fn lengths(lists: &[(String, Vec<f32>)]) -> Vec<(String, usize)> {
+    lists.iter().map(|(name, list)| (name.clone(), list.len())).collect()
+}
+
+/// The next lists in `data`; `None` when it is cut short.
+fn take_lists(data: &mut &[u8], lengths: Vec<(String, usize)>) -> Option<Vec<(String, Vec<f32>)>> {
+    let mut lists = Vec::new();
+    for (name, count) in lengths {
+        let (part, rest) = count.checked_mul(4).and_then(|n| data.split_at_checked(n))?;
+        *data = rest;
+        lists.push((name, part.chunks_exact(4).map(|c| f32::from_le_bytes([c[0], c[1], c[2], c[3]])).collect()));
+    }
+    Some(lists)
 }
 
 impl Checkpoint {
@@ -87,7 +116,12 @@ impl Checkpoint {
                 phase: h.phase,
                 epoch: h.epoch,
                 steps: h.steps,
-                lists: h.lists.iter().map(|(name, list)| (name.clone(), list.len())).collect(),
+                lists: lengths(&h.lists),
+            }),
+            neural: self.neural.as_ref().map(|n| NeuralStateHeader {
+                epoch: n.epoch,
+                steps: n.steps,
+                lists: lengths(&n.lists),
             }),
         };
         let json = serde_json::to_vec(&header)
@@ -97,7 +131,8 @@ impl Checkpoint {
             w.write_all(MAGIC)?;
             w.write_all(&(json.len() as u64).to_le_bytes())?;
             w.write_all(&json)?;
-            for (_, list) in self.ham.iter().flat_map(|h| &h.lists) {
+            let neural = self.neural.iter().flat_map(|n| &n.lists);
+            for (_, list) in self.ham.iter().flat_map(|h| &h.lists).chain(neural) {
                 for x in list {
                     w.write_all(&x.to_le_bytes())?;
                 }
@@ -123,17 +158,18 @@ impl Checkpoint {
         let ham = match header.ham {
             None => None,
             Some(h) => {
-                let mut lists = Vec::new();
-                for (name, count) in h.lists {
-                    let part = count.checked_mul(4).and_then(|n| data.split_at_checked(n)).ok_or_else(damaged)?;
-                    data = part.1;
-                    let list = part.0.chunks_exact(4).map(|c| f32::from_le_bytes([c[0], c[1], c[2], c[3]])).collect();
-                    lists.push((name, list));
-                }
+                let lists = take_lists(&mut data, h.lists).ok_or_else(damaged)?;
                 Some(HamState { phase: h.phase, epoch: h.epoch, lists, steps: h.steps })
             }
         };
-        Ok(Self { facts: header.facts, ham })
+        let neural = match header.neural {
+            None => None,
+            Some(n) => {
+                let lists = take_lists(&mut data, n.lists).ok_or_else(damaged)?;
+                Some(NeuralState { epoch: n.epoch, steps: n.steps, lists })
+            }
+        };
+        Ok(Self { facts: header.facts, ham, neural })
     }
 }
 
@@ -162,6 +198,7 @@ mod tests {
                 lists: vec![("a".into(), vec![1.0, f32::MIN_POSITIVE, -3.5]), ("b".into(), vec![])],
                 steps: [1, 2, 3],
             }),
+            neural: Some(NeuralState { epoch: 2, steps: 8, lists: vec![("weights".into(), vec![0.5, -0.5])] }),
         }
     }
 

@@ -7,6 +7,7 @@ use crate::fitting::hand_fit::FitError;
 use crate::fitting::pose::PoseError;
 use crate::gpu::GpuError;
 use crate::hand::{HandError, RestError};
+use crate::neural::NeuralError;
 
 /// Errors of the pipeline.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +24,9 @@ pub enum PipelineError {
     /// Mesh and albedo.
     #[error(transparent)]
     Ham(#[from] HamError),
+    /// Colours by a network.
+    #[error(transparent)]
+    Neural(#[from] NeuralError),
     /// The hand models of a run.
     #[error(transparent)]
     Hand(#[from] HandError),
@@ -76,7 +80,7 @@ impl PipelineError {
     #[must_use]
     pub const fn gpu(&self) -> Option<&GpuError> {
         match self {
-            Self::Gpu(e) | Self::Ham(HamError::Gpu(e)) => Some(e),
+            Self::Gpu(e) | Self::Ham(HamError::Gpu(e)) | Self::Neural(NeuralError::Gpu(e)) => Some(e),
             _ => None,
         }
     }

@@ -160,6 +160,16 @@ impl FinishedRun {
         self.folder.join("exports")
     }
 
+    /// The run folder.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The refined mesh.
+    pub(super) const fn mesh(&self) -> (&FineMesh, &Vertices) {
+        (&self.mesh, &self.vertices)
+    }
+
     /// Number of views.
     #[must_use]
     pub fn views(&self) -> usize {

@@ -9,12 +9,14 @@ mod error;
 mod exportable;
 mod finished;
 mod masks;
+mod neural;
 mod picture;
 mod posable;
 mod reconstruction;
 mod repose;
 mod results;
 mod run_folder;
+mod safetensors;
 mod snapshot;
 
 pub use checkpoint::{Checkpoint, CheckpointFacts, CheckpointHand};
@@ -47,11 +49,13 @@ pub enum Stage {
     Fit,
     /// Hand albedo and mesh optimisation.
     Ham,
+    /// Mesh-based neural rendering.
+    Neural,
 }
 
 impl Stage {
     /// All stages in order.
-    pub const ALL: [Self; 3] = [Self::Pose, Self::Fit, Self::Ham];
+    pub const ALL: [Self; 4] = [Self::Pose, Self::Fit, Self::Ham, Self::Neural];
 
     /// Name in files and on screen.
     #[must_use]
@@ -60,6 +64,7 @@ impl Stage {
             Self::Pose => "pose",
             Self::Fit => "fit",
             Self::Ham => "ham",
+            Self::Neural => "neural",
         }
     }
 }
@@ -71,7 +76,7 @@ pub struct StepReport {
     pub t: f64,
     /// Stage.
     pub stage: Stage,
-    /// Part of the stage: `detect`, `triangulate`, `lm`, `albedo`, `shape`.
+    /// Part of the stage: `detect`, `triangulate`, `lm`, `albedo`, `shape`, `paint`.
     pub phase: String,
     /// Iteration within the phase, from 1.
     pub iter: u32,
@@ -79,7 +84,7 @@ pub struct StepReport {
     pub iters: u32,
     /// Weighted sum of the terms.
     pub total: f64,
-    /// Weighted terms by their names (`sfs lap albedo mask edge delta` in HAM).
+    /// Weighted terms by their names (`sfs lap albedo mask edge delta` in HAM, `photometric` in the neural stage).
     pub terms: Vec<(String, f64)>,
 }
 

@@ -1,6 +1,7 @@
 //! The stages behind one `advance()`.
 
 mod masks;
+mod neural;
 mod stages;
 mod views;
 
@@ -21,6 +22,7 @@ use crate::fitting::masks::JudgedMask;
 use crate::fitting::pose::PoseResult;
 use crate::gpu::Gpu;
 use crate::hand::HandModel;
+use crate::neural::Neural;
 use crate::preset::Preset;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -58,7 +60,8 @@ enum State {
     Fit { pose: Box<PoseResult>, fit: Box<HandFit> },
     Masks { pose: Box<PoseResult>, findings: Vec<String> },
     Ham { ham: Box<Ham> },
-    Done { ham: Option<Box<Ham>> },
+    Neural { ham: Box<Ham>, neural: Box<Neural> },
+    Done { ham: Option<Box<Ham>>, neural: Option<Box<Neural>> },
 }
 
 /// One reconstruction under way.
@@ -103,6 +106,9 @@ impl Reconstruction {
         let used = used_views(&capture, &options)?;
         if super::lies_in(&options.run_dir, &capture.root) {
             return Err(PipelineError::InCapture { path: options.run_dir.display().to_string() });
+        }
+        if options.until >= Stage::Neural {
+            options.preset.neural.check()?;
         }
         let state = first_state(&capture, &options, None)?;
         let record = RunRecord::new(&capture, &models, &options, gpu.description());
@@ -194,18 +200,27 @@ impl Reconstruction {
                 options.until.name()
             )));
         }
+        // What was begun goes on, and what the run was to do at its end is done.
+        let begun = in_ham.as_ref().is_some_and(|c| c.neural.is_some());
+        if options.until == Stage::Ham && (begun || options.preset.neural.enabled) {
+            options.until = Stage::Neural;
+        }
         let state = first_state(&capture, &options, Some(&options.run_dir))?;
         let lines = in_ham.as_ref().map_or(0, |c| c.facts.step);
         let mut folder = RunFolder::reopen(&options.run_dir, lines)?;
         folder.log(&format!("resumed at line {lines} of metrics.jsonl"))?;
         let mut run = Self { state, ..Self::at_start(capture, models, options, gpu, folder, used) };
-        if let Some(checkpoint) = in_ham {
+        if let Some(mut checkpoint) = in_ham {
+            let neural = checkpoint.neural.take();
             run.seconds = checkpoint.facts.seconds;
             run.last_checkpoint = run.seconds;
             run.resume_from = Some(checkpoint);
             run.replaying = true;
             while !matches!(run.state, State::Ham { .. } | State::Done { .. }) {
                 run.advance()?;
+            }
+            if let Some(state) = neural {
+                run.enter_neural(Some(&state))?;
             }
             run.replaying = false;
             run.step = lines;
@@ -226,6 +241,7 @@ impl Reconstruction {
             State::Detect(_) | State::Pose => Some(Stage::Pose),
             State::Fit { .. } | State::Masks { .. } => Some(Stage::Fit),
             State::Ham { .. } => Some(Stage::Ham),
+            State::Neural { .. } => Some(Stage::Neural),
             State::Done { .. } => None,
         }
     }
@@ -277,6 +293,7 @@ impl Reconstruction {
             Stage::Fit if matches!(self.state, State::Masks { .. }) => self.advance_masks(),
             Stage::Fit => self.advance_fit(),
             Stage::Ham => self.advance_ham(),
+            Stage::Neural => self.advance_neural(),
         };
         self.seconds = self.seconds_now();
         self.began = None;
@@ -294,12 +311,14 @@ impl Reconstruction {
     /// A full disk or a lost device.
     pub fn save(&mut self) -> Result<(), PipelineError> {
         // A checkpoint describes a state between epochs; finish the one under way.
-        while let State::Ham { ham } = &self.state
-            && !ham.at_epoch_end()
-        {
+        while match &self.state {
+            State::Ham { ham } => !ham.at_epoch_end(),
+            State::Neural { neural, .. } => !neural.at_epoch_end(),
+            _ => false,
+        } {
             self.advance()?;
         }
-        if matches!(self.state, State::Ham { .. }) {
+        if matches!(self.state, State::Ham { .. } | State::Neural { .. }) {
             self.write_checkpoint(false)?;
         }
         self.folder.sync()?;
@@ -329,14 +348,23 @@ impl Reconstruction {
             reprojection_px: views.reprojection_px,
         };
         let ham = self.ham().map(Ham::state).transpose()?;
-        Checkpoint { facts, ham }.write(&self.folder.path().join("checkpoint"))?;
+        let neural = self.neural().map(Neural::state).transpose()?;
+        Checkpoint { facts, ham, neural }.write(&self.folder.path().join("checkpoint"))?;
         Ok(())
     }
 
     /// The HAM stage, under way or ended.
     fn ham(&self) -> Option<&Ham> {
         match &self.state {
-            State::Ham { ham } | State::Done { ham: Some(ham) } => Some(ham),
+            State::Ham { ham } | State::Neural { ham, .. } | State::Done { ham: Some(ham), .. } => Some(ham),
+            _ => None,
+        }
+    }
+
+    /// The neural stage, under way or ended.
+    fn neural(&self) -> Option<&Neural> {
+        match &self.state {
+            State::Neural { neural, .. } | State::Done { neural: Some(neural), .. } => Some(neural),
             _ => None,
         }
     }

@@ -67,6 +67,8 @@ pub struct SynthSettings {
     pub exposure: f64,
     /// Scale of the displaced detail; 1 = up to about 1 mm, 0 = the bare model.
     pub detail: f64,
+    /// Strength of a highlight that depends on where the camera is; 0 = none, skin of albedo and light alone.
+    pub gloss: f64,
 }
 
 impl Default for SynthSettings {
@@ -83,6 +85,7 @@ impl Default for SynthSettings {
             supersample: 2,
             exposure: 0.03,
             detail: 1.0,
+            gloss: 0.0,
         }
     }
 }
@@ -183,6 +186,9 @@ impl SynthSettings {
         }
         if !(0.0..=2.0).contains(&self.detail) {
             return wrong("detail", self.detail.to_string(), "0 to 2");
+        }
+        if !(0.0..=1.0).contains(&self.gloss) {
+            return wrong("gloss", self.gloss.to_string(), "0 to 1");
         }
         Ok(())
     }
@@ -313,11 +319,28 @@ mod tests {
     }
 
     #[test]
+    fn gloss_adds_light_where_it_mirrors_the_lamp_and_nothing_elsewhere() {
+        let dull = make(&small()).expect("a scene");
+        let glossy = make(&SynthSettings { gloss: 0.3, ..small() }).expect("a scene");
+        let (mut same, mut brighter) = (0, 0);
+        for (a, b) in dull.capture.views.iter().zip(&glossy.capture.views) {
+            assert_eq!(a.mask, b.mask, "the same hands");
+            for (a, b) in a.image.pixels().zip(b.image.pixels()) {
+                assert!((0..3).all(|k| b.0[k] >= a.0[k]), "light is added");
+                same += usize::from(a == b);
+                brighter += usize::from(b.0[1] > a.0[1] + 12);
+            }
+        }
+        assert!(brighter > 50 && brighter < same, "a part of the skin shines: {brighter} of {same}");
+    }
+
+    #[test]
     fn settings_out_of_range_are_refused_by_name() {
         let refused = |s: SynthSettings| make(&s).err().map(|e| e.to_string()).unwrap_or_default();
         assert!(refused(SynthSettings { views: 1, ..small() }).starts_with("views is 1"), "too few views");
         assert!(refused(SynthSettings { outliers: 1.5, ..small() }).starts_with("outliers"), "a fraction");
         assert!(refused(SynthSettings { noise_px: f64::NAN, ..small() }).starts_with("noise-px"), "not a number");
         assert!(refused(SynthSettings { size: (10, 10), ..small() }).starts_with("size"), "too small");
+        assert!(refused(SynthSettings { gloss: 2.0, ..small() }).starts_with("gloss"), "more than white");
     }
 }

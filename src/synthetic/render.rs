@@ -1,4 +1,5 @@
-//! Photographs of the true hands: `f64` visibility at several samples a pixel, SH shading, box filter, sRGB-encoded.
+//! Photographs of the true hands: `f64` visibility at several samples a pixel, SH shading, box filter, sRGB-encoded; with gloss, a highlight of
+//! Blinn's kind (1977) about the light's main direction on top.
 
 use super::light::irradiance;
 use super::random::{Noise, Random};
@@ -45,6 +46,7 @@ impl Scene {
         let projected = Projected::new(&self.positions, &fine);
         let ids = visibility_of(&projected, &self.faces, width * s, height * s);
         let backdrop = Backdrop::new(settings, view);
+        let eye = camera.centre();
         let mut image = RgbImage::new(width, height);
         let mut mask = GrayImage::new(width, height);
         for y in 0..height {
@@ -58,7 +60,8 @@ impl Scene {
                         continue;
                     }
                     hits += 1;
-                    let colour = self.shade(&projected, id as usize - 1, f64::from(fx) + 0.5, f64::from(fy) + 0.5);
+                    let centre_px = [f64::from(fx) + 0.5, f64::from(fy) + 0.5];
+                    let colour = self.shade(&projected, id as usize - 1, centre_px, &eye, settings.gloss);
                     for c in 0..3 {
                         sum[c] += (gain[c] * colour[c]).clamp(0.0, 1.0);
                     }
@@ -73,17 +76,36 @@ impl Scene {
         (image, mask)
     }
 
-    /// Irradiance of the interpolated, normalised normal times the interpolated albedo.
-    fn shade(&self, projected: &Projected, face: usize, x_px: f64, y_px: f64) -> [f64; 3] {
+    /// Irradiance of the interpolated, normalised normal times the interpolated albedo, and `gloss` times a highlight.
+    fn shade(
+        &self,
+        projected: &Projected,
+        face: usize,
+        [x_px, y_px]: [f64; 2],
+        eye: &Vector3<f64>,
+        gloss: f64,
+    ) -> [f64; 3] {
         let corners = self.faces[face];
         let b = projected.barycentrics(corners, x_px, y_px);
         let mix = |values: &[[f64; 3]]| -> Vector3<f64> {
             (0..3).map(|i| Vector3::from(values[corners[i] as usize]) * b[i]).sum()
         };
         let normal = mix(&self.normals).try_normalize(0.0).unwrap_or_default();
-        (mix(&self.albedo) * irradiance(&self.light, normal.into())).into()
+        let matte = mix(&self.albedo) * irradiance(&self.light, normal.into());
+        if gloss == 0.0 {
+            return matte.into();
+        }
+        // The first band of the light points to where most of it comes from.
+        let lamp = Vector3::new(self.light[3], self.light[1], self.light[2]).try_normalize(0.0).unwrap_or_default();
+        let to_eye = (eye - mix(&self.positions)).try_normalize(0.0).unwrap_or_default();
+        let half = (lamp + to_eye).try_normalize(0.0).unwrap_or_default();
+        let shine = gloss * normal.dot(&half).max(0.0).powi(SHININESS);
+        matte.add_scalar(shine).into()
     }
 }
+
+/// Exponent of the highlight: it has fallen to a half at 14 degrees.
+const SHININESS: i32 = 24;
 
 /// Nearest 8-bit level.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0..255 before the cast")]

@@ -35,7 +35,9 @@ impl Reconstruction {
             let [done, all] = [done, all].map(|n| u32::try_from(n).unwrap_or(u32::MAX));
             return self.stepped(Stage::Fit, "masks", [done, all], apart, Vec::new());
         }
-        let State::Masks { pose, mut findings } = std::mem::replace(&mut self.state, State::Done { ham: None }) else {
+        let State::Masks { pose, mut findings } =
+            std::mem::replace(&mut self.state, State::Done { ham: None, neural: None })
+        else {
             return Ok(Advance::Finished);
         };
         masks::write(self.folder.path(), &self.capture, &self.masks)?;

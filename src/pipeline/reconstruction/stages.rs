@@ -54,7 +54,7 @@ impl Reconstruction {
         }
         self.pose = Some(pose.clone());
         if self.options.until == Stage::Pose {
-            self.state = State::Done { ham: None };
+            self.state = State::Done { ham: None, neural: None };
         } else {
             let [left, right] = &self.models;
             let wanted = |side: Side, model| pose.joints.hands[side.index()].is_some().then_some(model);
@@ -71,7 +71,8 @@ impl Reconstruction {
             let terms = FIT_TERMS.iter().zip(step.terms).map(|(n, x)| ((*n).to_owned(), x)).collect();
             return self.stepped(Stage::Fit, "lm", [step.iteration, step.iterations], step.total, terms);
         }
-        let State::Fit { pose, fit } = std::mem::replace(&mut self.state, State::Done { ham: None }) else {
+        let State::Fit { pose, fit } = std::mem::replace(&mut self.state, State::Done { ham: None, neural: None })
+        else {
             return Ok(Advance::Finished);
         };
         let result = fit.finish(&self.silhouettes(&pose))?;
@@ -183,19 +184,24 @@ impl Reconstruction {
     }
 
     fn finish_ham(&mut self) -> Result<Advance, PipelineError> {
-        let State::Ham { ham } = std::mem::replace(&mut self.state, State::Done { ham: None }) else {
+        let State::Ham { ham } = std::mem::replace(&mut self.state, State::Done { ham: None, neural: None }) else {
             return Ok(Advance::Finished);
         };
         let vertices = ham.vertices()?;
         let hands = results::export_hands(ham.mesh(), &vertices, &self.fitted, &self.models);
-        self.state = State::Done { ham: Some(ham) };
+        self.state = State::Done { ham: Some(ham), neural: None };
         results::write_meshes(self.folder.path(), &hands, &self.capture, &self.options)?;
         let scores = self.score(&vertices)?;
         if let Some(pose) = &self.pose {
             results::write_views(self.folder.path(), &self.capture, &self.options, pose, &self.masks, &scores)?;
         }
-        self.write_checkpoint(true)?;
-        self.stage_done(Stage::Ham, vec![fitted_views_finding(&scores)])
+        let goes_on = self.options.until > Stage::Ham;
+        self.write_checkpoint(!goes_on)?;
+        let done = self.stage_done(Stage::Ham, vec![fitted_views_finding(&scores)])?;
+        if goes_on {
+            self.enter_neural(None)?;
+        }
+        Ok(done)
     }
 }
 

@@ -35,11 +35,16 @@ impl Reconstruction {
             State::Detect(_) => (Stage::Pose, crate::pipeline::DETECTION, 0, Vec::new()),
             State::Pose => (Stage::Pose, "triangulate", 0, Vec::new()),
             State::Fit { fit, .. } => (Stage::Fit, "lm", 0, self.posed_snapshots(&fit.hands())),
-            State::Ham { ham } | State::Done { ham: Some(ham) } => {
+            State::Ham { ham } | State::Done { ham: Some(ham), neural: None } => {
                 (Stage::Ham, ham.phase().name(), ham.epoch(), ham_snapshots(ham, &ham.vertices()?))
             }
+            State::Neural { ham, neural } | State::Done { ham: Some(ham), neural: Some(neural) } => {
+                (Stage::Neural, "paint", neural.epoch(), ham_snapshots(ham, &ham.vertices()?))
+            }
             State::Masks { .. } => (Stage::Fit, "masks", 0, self.posed_snapshots(&self.fitted_hands())),
-            State::Done { ham: None } => (self.options.until, "done", 0, self.posed_snapshots(&self.fitted_hands())),
+            State::Done { ham: None, .. } => {
+                (self.options.until, "done", 0, self.posed_snapshots(&self.fitted_hands()))
+            }
         };
         Ok(Snapshot { stage, phase: phase.to_owned(), iter, step: self.step, joints: self.joints(), hands })
     }

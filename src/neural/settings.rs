@@ -1,0 +1,125 @@
+//! Settings of the neural renderer.
+
+use super::NeuralError;
+use serde::{Deserialize, Serialize};
+
+/// Which network.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NeuralKind {
+    /// Two hidden layers of 64.
+    #[default]
+    Compact,
+    /// Seven hidden layers of 256 over the published encoding.
+    Paper,
+    /// The published screen-space network; not available yet.
+    Unet,
+}
+
+impl NeuralKind {
+    /// Name in presets and files.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Compact => "compact",
+            Self::Paper => "paper",
+            Self::Unet => "unet",
+        }
+    }
+}
+
+/// What the network's outputs mean.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Output {
+    /// The colour, by a sigmoid, as published.
+    Direct,
+    /// What is added to the shaded colour: the network begins at the shaded picture.
+    #[default]
+    Residual,
+    /// Logarithm of the factor of the shaded colour.
+    Ratio,
+}
+
+/// See the module.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct NeuralSettings {
+    /// Whether a run that is not told where to end goes on to this stage.
+    pub enabled: bool,
+    /// `compact`, `paper` or `unet` (not available yet).
+    pub kind: NeuralKind,
+    /// `direct`, `residual` or `ratio`.
+    pub output: Output,
+    /// Images are used at `1 / image_divisor` of their size.
+    pub image_divisor: u32,
+    /// Epochs over all views.
+    pub epochs: u32,
+    /// Pixels of a view that a step looks at; rounded up to a multiple of 512.
+    pub samples_per_view: u32,
+    /// Views a step.
+    pub views_per_step: usize,
+    /// Adam rate of the weights.
+    pub rate: f64,
+    /// Adam rate of the features.
+    pub feature_rate: f64,
+    /// Rates fall geometrically to this part of themselves; 1 = they stay, as published.
+    pub final_rate: f64,
+    /// Weight of the loss.
+    pub photometric: f64,
+    /// Residuals below this are squared (0..1 a channel); 1 = all of them, as published.
+    pub softness: f64,
+    /// Colours from here on are clipped by the camera: a brighter render is no error. Above 1: never.
+    pub clipped: f64,
+    /// What pulls features to zero.
+    pub feature_decay: f64,
+    /// Part of the samples that is not told where it is seen from, so that the network does not rely on it alone.
+    pub view_dropout: f64,
+    /// Views' gains are fitted anew after every epoch; `false`: they stay as the shaded picture has them.
+    pub fit_gains: bool,
+    /// Only pixels that the mask covers by at least this much are looked at.
+    pub coverage: f64,
+}
+
+impl Default for NeuralSettings {
+    fn default() -> Self {
+        Self {
+            enabled: false,
+            kind: NeuralKind::Compact,
+            output: Output::Residual,
+            image_divisor: 1,
+            epochs: 40,
+            samples_per_view: 8192,
+            views_per_step: 4,
+            rate: 2e-3,
+            feature_rate: 1e-2,
+            final_rate: 0.05,
+            photometric: 100.0,
+            softness: 0.1,
+            clipped: 0.995,
+            feature_decay: 0.0,
+            view_dropout: 0.0,
+            fit_gains: true,
+            coverage: 0.9,
+        }
+    }
+}
+
+impl NeuralSettings {
+    /// Whether there is such a network: known before hours of other work.
+    ///
+    /// # Errors
+    /// [`NeuralError::NotAvailable`].
+    pub fn check(&self) -> Result<(), NeuralError> {
+        match self.kind {
+            NeuralKind::Unet => Err(NeuralError::NotAvailable { kind: self.kind.name() }),
+            NeuralKind::Compact | NeuralKind::Paper => Ok(()),
+        }
+    }
+
+    /// Samples of a view a step.
+    #[must_use]
+    pub(super) fn samples(&self) -> u32 {
+        self.samples_per_view.clamp(1, 1 << 15).next_multiple_of(super::layout::ROW_BLOCK)
+    }
+}

@@ -1,0 +1,290 @@
+//! The last stage: a network learns to paint the refined mesh; see [`crate::neural`].
+
+use super::{CHECKPOINT_SECONDS, Reconstruction, State};
+use crate::fitting::ham::Ham;
+use crate::fitting::ham::start::mean_light;
+use crate::fitting::ham::target::{JudgedSource, Target, TargetSource};
+use crate::metrics::{Comparison, Picture, ViewScore, mask_of};
+use crate::neural::{Neural, NeuralRenderer, NeuralState, NeuralView};
+use crate::pipeline::neural::{NeuralHeader, gain_of, mesh_hash, neural_mesh, rest_positions, write};
+use crate::pipeline::{Advance, PipelineError, Stage};
+
+/// Name of the stage's only phase.
+const PHASE: &str = "paint";
+
+/// Share of a view's hand extent that is added around the region, as in HAM.
+const REGION_MARGIN: f64 = 0.08;
+
+/// Mean agreement with the photographs where masks and rendered hands meet, in decibels.
+#[derive(Clone, Copy, Debug, Default)]
+struct Agreement {
+    views: u32,
+    shaded_db: f64,
+    neural_db: f64,
+}
+
+impl Agreement {
+    fn add(&mut self, shaded: Option<f64>, neural: Option<f64>) {
+        if let (Some(shaded), Some(neural)) = (shaded, neural) {
+            self.views += 1;
+            self.shaded_db += shaded;
+            self.neural_db += neural;
+        }
+    }
+
+    fn sentence(&self, which: &str) -> Option<String> {
+        let n = f64::from(self.views);
+        let [shaded, neural] = [self.shaded_db / n, self.neural_db / n];
+        (self.views > 0).then(|| {
+            let gain = neural - shaded;
+            format!(
+                "{which}: {neural:.2} dB where masks and rendered hands meet, {gain:+.2} dB over shaded ({n} views)"
+            )
+        })
+    }
+}
+
+impl Reconstruction {
+    /// Goes over from HAM, which has ended, to the neural stage, at its beginning or where `from` was saved.
+    pub(super) fn enter_neural(&mut self, from: Option<&NeuralState>) -> Result<(), PipelineError> {
+        let ham = match std::mem::replace(&mut self.state, State::Done { ham: None, neural: None }) {
+            State::Ham { ham } | State::Done { ham: Some(ham), .. } => ham,
+            other => {
+                self.state = other;
+                return Ok(());
+            }
+        };
+        self.state = State::Done { ham: Some(ham), neural: None };
+        let mut neural = self.new_neural()?;
+        if let Some(state) = from
+            && !neural.restore(state)
+        {
+            return Err(PipelineError::Resume(
+                "the checkpoint's network does not fit the mesh; start a new run".to_owned(),
+            ));
+        }
+        let State::Done { ham: Some(ham), .. } =
+            std::mem::replace(&mut self.state, State::Done { ham: None, neural: None })
+        else {
+            return Ok(());
+        };
+        self.state = State::Neural { ham, neural: Box::new(neural) };
+        Ok(())
+    }
+
+    fn new_neural(&self) -> Result<Neural, PipelineError> {
+        let Some(ham) = self.ham() else {
+            return Err(PipelineError::Resume("the neural stage needs the mesh of HAM".to_owned()));
+        };
+        let (vertices, lights) = (ham.vertices()?, ham.lights()?);
+        let used: Vec<usize> = (0..lights.len()).filter(|v| self.used[*v]).collect();
+        let rest = rest_positions(&self.posable()?);
+        let mesh = neural_mesh(ham.mesh(), &vertices, &rest);
+        let views = self.neural_views(ham);
+        let settings = &self.options.preset.neural;
+        Ok(Neural::new(&self.gpu, settings, self.options.seed, &mesh, &mean_light(&lights, &used), &views)?)
+    }
+
+    /// Region and photograph of each view that takes part.
+    fn neural_views(&self, ham: &Ham) -> Vec<Option<NeuralView>> {
+        let points: Vec<[f64; 3]> = self.fitted.iter().flat_map(|h| h.posed.vertices.iter().copied()).collect();
+        let divisor = self.options.preset.neural.image_divisor.max(1);
+        let cameras = self.cameras();
+        let trust = ham.mask_trust();
+        let view = |v: usize| {
+            let source = &self.capture.views[v];
+            if !self.used[v] {
+                return None;
+            }
+            let judged = self.masks.get(v).and_then(Option::as_ref);
+            let judged = judged.map(|j| JudgedSource { mask: j.mask.as_ref(), weight: j.report.weight });
+            let camera = &cameras[v];
+            let mask = source.mask.as_ref();
+            let target = Target::new(
+                &TargetSource { camera, image: &source.image, mask, judged },
+                divisor,
+                &points,
+                REGION_MARGIN,
+            )?;
+            // Only pixels that the render covers are looked at, so the forearm needs no care.
+            let (covered, no_arm) = (vec![1; target.colours.len()], vec![false; target.colours.len()]);
+            let trusted = trust.get(v).copied().flatten().is_some_and(|t| t.trusted);
+            Some(NeuralView { pixels: target.packed(&covered, &no_arm, trusted), camera: target.camera })
+        };
+        (0..self.capture.views.len()).map(view).collect()
+    }
+
+    pub(super) fn advance_neural(&mut self) -> Result<Advance, PipelineError> {
+        let State::Neural { neural, .. } = &mut self.state else { return Ok(Advance::Finished) };
+        if neural.is_done() {
+            return self.finish_neural();
+        }
+        let Some(report) = neural.step()? else { return Ok(Advance::Working) };
+        let terms = vec![("photometric".to_owned(), report.photometric)];
+        let epochs = [report.epoch, report.epochs];
+        let advance = self.stepped(Stage::Neural, PHASE, epochs, report.photometric, terms)?;
+        if self.seconds - self.last_checkpoint > CHECKPOINT_SECONDS {
+            self.write_checkpoint(false)?;
+            self.last_checkpoint = self.seconds;
+        }
+        Ok(advance)
+    }
+
+    fn finish_neural(&mut self) -> Result<Advance, PipelineError> {
+        let State::Neural { ham, neural } = std::mem::replace(&mut self.state, State::Done { ham: None, neural: None })
+        else {
+            return Ok(Advance::Finished);
+        };
+        let (model, vertices) = (neural.model()?, ham.vertices()?);
+        let epochs = neural.epoch();
+        let hash = mesh_hash(&ham.mesh().topology.faces, &vertices);
+        self.state = State::Done { ham: Some(ham), neural: Some(neural) };
+        let hashes = [self.models[0].hash.clone(), self.models[1].hash.clone()];
+        let settings = &self.options.preset.neural;
+        let header = NeuralHeader::new(settings, self.options.seed, epochs, &self.models[0].name, hashes, hash);
+        write(self.folder.path(), &header, &model)?;
+        self.write_checkpoint(true)?;
+        let findings = self.neural_findings()?;
+        self.stage_done(Stage::Neural, findings)
+    }
+
+    /// Neural and shaded pictures against the photographs, of fitted and of held-out views.
+    fn neural_findings(&mut self) -> Result<Vec<String>, PipelineError> {
+        let Some(ham) = self.ham() else { return Ok(Vec::new()) };
+        let vertices = ham.vertices()?;
+        let shaded = self.score(&vertices)?;
+        let [fitted, held_out] = self.held_against(&shaded)?;
+        let sentences = [fitted.sentence("neural, fitted views"), held_out.sentence("neural, held-out views")];
+        Ok(sentences.into_iter().flatten().collect())
+    }
+
+    /// Neural pictures of the views that were scored shaded, against the photographs: of fitted and of held-out views.
+    fn held_against(&mut self, shaded: &[(usize, ViewScore)]) -> Result<[Agreement; 2], PipelineError> {
+        let mut agreement = [Agreement::default(); 2];
+        let (Some(ham), Some(neural)) = (self.ham(), self.neural()) else { return Ok(agreement) };
+        let (model, vertices) = (neural.model()?, ham.vertices()?);
+        let rest = rest_positions(&self.posable()?);
+        let mut renderer = NeuralRenderer::new(&self.gpu, &model, &neural_mesh(ham.mesh(), &vertices, &rest))?;
+        let cameras = self.cameras();
+        for (v, score) in shaded {
+            let view = &self.capture.views[*v];
+            let gain = gain_of(&model, *v);
+            let pixels = renderer.render(&cameras[*v], gain.unwrap_or([1.0; 3]))?;
+            let render = Picture {
+                width: view.image.width() as usize,
+                height: view.image.height() as usize,
+                rgb: pixels.iter().map(|p| [0, 1, 2].map(|k| f64::from(p[k]).clamp(0.0, 1.0))).collect(),
+            };
+            let rendered: Vec<bool> = pixels.iter().map(|p| p[3] > 0.5).collect();
+            let mask = view.mask.as_ref().map_or_else(|| rendered.clone(), mask_of);
+            let neural = Comparison {
+                name: &view.name,
+                held_out: score.held_out,
+                photo: &Picture::from(&view.image),
+                render: &render,
+                mask: &mask,
+                rendered: &rendered,
+                // A view that took part has its gain in the picture already.
+                gain: gain.map(|_| [1.0; 3]),
+                reprojection_px_median: None,
+            }
+            .score();
+            agreement[usize::from(score.held_out)].add(score.psnr_shared, neural.psnr_shared);
+            self.folder.log(&format!(
+                "             view {}: shaded {:.2} dB, neural {:.2} dB{}",
+                view.name,
+                score.psnr_shared.unwrap_or(f64::NAN),
+                neural.psnr_shared.unwrap_or(f64::NAN),
+                if score.held_out { ", held out" } else { "" }
+            ))?;
+        }
+        Ok(agreement)
+    }
+}
+
+#[cfg(test)]
+mod sweep {
+    use super::*;
+    use crate::gpu::{DeviceChoice, Gpu};
+    use crate::pipeline::reconstruction::RunOptions;
+    use crate::pipeline::{FinishedRun, RunRecord};
+    use std::sync::Arc;
+
+    /// Seconds of processor time of this process so far.
+    fn processor_s() -> f64 {
+        let text = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+        let fields: Vec<&str> = text.rsplit(')').next().unwrap_or("").split_whitespace().collect();
+        let ticks = |i: usize| fields.get(i).and_then(|f| f.parse::<f64>().ok()).unwrap_or(0.0);
+        (ticks(11) + ticks(12)) / 100.0
+    }
+
+    /// For people who look for settings: a finished run of HAM (`NEURAL_SWEEP_RUN`, a copy, as it is written to), and lists
+    /// of settings (`NEURAL_SWEEP`: `key=value,key=value; key=value`), each trained and held against the photographs.
+    #[test]
+    #[ignore = "minutes a setting; prints what it measured"]
+    fn settings_side_by_side() {
+        let run_dir = std::path::PathBuf::from(std::env::var_os("NEURAL_SWEEP_RUN").expect("a run folder"));
+        let sweep = std::env::var("NEURAL_SWEEP").unwrap_or_default();
+        let record = RunRecord::read(&run_dir).expect("a run");
+        let models = record.load_models().expect("its models");
+        let capture = Arc::new(record.open_capture().expect("its capture"));
+        let gpu = Gpu::new(&DeviceChoice::Auto).expect("a device");
+        drop(FinishedRun::open(&run_dir, models.clone()).expect("a finished run"));
+        let options = RunOptions {
+            run_dir,
+            preset_name: String::new(),
+            preset: record.preset.clone(),
+            until: Stage::Neural,
+            hold_out: vec![],
+            exclude: vec![],
+            seed: record.seed,
+            detect: false,
+        };
+        let mut run = Reconstruction::resume(capture, models, options, gpu).expect("resumes");
+        let vertices = run.ham().expect("after HAM").vertices().expect("reads");
+        let mut shaded = run.score(&vertices).expect("scores");
+        // Some fitted views say enough.
+        let mut fitted = 0;
+        shaded.retain(|(_, s)| {
+            fitted += u32::from(!s.held_out);
+            s.held_out || fitted <= 4
+        });
+        let first = run.options.preset.clone();
+        for setting in sweep.split(';') {
+            run.options.preset = first.clone();
+            for pair in setting.split(',').map(str::trim).filter(|p| !p.is_empty()) {
+                let (key, value) = pair.split_once('=').expect("key=value");
+                run.options.preset.set(&format!("neural.{key}"), value).expect("a setting");
+            }
+            let began = processor_s();
+            run.enter_neural(None).expect("begins");
+            let mut losses = Vec::new();
+            loop {
+                let State::Neural { neural, .. } = &mut run.state else { break };
+                if neural.is_done() {
+                    break;
+                }
+                if let Some(report) = neural.step().expect("steps") {
+                    losses.push(report.photometric);
+                    if report.epoch % 20 == 0 || report.epoch == report.epochs {
+                        let spent = processor_s() - began;
+                        let [fitted, held_out] = run.held_against(&shaded).expect("compares");
+                        eprintln!(
+                            "[{setting}] epoch {} loss {:.4} (first {:.4}) cpu {spent:.0} s | {} | {}",
+                            report.epoch,
+                            report.photometric,
+                            losses[0],
+                            fitted.sentence("fitted").unwrap_or_default(),
+                            held_out.sentence("held out").unwrap_or_default()
+                        );
+                    }
+                }
+            }
+            let State::Neural { ham, .. } = std::mem::replace(&mut run.state, State::Done { ham: None, neural: None })
+            else {
+                return;
+            };
+            run.state = State::Done { ham: Some(ham), neural: None };
+        }
+    }
+}
