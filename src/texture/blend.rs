@@ -20,7 +20,7 @@ pub struct HandTexture {
 }
 
 /// Power of the weights in the fine band.
-const SHARPNESS: i32 = 4;
+const SHARPNESS: i32 = 2;
 /// Views whose weight is this much below the best one's say nothing in the fine band.
 const NEGLIGIBLE: f32 = 0.01;
 /// Rounds of diffusion that part the bands: a width of about √rounds edges, 3 to 4 mm at level 3.

@@ -5,7 +5,7 @@
 //! over the views that see its place, weighted by how well they do: pixels per area (focal length, distance, angle), distance
 //! from outlines and from the end of the mask, light (a dark pixel divided by little light is mostly noise), trust.
 //!
-//! Two bands: what is finer than a few millimetres comes from the best views nearly alone (weights to the fourth power), as
+//! Two bands: what is finer than a few millimetres comes from the best views above all (squared weights), as
 //! views that are a pixel apart would blur each other; what is coarser comes from all views by their plain weights, so that
 //! errors of the light, which differ from view to view, neither show as seams nor as patches. Where no view sees the surface
 //! well, the texture turns smoothly into the albedo of the vertices.
@@ -38,7 +38,7 @@ pub struct TextureView<'a> {
     pub image: &'a RgbImage,
     /// Its light: 9 coefficients, 3 gains.
     pub light: [f64; LIGHT_STRIDE],
-    /// 255 where the hands are; none: wherever the mesh is.
+    /// 255 where the hands are, 0 where they are not, between them where the hand goes on as forearm; none: all of the mesh.
     pub mask: Option<&'a GrayImage>,
     /// Weight of the view beside the others, 0..1: less for one whose mask was not trusted.
     pub trust: f64,

@@ -22,9 +22,9 @@ const HIDDEN_M: f64 = 3e-3;
 /// Neighbouring pixels whose depths differ by more belong to two surfaces, metres.
 const JUMP_M: f32 = 5e-3;
 /// Beside outlines, what a pixel shows may belong to the other surface: a view counts in full from here on, pixels.
-const CLEAR_PX: u8 = 5;
+const CLEAR_PX: u8 = 3;
 /// Cosines of the angle to the surface's normal from which on a view counts, and counts in full.
-const COSINES: [f64; 2] = [0.08, 0.35];
+const COSINES: [f64; 2] = [0.05, 0.3];
 /// Less light than this is taken for this.
 pub(super) const LEAST_LIGHT: f64 = 0.05;
 
@@ -74,7 +74,8 @@ fn pixel_of(x: f64, y: f64, image: &IdImage) -> Option<usize> {
 /// Distance in pixels (city blocks, up to [`CLEAR_PX`]) of each pixel to the next outline, end of the mask or of the image.
 fn clearance(seen: &IdImage, view: &TextureView<'_>) -> Vec<u8> {
     let (w, h) = (seen.width as usize, seen.height as usize);
-    let hand = |i: usize| seen.ids[i] > 0 && view.mask.is_none_or(|m| m.as_raw().get(i) == Some(&255));
+    // A pixel that is neither hand nor background is the forearm's skin: the mesh ends there, its colour does not.
+    let hand = |i: usize| seen.ids[i] > 0 && view.mask.is_none_or(|m| m.as_raw().get(i).is_some_and(|v| *v > 0));
     let mut far: Vec<u8> = (0..w * h).map(|i| if hand(i) { CLEAR_PX } else { 0 }).collect();
     for y in 0..h {
         for x in 0..w {
