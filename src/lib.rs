@@ -26,6 +26,7 @@ pub mod shading;
 #[cfg(feature = "studio")]
 pub mod studio;
 pub mod synthetic;
+pub mod texture;
 
 // Test support shared with `tests/` names the crate by its public name.
 #[cfg(test)]

@@ -11,7 +11,7 @@ const ROWS: [&[&str]; 7] = [
     &["capture", "detect", "hand"],
     &["gpu"],
     &["raster", "shading", "energy", "neural", "optimise", "posing"],
-    &["fitting", "synthetic"],
+    &["fitting", "synthetic", "texture"],
     &["pipeline", "preset", "export", "metrics"],
     &["cli", "studio"],
 ];
@@ -37,9 +37,10 @@ const NOT_DOWNWARD: [(&str, &str); 3] = [("gpu", "capture"), ("gpu", "detect"), 
 const FREE: [&str; 1] = ["kernel_checks"];
 
 /// Foreign crates: (crate, places that may name it). A place is a folder with `/` at its end, or a file.
-const FOREIGN: [(&str, &[&str]); 10] = [
+const FOREIGN: [(&str, &[&str]); 11] = [
     ("bevy", &["studio/"]),
     ("bevy_egui", &["studio/"]),
+    ("bevy_mikktspace", &["texture/relief.rs"]),
     ("bevy_panorbit_camera", &["studio/"]),
     ("egui", &["studio/"]),
     ("egui_plot", &["studio/"]),

@@ -470,8 +470,18 @@ fn exports_are_written_in_every_format_frame_and_pose() {
     let Some(Reference { run, .. }) = reference() else { return };
     let mesh = ply::read(&run.join("mesh_right.ply")).expect("the run's mesh");
     let exports = run.with_file_name("exports");
-    let wanted =
-        ["hand_right.mtl", "hand_right.npz", "hand_right.obj", "hand_right.ply", "hand_right.png", "hands.glb"];
+    let wanted = [
+        "hand_right.mtl",
+        "hand_right.npz",
+        "hand_right.npz.meta.json",
+        "hand_right.obj",
+        "hand_right.obj.meta.json",
+        "hand_right.ply",
+        "hand_right.ply.meta.json",
+        "hand_right.png",
+        "hands.glb",
+        "hands.glb.meta.json",
+    ];
     let mut plys = BTreeMap::new();
     for (name, more) in [
         ("gltf", ""),

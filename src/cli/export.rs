@@ -1,7 +1,8 @@
 //! `thenar export`: files for other programs, from a run folder.
 
 use super::{CliError, Exit};
-use crate::export::Frame as ExportFrame;
+use crate::export::{Frame as ExportFrame, Up, reflectance};
+use crate::mesh::MAX_LEVEL;
 use crate::pipeline::{ExportPlan, FinishedRun};
 use std::io::Write;
 use std::path::PathBuf;
@@ -11,12 +12,26 @@ use std::path::PathBuf;
 pub enum Format {
     /// Binary glTF with the albedo as a texture and as vertex colours.
     Glb,
+    /// The same with a skeleton of 16 joints in the captured pose.
+    Rig,
     /// Wavefront OBJ with a texture.
     Obj,
     /// Binary PLY with normals and vertex colours.
     Ply,
-    /// Hand-model parameters.
+    /// Binary STL with closed wrists, millimetres.
+    Stl,
+    /// USD as text, with textures beside it.
+    Usda,
+    /// USD in one package.
+    Usdz,
+    /// Hand-model parameters for `NumPy`.
     Npz,
+    /// Hand-model parameters as JSON in the conventions of smplx, `EasyMocap` and InterHand2.6M.
+    Json,
+    /// The skeleton at rest and in the captured pose.
+    Bvh,
+    /// Albedo, coverage, and with --level normal and displacement maps as PNG.
+    Maps,
 }
 
 /// The frame of exported meshes.
@@ -27,6 +42,12 @@ pub enum Frame {
     Gltf,
     /// The capture's own frame, metres.
     Capture,
+    /// Z up, metres, for files that Blender takes as they are (OBJ, PLY).
+    Blender,
+    /// Z up, left-handed, centimetres.
+    Unreal,
+    /// Z up, millimetres, standing on the plate.
+    Print,
 }
 
 /// The pose of exported meshes.
@@ -49,8 +70,56 @@ pub enum Wrist {
     Closed,
 }
 
+/// Where textures come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum TextureFrom {
+    /// The capture's photographs, where they see the hands well.
+    #[default]
+    Photographs,
+    /// The albedo of the vertices.
+    Vertices,
+}
+
+/// Mean luminance wanted, or none.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Reflectance(pub Option<f64>);
+
+impl std::str::FromStr for Reflectance {
+    type Err = String;
+
+    fn from_str(s: &str) -> Result<Self, String> {
+        if s == "fitted" {
+            return Ok(Self(None));
+        }
+        let value = s.parse().ok().filter(|v| (0.01..=0.95).contains(v));
+        value.map(|v| Self(Some(v))).ok_or_else(|| "expected a number from 0.01 to 0.95, or `fitted`".to_owned())
+    }
+}
+
+impl std::fmt::Display for Reflectance {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            Some(v) => write!(f, "{v}"),
+            None => f.write_str("fitted"),
+        }
+    }
+}
+
+/// A subdivision level.
+pub(super) fn level(s: &str) -> Result<usize, String> {
+    s.parse().ok().filter(|l| *l <= MAX_LEVEL).ok_or_else(|| format!("expected a level from 0 to {MAX_LEVEL}"))
+}
+
+fn up(s: &str) -> Result<Up, String> {
+    match s {
+        "cameras" => Ok(Up::Cameras),
+        "hand" => Ok(Up::Hand),
+        other => other.parse().map(Up::Camera).map_err(|_| "expected cameras, hand, or a camera's number".to_owned()),
+    }
+}
+
 /// Arguments of `thenar export`.
-#[derive(Clone, Debug, PartialEq, Eq, clap::Args)]
+#[derive(Clone, Debug, PartialEq, clap::Args)]
 pub struct ExportArgs {
     /// Run folder.
     pub run: PathBuf,
@@ -63,9 +132,21 @@ pub struct ExportArgs {
     /// Frame of the positions.
     #[arg(long, value_enum, default_value_t)]
     pub frame: Frame,
+    /// What is upwards: the mean of the cameras (`cameras`), one camera by its number, or the fingers (`hand`).
+    #[arg(long, default_value = "cameras", value_name = "cameras|NUMBER|hand", value_parser = up)]
+    pub up: Up,
     /// Width and height of the texture in pixels.
     #[arg(long, default_value_t = 1024, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(16..=8192))]
     pub texture: u32,
+    /// Where textures come from.
+    #[arg(long, value_enum, default_value_t)]
+    pub texture_from: TextureFrom,
+    /// Mean luminance of the albedo in linear light, as photographs alone leave it open; `fitted` keeps the run's.
+    #[arg(long, default_value_t = Reflectance(Some(reflectance::USUAL)), value_name = "0.01-0.95|fitted")]
+    pub reflectance: Reflectance,
+    /// Coarser mesh level, each a quarter of the triangles (default: the run's).
+    #[arg(long, value_name = "LEVEL", value_parser = level)]
+    pub level: Option<usize>,
     /// Pose of the meshes.
     #[arg(long, value_enum, default_value_t)]
     pub pose: Pose,
@@ -78,9 +159,16 @@ impl Format {
     const fn name(self) -> &'static str {
         match self {
             Self::Glb => "glb",
+            Self::Rig => "rig",
             Self::Obj => "obj",
             Self::Ply => "ply",
+            Self::Stl => "stl",
+            Self::Usda => "usda",
+            Self::Usdz => "usdz",
             Self::Npz => "npz",
+            Self::Json => "json",
+            Self::Bvh => "bvh",
+            Self::Maps => "maps",
         }
     }
 }
@@ -96,8 +184,15 @@ pub(super) fn run(args: &ExportArgs, out: &mut dyn Write) -> Result<Exit, CliErr
         frame: match args.frame {
             Frame::Gltf => ExportFrame::Gltf,
             Frame::Capture => ExportFrame::Capture,
+            Frame::Blender => ExportFrame::Blender,
+            Frame::Unreal => ExportFrame::Unreal,
+            Frame::Print => ExportFrame::Print,
         },
+        up: args.up,
         texture_px: args.texture,
+        photographs: args.texture_from == TextureFrom::Photographs,
+        reflectance: args.reflectance.0,
+        level: args.level,
         rest_pose: args.pose == Pose::Rest,
         close_wrist: args.wrist == Wrist::Closed,
     };
@@ -111,6 +206,7 @@ pub(super) fn run(args: &ExportArgs, out: &mut dyn Write) -> Result<Exit, CliErr
 mod tests {
     use super::*;
     use crate::cli::args::parse_only;
+    use clap::ValueEnum;
 
     #[test]
     fn the_documented_forms_parse() {
@@ -120,7 +216,11 @@ mod tests {
             format: vec![Format::Glb],
             output: None,
             frame: Frame::Gltf,
+            up: Up::Cameras,
             texture: 1024,
+            texture_from: TextureFrom::Photographs,
+            reflectance: Reflectance(Some(0.35)),
+            level: None,
             pose: Pose::Posed,
             wrist: Wrist::Open,
         };
@@ -134,7 +234,26 @@ mod tests {
             (Frame::Capture, 2048, Pose::Rest, Wrist::Closed),
             "the others"
         );
-        for wrong in ["", "run --format fbx", "run --texture 0", "run --frame sideways"] {
+        let args: ExportArgs = parse_only(
+            "run --format rig,stl,usda,usdz,json,bvh,maps --frame print --up 3 --level 1 --texture-from vertices --reflectance fitted",
+        )
+        .expect("all");
+        assert_eq!(
+            (args.frame, args.up, args.level, args.texture_from, args.reflectance),
+            (Frame::Print, Up::Camera(3), Some(1), TextureFrom::Vertices, Reflectance(None)),
+            "the rest"
+        );
+        let names: Vec<&str> = Format::value_variants().iter().map(|f| f.name()).collect();
+        assert_eq!(names, crate::pipeline::EXPORT_FORMATS, "every format there is, by its name");
+        for wrong in [
+            "",
+            "run --format fbx",
+            "run --texture 0",
+            "run --frame sideways",
+            "run --up left",
+            "run --level 9",
+            "run --reflectance 2",
+        ] {
             assert_eq!(parse_only::<ExportArgs>(wrong).expect_err(wrong).exit_code(), 2, "{wrong}");
         }
     }

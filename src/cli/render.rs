@@ -7,7 +7,7 @@ use crate::export::atomic;
 use crate::gpu::DeviceChoice;
 use crate::gpu::Gpu;
 use crate::neural::{NeuralError, NeuralRenderer};
-use crate::pipeline::{FinishedRun, PictureMaker, PictureMode, PipelineError, to_rgba8};
+use crate::pipeline::{FinishedRun, PictureMaker, PictureMode, PipelineError, TextureScore, TexturedView, to_rgba8};
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -40,6 +40,10 @@ pub struct RenderArgs {
     /// What to show.
     #[arg(long, value_enum, default_value_t)]
     pub mode: RenderMode,
+    /// With a texture of this many pixels from the photographs, instead of the albedo of the vertices; `texture.json` says
+    /// how much nearer to each photograph it is.
+    #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(16..=8192))]
+    pub texture: Option<u32>,
     /// Folder for the pictures.
     #[arg(short, long = "output", value_name = "DIR")]
     pub output: PathBuf,
@@ -74,6 +78,9 @@ pub(super) fn run(args: &RenderArgs, out: &mut dyn Write) -> Result<Exit, CliErr
     // A view that does not exist is refused before anything is written.
     if let Some(&view) = views.iter().find(|v| **v >= run.views()) {
         return Err(PipelineError::NoSuchView { view, last: run.views().saturating_sub(1) }.into());
+    }
+    if let Some(size) = args.texture {
+        return textured(args, &run, &views, size, out);
     }
     if args.mode == RenderMode::Mask {
         return masks(args, &run, &views, out);
@@ -124,6 +131,49 @@ fn neural(
     for &view in views {
         write_picture(args, run, view, &run.render_neural(&mut renderer, view)?, out)?;
     }
+    Ok(Exit::Done)
+}
+
+/// Pictures with the texture, and how they compare.
+fn textured(
+    args: &RenderArgs,
+    run: &FinishedRun,
+    views: &[usize],
+    size: u32,
+    out: &mut dyn Write,
+) -> Result<Exit, CliError> {
+    if args.mode != RenderMode::Shaded {
+        return Err(CliError::Usage("--texture goes with --mode shaded".to_owned()));
+    }
+    if !run.has_layout() {
+        return Err(CliError::Usage("the hand model of this run has no texture coordinates".to_owned()));
+    }
+    let (capture, textures) = run.bake_textures(size)?;
+    std::fs::create_dir_all(&args.output)?;
+    let mut scores: Vec<TextureScore> = Vec::new();
+    for &view in views {
+        let Some(TexturedView { score, rgba }) = run.textured_view(&capture, &textures, view) else { continue };
+        let path = args.output.join(format!("{view:02}.png"));
+        atomic::write(&path, &atomic::png_bytes(&rgba)?)?;
+        writeln!(out, "{}", path.display())?;
+        scores.push(score);
+    }
+    let trusted = |s: &&TextureScore| s.mask_trusted == Some(true) && !s.held_out;
+    let mean = |of: fn(&TextureScore) -> Option<f64>| {
+        let found: Vec<f64> = scores.iter().filter(trusted).filter_map(of).collect();
+        #[expect(clippy::cast_precision_loss, reason = "view counts are small")]
+        let mean = (!found.is_empty()).then(|| found.iter().sum::<f64>() / found.len() as f64);
+        mean
+    };
+    let report = serde_json::json!({
+        "texture_px": size,
+        "covered": textures.iter().map(|t| t.covered).collect::<Vec<f64>>(),
+        "trusted_mean": { "vertices_db": mean(|s| s.vertices_db), "texture_db": mean(|s| s.texture_db) },
+        "views": scores,
+    });
+    let path = args.output.join("texture.json");
+    atomic::write(&path, serde_json::to_string_pretty(&report)?.as_bytes())?;
+    writeln!(out, "{}", path.display())?;
     Ok(Exit::Done)
 }
 

@@ -5,7 +5,6 @@ use super::{CliError, Exit, Interrupt};
 use crate::anatomy::Side;
 use crate::capture::PoseSequence;
 use crate::hand::Pose;
-use crate::mesh::MAX_LEVEL;
 use crate::pipeline::{FinishedRun, PosableHand, ReposePlan, ReposedHand, Reposing, repose};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -54,16 +53,11 @@ pub struct ReposeArgs {
     #[arg(long, default_value_t = 30.0, value_name = "NUMBER", value_parser = args::frame_rate)]
     pub fps: f64,
     /// Coarser mesh level, each a quarter of the triangles (default: the run's).
-    #[arg(long, value_name = "LEVEL", value_parser = level)]
+    #[arg(long, value_name = "LEVEL", value_parser = super::export::level)]
     pub level: Option<usize>,
     /// Width and height of the texture in pixels.
     #[arg(long, default_value_t = 1024, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(16..=8192))]
     pub texture: u32,
-}
-
-/// A subdivision level.
-fn level(s: &str) -> Result<usize, String> {
-    s.parse().ok().filter(|l| *l <= MAX_LEVEL).ok_or_else(|| format!("expected a level from 0 to {MAX_LEVEL}"))
 }
 
 impl ReposeFormat {

@@ -139,14 +139,15 @@ impl Drop for StagedFolder {
     }
 }
 
-/// PNG bytes of an image (RGB8 or grey).
+/// PNG bytes of an image (RGB8, grey, or grey of 16 bits).
 ///
 /// # Errors
 /// [`ExportError::Encode`].
 pub fn png_bytes<P, C>(image: &image::ImageBuffer<P, C>) -> Result<Vec<u8>, ExportError>
 where
-    P: image::Pixel<Subpixel = u8> + image::PixelWithColorType,
-    C: std::ops::Deref<Target = [u8]>,
+    P: image::Pixel + image::PixelWithColorType,
+    [P::Subpixel]: image::EncodableLayout,
+    C: std::ops::Deref<Target = [P::Subpixel]>,
 {
     let mut bytes = std::io::Cursor::new(Vec::new());
     image

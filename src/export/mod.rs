@@ -2,26 +2,37 @@
 //! file whole or not at all (see [`atomic`]).
 
 pub mod atomic;
+pub mod bvh;
 mod calibration;
 pub mod fmhr;
 mod frame;
 pub mod glb;
 pub mod joints;
+pub mod maps;
+pub mod meta;
 pub mod npz;
 pub mod obj;
+pub mod parameters;
 pub mod ply;
+pub mod reflectance;
 mod scene;
+pub mod stl;
 pub mod texture;
+pub mod usd;
 mod wrist;
+mod zip;
 
 pub use calibration::{CalibrationFormat, calibration_files};
-pub use frame::{Frame, apply, gltf_from_capture};
+pub use frame::{Frame, Up, apply, gltf_from_capture, gltf_from_hand};
 pub use scene::write_scene;
 
 use crate::anatomy::Side;
 use crate::hand::{HandModel, HandParameters, PosedHand};
 use crate::synthetic::TrueHand;
+use crate::texture::HandTexture;
+use crate::texture::relief::Relief;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// One hand as the writers take it.
 #[derive(Clone, Debug)]
@@ -46,6 +57,10 @@ pub struct ExportHand {
     pub model_name: String,
     /// SHA-256 of the model's file.
     pub model_hash: String,
+    /// Albedo from the photographs over the UV layout; without it, textures show `albedo`.
+    pub texture: Option<Arc<HandTexture>>,
+    /// What the mesh lacks of a finer one, over the UV layout.
+    pub relief: Option<Arc<Relief>>,
 }
 
 impl From<&TrueHand> for ExportHand {
@@ -61,6 +76,8 @@ impl From<&TrueHand> for ExportHand {
             parameters: Some(hand.parameters.clone()),
             model_name: hand.model.name.clone(),
             model_hash: hand.model.hash.clone(),
+            texture: None,
+            relief: None,
         }
     }
 }
@@ -80,18 +97,28 @@ impl ExportHand {
             parameters: Some(posed.parameters.clone()),
             model_name: model.name.clone(),
             model_hash: model.hash.clone(),
+            texture: None,
+            relief: None,
         }
     }
 
-    /// Moves positions and turns normals by `target_from_source` (a rotation and a translation; see [`gltf_from_capture`]).
-    /// The parameters stay in the capture frame.
+    /// Moves positions and turns normals by `target_from_source`: a rotation (or a rotation and a mirror, which turns the
+    /// triangles round as well), one scale and a translation; see [`gltf_from_capture`] and [`Frame::from_gltf`]. The
+    /// parameters stay in the capture frame.
     pub fn transform(&mut self, target_from_source: &nalgebra::Matrix4<f64>) {
-        let rotation = target_from_source.fixed_view::<3, 3>(0, 0).into_owned();
+        let linear = target_from_source.fixed_view::<3, 3>(0, 0).into_owned();
+        let volume = linear.determinant();
+        let rotation = linear / volume.abs().cbrt();
         for p in &mut self.positions {
             *p = apply(target_from_source, *p);
         }
         for n in &mut self.normals {
             *n = (rotation * nalgebra::Vector3::from(*n)).into();
+        }
+        if volume < 0.0 {
+            for face in self.faces.iter_mut().chain(&mut self.uv_faces) {
+                face.swap(1, 2);
+            }
         }
     }
 
@@ -136,13 +163,23 @@ impl Provenance {
     fn pairs(&self, hand: &ExportHand) -> Vec<(String, String)> {
         let mut pairs = vec![
             ("generator".to_owned(), Self::GENERATOR.to_owned()),
-            ("unit".to_owned(), "m".to_owned()),
+            ("unit".to_owned(), self.frame.unit().0.to_owned()),
             ("frame".to_owned(), self.frame.words().to_owned()),
             ("hand".to_owned(), hand.side.to_string()),
             ("model".to_owned(), format!("{} {}", hand.model_name, hand.model_hash)),
+            ("licence".to_owned(), licence(&hand.model_name)),
         ];
         pairs.extend(self.notes.iter().cloned());
         pairs
+    }
+}
+
+/// Whose rights a file of a hand touches, by the name of its model.
+#[must_use]
+pub fn licence(model_name: &str) -> String {
+    match model_name {
+        "open" => "Hand topology and UVs: CC0-1.0 (MakeHuman). Shape and colour: the owner of the capture.".to_owned(),
+        other => format!("Made with the hand model {other}: its licence governs this file."),
     }
 }
 
@@ -224,6 +261,8 @@ mod testing {
             parameters: Some(HandParameters::rest(Side::Right)),
             model_name: "open".into(),
             model_hash: "abc".into(),
+            texture: None,
+            relief: None,
         }
     }
 

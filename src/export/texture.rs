@@ -1,102 +1,53 @@
-//! Bakes per-vertex albedo into a texture over the UV layout: each texel centre inside a UV triangle takes the linear
-//! interpolation of its corners, then colours spread over the gaps so that filtering and mip levels see no background.
+//! The albedo of a hand as an image over its UV layout: from the photographs where the hand has such a texture
+//! ([`crate::texture`]), else from its vertices. Colours spread over the gaps, so that filtering and mip levels see no
+//! background.
 
 use super::{ExportError, ExportHand, level_8bit};
+use crate::texture::atlas::{PADDING, spread, texels};
 use image::{Rgb, RgbImage};
-
-/// Texels that colours spread beyond the UV islands.
-pub const PADDING: u32 = 8;
 
 /// A square texture of `size` texels; the image's top row is v = 1. Texels beyond the padding get the mean albedo.
 ///
 /// # Errors
 /// [`ExportError::Mesh`] when the hand has no UVs or its arrays do not belong together.
+#[expect(clippy::cast_possible_truncation, reason = "colours are rounded to 8 bits in the end")]
 pub fn bake(hand: &ExportHand, size: u32) -> Result<RgbImage, ExportError> {
     hand.check()?;
     if hand.uv_faces.is_empty() {
         return Err(ExportError::Mesh { side: hand.side, problem: "it has no UV coordinates".to_owned() });
     }
-    let n = size as usize;
-    let mut texels: Vec<Option<[f64; 3]>> = vec![None; n * n];
+    let count = size as usize * size as usize;
+    let photographs = hand.texture.as_ref().filter(|t| t.size == size);
+    let (mut colours, mut filled) = photographs
+        .map_or_else(|| (vec![[0.0_f32; 3]; count], vec![false; count]), |t| (t.albedo.clone(), t.filled.clone()));
+    // What the photographs' texture does not know: a cap over the wrist, or all.
+    let known = filled.clone();
     for (face, corners) in hand.faces.iter().zip(&hand.uv_faces) {
-        let at = corners.map(|i| {
-            let [u, v] = hand.uvs[i as usize];
-            [u * f64::from(size), (1.0 - v) * f64::from(size)]
+        let albedo = face.map(|i| hand.albedo[i as usize]);
+        texels(size, corners.map(|i| hand.uvs[i as usize]), |at, b| {
+            if !known[at] {
+                colours[at] = [0, 1, 2].map(|c| (0..3).map(|i| b[i] * albedo[i][c] as f32).sum());
+                filled[at] = true;
+            }
         });
-        fill(&mut texels, size, at, face.map(|i| hand.albedo[i as usize]));
     }
-    for _ in 0..PADDING {
-        spread(&mut texels, n);
-    }
+    spread(&mut colours, &mut filled, size, PADDING);
     #[expect(clippy::cast_precision_loss, reason = "vertex counts are far below 2^53")]
-    let count = hand.albedo.len().max(1) as f64;
-    let mean = [0, 1, 2].map(|c| hand.albedo.iter().map(|a| a[c]).sum::<f64>() / count);
+    let vertices = hand.albedo.len().max(1) as f64;
+    let mean = [0, 1, 2].map(|c| hand.albedo.iter().map(|a| a[c]).sum::<f64>() / vertices);
     let mut image = RgbImage::new(size, size);
-    for (pixel, texel) in image.pixels_mut().zip(&texels) {
-        *pixel = Rgb(texel.unwrap_or(mean).map(level_8bit));
+    for ((pixel, colour), filled) in image.pixels_mut().zip(&colours).zip(&filled) {
+        *pixel = Rgb(if *filled { colour.map(|c| level_8bit(f64::from(c))) } else { mean.map(level_8bit) });
     }
     Ok(image)
-}
-
-/// Colours the texel centres inside a triangle (either winding; the later triangle wins on shared edges).
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to the texture before the cast")]
-fn fill(texels: &mut [Option<[f64; 3]>], size: u32, p: [[f64; 2]; 3], colours: [[f64; 3]; 3]) {
-    let cross = |a: [f64; 2], b: [f64; 2], c: [f64; 2]| (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0]);
-    let area = cross(p[0], p[1], p[2]);
-    if area == 0.0 || !area.is_finite() {
-        return;
-    }
-    let span = |axis: usize| {
-        let low = p[0][axis].min(p[1][axis]).min(p[2][axis]) - 0.5;
-        let high = p[0][axis].max(p[1][axis]).max(p[2][axis]) - 0.5;
-        (low.ceil().max(0.0), high.floor().min(f64::from(size) - 1.0))
-    };
-    let ((x0, x1), (y0, y1)) = (span(0), span(1));
-    if x0 > x1 || y0 > y1 {
-        return;
-    }
-    for y in y0 as u32..=y1 as u32 {
-        for x in x0 as u32..=x1 as u32 {
-            let q = [f64::from(x) + 0.5, f64::from(y) + 0.5];
-            let b = [cross(p[1], p[2], q) / area, cross(p[2], p[0], q) / area, cross(p[0], p[1], q) / area];
-            if b.iter().all(|&w| w >= 0.0) {
-                let mix = [0, 1, 2].map(|c| (0..3).map(|i| b[i] * colours[i][c]).sum());
-                texels[y as usize * size as usize + x as usize] = Some(mix);
-            }
-        }
-    }
-}
-
-/// Empty texels beside coloured ones take the mean of their coloured neighbours.
-fn spread(texels: &mut [Option<[f64; 3]>], n: usize) {
-    let before = texels.to_vec();
-    for y in 0..n {
-        for x in 0..n {
-            if before[y * n + x].is_some() {
-                continue;
-            }
-            let (mut sum, mut count) = ([0.0; 3], 0.0);
-            for ny in y.saturating_sub(1)..=(y + 1).min(n - 1) {
-                for nx in x.saturating_sub(1)..=(x + 1).min(n - 1) {
-                    if let Some(c) = before[ny * n + nx] {
-                        for i in 0..3 {
-                            sum[i] += c[i];
-                        }
-                        count += 1.0;
-                    }
-                }
-            }
-            if count > 0.0 {
-                texels[y * n + x] = Some(sum.map(|s| s / count));
-            }
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::testing::hand;
     use super::*;
+    use crate::texture::HandTexture;
+    use std::sync::Arc;
 
     #[test]
     fn texels_take_the_colour_of_their_place_and_spread_beyond() {
@@ -111,5 +62,23 @@ mod tests {
         let mut bare = hand();
         bare.uv_faces.clear();
         assert!(bake(&bare, 16).is_err(), "no UVs, no texture");
+    }
+
+    #[test]
+    fn a_texture_from_photographs_goes_before_the_vertices_where_it_is() {
+        let mut textured = hand();
+        let mut filled = vec![false; 10_000];
+        filled[88 * 100 + 11] = true;
+        textured.texture = Some(Arc::new(HandTexture {
+            size: 100,
+            albedo: vec![[0.0, 0.0, 1.0]; 10_000],
+            filled,
+            coverage: vec![255; 10_000],
+            covered: 1.0,
+        }));
+        let image = bake(&textured, 100).expect("a texture");
+        assert_eq!(image.get_pixel(11, 88).0, [0, 0, 255], "where the photographs are");
+        assert!(image.get_pixel(12, 88).0[0] > 200, "and the vertices elsewhere");
+        assert!(bake(&textured, 64).expect("a texture").get_pixel(7, 56).0[0] > 200, "another size is not stretched");
     }
 }

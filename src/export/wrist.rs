@@ -51,6 +51,8 @@ mod tests {
             parameters: None,
             model_name: model.name,
             model_hash: model.hash,
+            texture: None,
+            relief: None,
         }
     }
 

@@ -32,7 +32,7 @@ pub(super) struct RunViews<'a> {
 
 impl RunViews<'_> {
     /// The view's own light where it took part, else the rig's mean light; a plain light before HAM.
-    fn light(&self, view: usize) -> [f64; LIGHT_STRIDE] {
+    pub(super) fn light(&self, view: usize) -> [f64; LIGHT_STRIDE] {
         let used: Vec<usize> = (0..self.lights.len()).filter(|v| self.used[*v]).collect();
         if self.lights.is_empty() {
             STUDIO_LIGHT

@@ -1,6 +1,7 @@
 //! What of a run is exported, taken out of it, so that files can be written on another thread while the run goes on.
 
-use super::results::{self, ExportPlan};
+use super::export_files::{self, ExportPlan};
+use super::textures::Photographs;
 use super::{FinishedRun, PipelineError, Reconstruction};
 use crate::anatomy::KEYPOINTS;
 use crate::camera::Camera;
@@ -18,6 +19,10 @@ pub struct Exportable {
     pub(super) models: [Arc<HandModel>; 2],
     pub(super) joints: [Option<[[f64; 3]; KEYPOINTS]>; 2],
     pub(super) preset: String,
+    /// Facts for the files' headers.
+    pub(super) notes: Vec<(String, String)>,
+    /// What textures are made from; none while a run goes on.
+    pub(super) photographs: Option<Photographs>,
 }
 
 impl Exportable {
@@ -26,8 +31,7 @@ impl Exportable {
     /// # Errors
     /// [`PipelineError::Rest`] when a mesh that is wanted at rest does not fit its model; a full or read-only disk.
     pub fn write(self, plan: &ExportPlan) -> Result<Vec<PathBuf>, PipelineError> {
-        let Self { hands, mesh, cameras, models, joints, preset } = self;
-        results::export(plan, hands, &mesh, &cameras, &models, &joints, &preset)
+        export_files::export(plan, self)
     }
 }
 

@@ -27,9 +27,9 @@ pub struct FinishedRun {
     /// Resume point.
     pub checkpoint: Checkpoint,
     models: [Arc<HandModel>; 2],
-    mesh: FineMesh,
-    vertices: Vertices,
-    lights: Vec<[f64; LIGHT_STRIDE]>,
+    pub(super) mesh: FineMesh,
+    pub(super) vertices: Vertices,
+    pub(super) lights: Vec<[f64; LIGHT_STRIDE]>,
     folder: PathBuf,
     /// Masks as HAM used them, one entry a view; read when they are first needed.
     masks: OnceLock<Vec<Option<JudgedMask>>>,
@@ -137,7 +137,22 @@ impl FinishedRun {
             models: self.models.clone(),
             joints: self.joints(),
             preset: self.record.preset_name.clone(),
+            notes: self.notes(),
+            photographs: Some(self.photographs()),
         }
+    }
+
+    /// Where the run's files come from.
+    fn notes(&self) -> Vec<(String, String)> {
+        let record = &self.record;
+        let name = |p: &Path| p.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        vec![
+            ("run".to_owned(), name(&self.folder)),
+            ("capture".to_owned(), name(&record.capture)),
+            ("capture sha256".to_owned(), record.capture_hash.clone()),
+            ("seed".to_owned(), record.seed.to_string()),
+            ("epochs".to_owned(), self.checkpoint.facts.step.to_string()),
+        ]
     }
 
     /// The hands in the rest pose, ready to be posed.
@@ -182,7 +197,7 @@ impl FinishedRun {
         self.record.hold_out.contains(&view)
     }
 
-    fn run_views(&self) -> RunViews<'_> {
+    pub(super) fn run_views(&self) -> RunViews<'_> {
         let facts = &self.checkpoint.facts;
         RunViews {
             cameras: &facts.cameras,

@@ -6,6 +6,7 @@ mod comparison;
 mod detection;
 mod doctor;
 mod error;
+mod export_files;
 mod exportable;
 mod finished;
 mod masks;
@@ -18,12 +19,14 @@ mod results;
 mod run_folder;
 mod safetensors;
 mod snapshot;
+mod textures;
 
 pub use checkpoint::{Checkpoint, CheckpointFacts, CheckpointHand};
 pub use detection::{DETECTION, KeypointSource, detected_keypoints};
 pub use doctor::{CameraDiagnosis, Code, Diagnosis, Evidence, Finding, Part, Severity, Subject};
 pub use doctor::{diagnose, diagnose_after_run};
 pub use error::PipelineError;
+pub use export_files::{EXPORT_FORMATS, ExportPlan};
 pub use exportable::Exportable;
 pub use finished::FinishedRun;
 pub use masks::judged_masks;
@@ -31,9 +34,9 @@ pub use picture::{PictureMaker, PictureMode, to_rgba8};
 pub use posable::PosableHand;
 pub use reconstruction::{Reconstruction, RunOptions};
 pub use repose::{ReposePlan, ReposedHand, Reposing, repose};
-pub use results::ExportPlan;
 pub use run_folder::{RunFolder, RunRecord, lies_in};
 pub use snapshot::{HandSnapshot, Snapshot, ViewPicture};
+pub use textures::{TextureScore, TexturedView};
 
 pub use crate::fitting::ham::{DISPLAY_LEVEL, KernelRate, PhaseRates};
 

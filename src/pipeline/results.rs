@@ -1,13 +1,10 @@
-//! What a run writes at the end of each stage, and exports.
+//! What a run writes at the end of each stage.
 
-use super::{PipelineError, PosableHand, RunOptions, Snapshot};
-use crate::anatomy::{KEYPOINTS, Side};
-use crate::camera::Camera;
+use super::{RunOptions, Snapshot};
+use crate::anatomy::Side;
 use crate::capture::Capture;
 use crate::export::npz::Npz;
-use crate::export::{
-    ExportError, ExportHand, Frame, Provenance, atomic, glb, gltf_from_capture, joints, npz, obj, ply,
-};
+use crate::export::{ExportError, ExportHand, Frame, Provenance, atomic, joints, npz, ply};
 use crate::fitting::ham::{FineMesh, Vertices};
 use crate::fitting::hand_fit::FittedHand;
 use crate::fitting::masks::JudgedMask;
@@ -15,7 +12,7 @@ use crate::fitting::pose::{DetectionReport, PoseResult, PoseViewReport};
 use crate::hand::HandModel;
 use crate::metrics::ViewScore;
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 /// Median reprojection of a view's assigned detections after refinement, pixels.
@@ -154,6 +151,8 @@ pub(super) fn export_hands(
                 parameters: parameters.map(|f| f.posed.parameters.clone()),
                 model_name: model.name.clone(),
                 model_hash: model.hash.clone(),
+                texture: None,
+                relief: None,
             }
         })
         .collect()
@@ -197,109 +196,4 @@ pub(super) fn write_track(folder: &Path, snapshot: &Snapshot) -> Result<(), Expo
         file.f32s(&format!("{}_albedo", hand.side), &shape, &flat(&hand.albedo));
     }
     atomic::write(&dir.join(format!("{:05}.npz", snapshot.step)), &file.to_bytes()?)
-}
-
-/// What to export.
-#[derive(Clone, Debug)]
-pub struct ExportPlan {
-    /// `glb`, `obj`, `ply`, `npz`.
-    pub formats: Vec<String>,
-    /// Folder; made if missing.
-    pub dir: PathBuf,
-    /// Frame of positions.
-    pub frame: Frame,
-    /// Texture side in pixels.
-    pub texture_px: u32,
-    /// Bring the hands back to the model's rest pose by inverse skinning; they stay in the model's own frame.
-    pub rest_pose: bool,
-    /// Put a cap over the wrist, so that the meshes are watertight.
-    pub close_wrist: bool,
-}
-
-impl ExportPlan {
-    /// What the studio writes: posed hands for other programs, with a texture of 1k.
-    #[must_use]
-    pub const fn new(formats: Vec<String>, dir: PathBuf) -> Self {
-        Self { formats, dir, frame: Frame::Gltf, texture_px: 1024, rest_pose: false, close_wrist: false }
-    }
-}
-
-/// Writes the files of a plan; returns their paths.
-pub(super) fn export(
-    plan: &ExportPlan,
-    mut hands: Vec<ExportHand>,
-    mesh: &FineMesh,
-    cameras: &[Camera],
-    models: &[Arc<HandModel>; 2],
-    found: &[Option<[[f64; 3]; KEYPOINTS]>; 2],
-    preset: &str,
-) -> Result<Vec<PathBuf>, PipelineError> {
-    let dir = &plan.dir;
-    let mut frame = plan.frame;
-    if plan.rest_pose {
-        // Before the folder is made: a mesh that does not fit the model is refused without a trace.
-        frame = Frame::Pose;
-        hands = PosableHand::all(hands, mesh, models)?.into_iter().map(PosableHand::into_rest).collect();
-    }
-    std::fs::create_dir_all(dir).map_err(ExportError::io(dir))?;
-    if frame == Frame::Gltf {
-        let (mut sum, mut count) = ([0.0; 3], 0.0);
-        for p in hands.iter().flat_map(|h| &h.positions) {
-            for k in 0..3 {
-                sum[k] += p[k];
-            }
-            count += 1.0;
-        }
-        let target_from_capture = gltf_from_capture(cameras, sum.map(|s| s / f64::max(count, 1.0)));
-        for hand in &mut hands {
-            hand.transform(&target_from_capture);
-        }
-    }
-    if plan.close_wrist {
-        for hand in &mut hands {
-            hand.close_wrist();
-        }
-    }
-    let provenance = Provenance { frame, notes: vec![("preset".to_owned(), preset.to_owned())] };
-    let mut files = Vec::new();
-    for format in &plan.formats {
-        match format.as_str() {
-            "glb" => {
-                let path = dir.join("hands.glb");
-                glb::write(&path, &hands, &provenance, plan.texture_px)?;
-                files.push(path);
-            }
-            "obj" => {
-                for hand in &hands {
-                    let path = dir.join(format!("hand_{}.obj", hand.side));
-                    files.extend(obj::write(&path, hand, &provenance, plan.texture_px)?);
-                }
-            }
-            "ply" => {
-                for hand in &hands {
-                    let path = dir.join(format!("hand_{}.ply", hand.side));
-                    ply::write(&path, hand, &provenance)?;
-                    files.push(path);
-                }
-            }
-            "npz" => {
-                for hand in &hands {
-                    let Some(parameters) = &hand.parameters else { continue };
-                    let model = &models[hand.side.index()];
-                    let posed = crate::hand::pose_hand(model, parameters);
-                    let joints = found[hand.side.index()].unwrap_or(posed.keypoints);
-                    let path = dir.join(format!("hand_{}.npz", hand.side));
-                    npz::write(&path, parameters, model, &joints)?;
-                    files.push(path);
-                }
-            }
-            other => {
-                return Err(PipelineError::Unfinished {
-                    path: other.to_owned(),
-                    problem: "is no export format; there are glb, obj, ply, npz".to_owned(),
-                });
-            }
-        }
-    }
-    Ok(files)
 }

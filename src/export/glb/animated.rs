@@ -1,4 +1,4 @@
-//! A hand that moves: skinned mesh, 16 joints, key frames, and, when asked for, pose correctives as morph targets.
+//! A hand that moves or can be moved: skinned mesh, 16 joints, key frames or one pose, and, when asked for, pose correctives as morph targets.
 //!
 //! The joint tree is the model's. Rest vertices and joints are scaled beforehand, so that with joint transforms
 //! `T(p_j) R_j` and inverse bind matrices `T(−J_j)` glTF's skinning is the model's: `x = Σ w_j (R_j (v − J_j) + p_j) + t`; the
@@ -15,7 +15,7 @@ use crate::hand::{CorrectiveModes, Pose, RestHand};
 use gltf_json as json;
 use json::mesh::Semantic;
 use json::validation::Checked;
-use nalgebra::{UnitQuaternion, Vector3};
+use nalgebra::{Matrix3, Matrix4, UnitQuaternion, Vector3};
 use std::path::Path;
 
 /// Influences a vertex.
@@ -57,7 +57,37 @@ struct Rig {
     mode_weights: Vec<Vec<f64>>,
 }
 
+/// A blend of joint rotations whose inverse is larger than this has lost a direction.
+const LARGEST_INVERSE: f64 = 20.0;
+
 impl Rig {
+    /// The rig whose first pose is exact: one morph target of weight 1 carries the pose's correctives and what the influences
+    /// that were left out would have done.
+    fn exact(clip: &Clip<'_>) -> Self {
+        let rest = clip.rest;
+        let influences: Vec<_> = (0..rest.vertices.len()).map(|v| rest.weights().largest(v)).collect();
+        let pose = &clip.poses[0];
+        let (frames, wanted) = (rest.frames(pose), rest.pose(pose));
+        let correctives = rest.corrective_offsets(pose);
+        let (s, t) = (rest.captured().scale, Vector3::from(pose.transl));
+        let mode = (0..rest.vertices.len())
+            .map(|i| {
+                let mut blend = Matrix3::zeros();
+                let mut offset = Vector3::zeros();
+                for (joint, weight) in influences[i].iter().filter(|(_, w): &&(u8, f64)| *w != 0.0) {
+                    let j = usize::from(*joint);
+                    blend += frames.rotation[j] * *weight;
+                    offset += (frames.position[j] - frames.rotation[j] * Vector3::from(rest.joints()[j])) * *weight;
+                }
+                let x = (Vector3::from(wanted[i]) - t) / s;
+                let back = blend.try_inverse().filter(|b| b.norm() <= LARGEST_INVERSE).map(|b| b * (x - offset));
+                let known = || correctives.as_ref().map_or([0.0; 3], |c| c[i]);
+                back.map_or_else(known, |v| (v - Vector3::from(rest.vertices[i])).into())
+            })
+            .collect();
+        Self { influences, modes: vec![mode], mode_weights: vec![vec![1.0]] }
+    }
+
     fn new(clip: &Clip<'_>) -> Self {
         let vertices = clip.rest.vertices.len();
         let influences = (0..vertices).map(|v| clip.rest.weights().largest(v)).collect();
@@ -127,31 +157,78 @@ pub fn to_bytes(
     provenance: &Provenance,
     texture_px: u32,
 ) -> Result<(Vec<u8>, Vec<Loss>), ExportError> {
+    document(clips, Some(fps), None, provenance, texture_px)
+}
+
+/// Hands with a skeleton, each in the one pose of its clip and without an animation. With [`Clip::bake`] that pose is exact:
+/// a morph target of weight 1 carries what skinning with four influences cannot. `target_from_pose` is the rigid motion
+/// into the file's frame, which a node above the skeletons carries.
+///
+/// # Errors
+/// As [`to_bytes`].
+pub fn rigged(
+    clips: &[Clip<'_>],
+    target_from_pose: &Matrix4<f64>,
+    provenance: &Provenance,
+    texture_px: u32,
+) -> Result<(Vec<u8>, Vec<Loss>), ExportError> {
+    document(clips, None, Some(target_from_pose), provenance, texture_px)
+}
+
+fn document(
+    clips: &[Clip<'_>],
+    fps: Option<f64>,
+    placement: Option<&Matrix4<f64>>,
+    provenance: &Provenance,
+    texture_px: u32,
+) -> Result<(Vec<u8>, Vec<Loss>), ExportError> {
     let length = clips.first().map_or(0, |c| c.poses.len());
     let mut builder = Builder::default();
     let mut facts = clips.first().map(|c| provenance.pairs(c.hand)).unwrap_or_default();
-    let (mut nodes, mut losses) = (Vec::new(), Vec::new());
-    #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "glTF's times are floats")]
-    let times: Vec<[f32; 1]> = (0..length).map(|i| [(i as f64 / fps) as f32]).collect();
-    let input = builder.list(&times, true);
-    let mut animation = json::Animation {
-        extensions: None,
-        extras: json::Extras::default(),
-        channels: Vec::new(),
-        name: Some("poses".to_owned()),
-        samplers: Vec::new(),
-    };
+    let (mut nodes, mut losses, mut roots) = (Vec::new(), Vec::new(), Vec::new());
+    let mut animation = fps.map(|fps| {
+        #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "glTF's times are floats")]
+        let times: Vec<[f32; 1]> = (0..length).map(|i| [(i as f64 / fps) as f32]).collect();
+        let input = builder.list(&times, true);
+        let animation = json::Animation {
+            extensions: None,
+            extras: json::Extras::default(),
+            channels: Vec::new(),
+            name: Some("poses".to_owned()),
+            samplers: Vec::new(),
+        };
+        (animation, input)
+    });
     for clip in clips {
         check(clip, length)?;
-        let rig = Rig::new(clip);
+        let exact = placement.is_some() && clip.bake;
+        let rig = if exact { Rig::exact(clip) } else { Rig::new(clip) };
         let loss = rig.loss(clip);
-        facts.extend(words(clip, &loss));
+        facts.extend(words(clip, &loss, exact));
         losses.push(loss);
         let (mesh_node, root) = builder.skinned(clip, &rig, texture_px)?;
-        nodes.extend([mesh_node, root.0[0]]);
-        builder.animate(&mut animation, input, clip, &rig, &root, mesh_node);
+        nodes.push(mesh_node);
+        roots.push(root.0[0]);
+        if let Some((animation, input)) = &mut animation {
+            builder.animate(animation, *input, clip, &rig, &root, mesh_node);
+        }
     }
-    builder.root.push(animation);
+    match placement {
+        None => nodes.extend(roots),
+        Some(m) => {
+            let turn = UnitQuaternion::from_matrix(&m.fixed_view::<3, 3>(0, 0).into_owned());
+            nodes.push(builder.root.push(json::Node {
+                children: Some(roots),
+                name: Some("skeletons".to_owned()),
+                rotation: Some(json::scene::UnitQuaternion(quaternion(&turn, None))),
+                translation: Some(floats([m[(0, 3)], m[(1, 3)], m[(2, 3)]])),
+                ..Default::default()
+            }));
+        }
+    }
+    if let Some((animation, _)) = animation {
+        builder.root.push(animation);
+    }
     let model = clips.first().map(|c| &*c.hand.model_name);
     Ok((super::finish(builder, nodes, model, facts)?, losses))
 }
@@ -175,6 +252,12 @@ pub fn write(
 fn check(clip: &Clip<'_>, length: usize) -> Result<(), ExportError> {
     let bad = |problem: String| Err(ExportError::Mesh { side: clip.hand.side, problem });
     clip.hand.check()?;
+    if clip.hand.model_name != "open" {
+        return bad(format!(
+            "skin weights and skeleton of {} may not be passed on; write meshes (glb, obj, ply) of single poses",
+            clip.hand.model_name
+        ));
+    }
     if clip.poses.is_empty() {
         return bad("there is no pose".to_owned());
     }
@@ -192,9 +275,12 @@ fn check(clip: &Clip<'_>, length: usize) -> Result<(), ExportError> {
 }
 
 /// What the extras say about a clip.
-fn words(clip: &Clip<'_>, loss: &Loss) -> Vec<(String, String)> {
+fn words(clip: &Clip<'_>, loss: &Loss, exact: bool) -> Vec<(String, String)> {
     let side = clip.hand.side;
-    let correctives = if clip.rest.model().pose_directions.is_none() {
+    let correctives = if exact {
+        "those of the captured pose, with what four influences miss, in the morph target; weight 0 in other poses"
+            .to_owned()
+    } else if clip.rest.model().pose_directions.is_none() {
         "the hand model has none".to_owned()
     } else if clip.bake {
         format!("{} morph targets", loss.targets)

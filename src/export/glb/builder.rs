@@ -1,6 +1,7 @@
 //! A glTF document and its one buffer, growing.
 
-use super::super::{ExportError, ExportHand, atomic, texture};
+use super::super::{ExportError, ExportHand, atomic, maps, texture};
+use crate::texture::relief::{Laid, tangents};
 use gltf_json as json;
 use json::accessor::{ComponentType, GenericComponentType, Type};
 use json::buffer::{Stride, Target};
@@ -8,10 +9,7 @@ use json::mesh::Semantic;
 use json::validation::{Checked, USize64};
 use std::collections::BTreeMap;
 
-/// sRGB-encoded to linear (IEC 61966-2-1).
-pub(super) fn linear(v: f64) -> f64 {
-    if v <= 0.040_45 { v / 12.92 } else { ((v + 0.055) / 1.055).powf(2.4) }
-}
+pub(super) use crate::export::reflectance::linear;
 
 /// The document and its one buffer, growing.
 #[derive(Default)]
@@ -156,7 +154,7 @@ impl Builder {
         set(Semantic::Normals, self.floats(&pick(&hand.normals), false));
         let colours: Vec<[f64; 3]> = hand.albedo.iter().map(|a| a.map(linear)).collect();
         let colours = self.floats(&pick(&colours), false);
-        let mut texture = None;
+        let (mut texture, mut normal_texture) = (None, None);
         if hand.uv_faces.is_empty() {
             set(Semantic::Colors(0), colours);
         } else {
@@ -170,7 +168,20 @@ impl Builder {
             set(Semantic::TexCoords(0), self.floats(&uvs, false));
             set(Semantic::Colors(0), self.bytes4(&vec![[255; 4]; corners.len()], true));
             set(Semantic::Colors(1), colours);
-            texture = Some(self.texture(hand, texture_px, &name)?);
+            set(Semantic::Tangents, self.floats(&corner_tangents(hand, &indices, corners.len()), false));
+            let albedo = atomic::png_bytes(&texture::bake(hand, texture_px)?)?;
+            texture = Some(self.texture(&albedo, &format!("{name}_albedo")));
+            if let Some(relief) = &hand.relief {
+                let normals = atomic::png_bytes(&maps::normal_image(relief))?;
+                let json::texture::Info { index, tex_coord, .. } = self.texture(&normals, &format!("{name}_normal"));
+                normal_texture = Some(json::material::NormalTexture {
+                    index,
+                    tex_coord,
+                    scale: 1.0,
+                    extensions: None,
+                    extras: json::Extras::default(),
+                });
+            }
         }
         let bytes: Vec<u8> = indices.iter().flat_map(|i| i.to_le_bytes()).collect();
         let view = self.view(&bytes, None, Some(Target::ElementArrayBuffer));
@@ -183,6 +194,7 @@ impl Builder {
                 roughness_factor: json::material::StrengthFactor(0.6),
                 ..Default::default()
             },
+            normal_texture,
             ..Default::default()
         });
         let primitive = json::mesh::Primitive {
@@ -197,13 +209,12 @@ impl Builder {
         Ok((primitive, corners.into_iter().map(|(vertex, _)| vertex).collect()))
     }
 
-    fn texture(&mut self, hand: &ExportHand, texture_px: u32, name: &str) -> Result<json::texture::Info, ExportError> {
-        let png = atomic::png_bytes(&texture::bake(hand, texture_px)?)?;
-        let view = self.view(&png, None, None);
+    fn texture(&mut self, png: &[u8], name: &str) -> json::texture::Info {
+        let view = self.view(png, None, None);
         let source = self.root.push(json::Image {
             buffer_view: Some(view),
             mime_type: Some(json::image::MimeType("image/png".to_owned())),
-            name: Some(format!("{name}_albedo")),
+            name: Some(name.to_owned()),
             uri: None,
             extensions: None,
             extras: json::Extras::default(),
@@ -222,8 +233,25 @@ impl Builder {
             extensions: None,
             extras: json::Extras::default(),
         });
-        Ok(json::texture::Info { index, tex_coord: 0, extensions: None, extras: json::Extras::default() })
+        json::texture::Info { index, tex_coord: 0, extensions: None, extras: json::Extras::default() }
     }
+}
+
+/// The tangent of each vertex of the file: that of the first corner that uses it, as corners of one vertex and UV have one.
+fn corner_tangents(hand: &ExportHand, indices: &[u32], count: usize) -> Vec<[f32; 4]> {
+    let laid = Laid {
+        positions: &hand.positions,
+        normals: &hand.normals,
+        faces: &hand.faces,
+        uvs: &hand.uvs,
+        uv_faces: &hand.uv_faces,
+    };
+    let mut out = vec![[1.0, 0.0, 0.0, 1.0]; count];
+    let corners = tangents(&laid);
+    for (index, tangent) in indices.iter().zip(corners.as_flattened()).rev() {
+        out[*index as usize] = *tangent;
+    }
+    out
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "glTF attributes are floats")]

@@ -42,7 +42,7 @@ fn finish(
     let Builder { mut root, bytes } = builder;
     root.asset = json::Asset {
         generator: Some(Provenance::GENERATOR.to_owned()),
-        copyright: model.map(copyright),
+        copyright: model.map(super::licence),
         ..json::Asset::default()
     };
     root.push(json::Buffer {
@@ -69,13 +69,6 @@ fn finish(
 /// As [`to_bytes`], or [`ExportError::Io`].
 pub fn write(path: &Path, hands: &[ExportHand], provenance: &Provenance, texture_px: u32) -> Result<(), ExportError> {
     atomic::write(path, &to_bytes(hands, provenance, texture_px)?)
-}
-
-fn copyright(model_name: &str) -> String {
-    match model_name {
-        "open" => "Hand topology and UVs: CC0-1.0 (MakeHuman). Shape and colour: the owner of the capture.".to_owned(),
-        other => format!("Made with the hand model {other}: its licence governs this file."),
-    }
 }
 
 /// Header, JSON chunk (padded with spaces), binary chunk (padded with zeros).

@@ -157,6 +157,8 @@ impl Reconstruction {
             models: self.models.clone(),
             joints: self.joints(),
             preset: self.options.preset_name.clone(),
+            notes: Vec::new(),
+            photographs: None,
         })
     }
 

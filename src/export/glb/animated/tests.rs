@@ -31,6 +31,8 @@ fn export_hand(rest: &RestHand) -> ExportHand {
         parameters: Some(rest.captured().clone()),
         model_name: "open".into(),
         model_hash: "abc".into(),
+        texture: None,
+        relief: None,
     }
 }
 
@@ -64,9 +66,7 @@ fn play(bytes: &[u8], rest: &RestHand, frame: usize) -> Vec<[f64; 3]> {
         })
         .collect();
     let mut weights = node.mesh().and_then(|m| m.weights().map(<[f32]>::to_vec)).unwrap_or_default();
-    let animation = gltf.animations().next().expect("an animation");
-    assert_eq!(animation.name(), Some("poses"), "its name");
-    for channel in animation.channels() {
+    for channel in gltf.animations().flat_map(|animation| animation.channels().collect::<Vec<_>>()) {
         let reader = channel.reader(data);
         let times: Vec<f32> = reader.read_inputs().expect("times").collect();
         assert!((times[frame] - frame as f32 / 25.0).abs() < 1e-6, "25 frames a second: {times:?}");
@@ -177,6 +177,32 @@ fn the_file_alone_moves_both_hands_as_we_do() {
     let (bytes, _) = to_bytes(&[clip], 25.0, &provenance, 32).expect("a GLB");
     let wrong = distances_mm(&play(&bytes, &hands[1], 3), &hands[1].pose(&tracks[1][2])).0;
     assert!(wrong > 10.0, "a wrong key frame is noticed: {wrong} mm");
+}
+
+#[test]
+fn a_rig_without_an_animation_has_the_captured_pose_to_a_micrometre() {
+    let rest = rest_hand(model_with_correctives(Side::Left), 1);
+    let hand = export_hand(&rest);
+    let pose = [Pose::of(&bent(Side::Left))];
+    let placement = nalgebra::Rotation3::from_euler_angles(0.3, 2.0, -1.0).to_homogeneous()
+        * Matrix4::new_translation(&Vector3::new(0.1, -0.4, 1.0));
+    let expected: Vec<[f64; 3]> =
+        rest.pose(&pose[0]).iter().map(|p| super::super::super::apply(&placement, *p)).collect();
+    let provenance = Provenance { frame: Frame::Gltf, notes: vec![] };
+    let shown = |bake: bool| {
+        let clip = Clip { hand: &hand, rest: &rest, poses: &pose, bake };
+        let (bytes, losses) = rigged(&[clip], &placement, &provenance, 64).expect("a GLB");
+        assert_eq!(gltf::Gltf::from_slice(&bytes).expect("valid").animations().count(), 0, "nothing moves");
+        (distances_mm(&play(&bytes, &rest, 0), &expected).0, losses[0].most_mm)
+    };
+    let (exact, stated) = shown(true);
+    assert!(exact < 1e-3 && stated < 1e-3, "{exact} mm off, {stated} mm stated");
+    let (plain, _) = shown(false);
+    assert!(plain > 0.1, "without the morph target it is not: {plain} mm");
+    let mano = ExportHand { model_name: "mano".into(), ..hand.clone() };
+    let clip = Clip { hand: &mano, rest: &rest, poses: &pose, bake: true };
+    let refused = rigged(&[clip], &placement, &provenance, 64).expect_err("not to be passed on");
+    assert!(refused.to_string().contains("skin weights"), "{refused}");
 }
 
 #[test]
