@@ -31,7 +31,9 @@ fn absent(name: &str) -> PathBuf {
 fn help_and_version_are_results_and_mistakes_are_not() {
     assert!(call("--help", &[]).expect(0).contains("Exit codes: 0 done"), "help says the exit codes");
     assert_eq!(call("--version", &[]).expect(0), format!("thenar {}\n", env!("CARGO_PKG_VERSION")), "version");
-    for command in ["inspect", "reconstruct", "export", "repose", "render", "evaluate", "synth", "devices", "presets"] {
+    for command in
+        ["inspect", "reconstruct", "batch", "export", "repose", "render", "evaluate", "synth", "devices", "presets"]
+    {
         assert!(call(&format!("{command} --help"), &[]).expect(0).contains("Usage: thenar"), "{command}");
     }
     call("--nonsense", &[]).refused(2, &["--nonsense"]);

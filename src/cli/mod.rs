@@ -5,6 +5,7 @@
 //! it ended; [`CliError::exit`] is the one place that turns an error into an exit code.
 
 mod args;
+mod batch;
 mod capture_args;
 mod convert;
 mod devices;
@@ -22,6 +23,7 @@ mod repose;
 mod synth;
 
 pub use args::{HandModelChoice, HandSelection, Setting, ViewSelection};
+pub use batch::BatchArgs;
 pub use capture_args::CaptureArgs;
 pub use convert::{ConvertArgs, ConvertFormat};
 pub use devices::DevicesArgs;
@@ -72,6 +74,8 @@ pub enum Command {
     ConvertCalib(ConvertArgs),
     /// Turn a capture folder into textured hands.
     Reconstruct(Box<ReconstructArgs>),
+    /// Reconstruct many captures; what is done already is skipped.
+    Batch(BatchArgs),
     /// Write files for other programs from a run folder.
     Export(ExportArgs),
     /// Write a run's hands in other poses: animated, or a mesh a frame.
@@ -171,6 +175,7 @@ pub fn run_to(command: Command, out: &mut dyn Write) -> Result<Exit, CliError> {
         Command::Inspect(args) => inspect::run(&args, out),
         Command::ConvertCalib(args) => convert::run(&args, out),
         Command::Reconstruct(args) => reconstruct::run(&args, out),
+        Command::Batch(args) => batch::run(&args, out),
         Command::Export(args) => export::run(&args, out),
         Command::Repose(args) => repose::run(&args, out),
         Command::Render(args) => render::run(&args, out),
