@@ -158,6 +158,7 @@ fn another_run_and_a_resumed_one_have_the_same_bytes() {
 }
 
 #[test]
+#[expect(clippy::cast_possible_truncation, reason = "f32 is what the GPU gets")]
 fn pictures_are_painted_through_any_camera() {
     let Some(Reference { run, .. }) = reference() else { return };
     let pictures = run.with_file_name("pictures");

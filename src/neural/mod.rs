@@ -23,6 +23,9 @@
 #[cfg(test)]
 mod checks;
 mod layout;
+#[cfg(test)]
+mod layout_checks;
+mod looks;
 mod model;
 mod network;
 #[cfg(test)]

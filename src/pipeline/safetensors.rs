@@ -85,7 +85,7 @@ mod tests {
     #[test]
     fn the_bytes_are_those_of_the_format() {
         let bytes = to_bytes(&sample()).expect("plain data");
-        let length = u64::from_le_bytes(bytes[..8].try_into().expect("eight")) as usize;
+        let length = usize::try_from(u64::from_le_bytes(bytes[..8].try_into().expect("eight"))).expect("short");
         assert_eq!(length % 8, 0, "data begin at a multiple of eight");
         let json: serde_json::Value = serde_json::from_slice(&bytes[8..8 + length]).expect("JSON and spaces");
         assert_eq!(json["b"]["data_offsets"], serde_json::json!([4, 28]), "offsets from the header's end");

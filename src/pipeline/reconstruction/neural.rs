@@ -259,8 +259,7 @@ mod sweep {
             let began = processor_s();
             run.enter_neural(None).expect("begins");
             let mut losses = Vec::new();
-            loop {
-                let State::Neural { neural, .. } = &mut run.state else { break };
+            while let State::Neural { neural, .. } = &mut run.state {
                 if neural.is_done() {
                     break;
                 }
