@@ -96,9 +96,21 @@ fn table(e: &Evaluation) -> String {
     if e.views.iter().any(|v| v.held_out) {
         line("held out", &e.held_out, "");
     }
+    for hand in &e.mesh.hands {
+        text += &format!(
+            "mesh       {}: flipped {:.3} %, spikes {:.3} %, self-intersecting {:.3} %{} of {} triangles\n",
+            hand.side,
+            hand.flipped_percent,
+            hand.spikes_percent,
+            hand.self_intersecting_percent,
+            hand.in_other_hand_percent.map_or_else(String::new, |share| format!(", in the other hand {share:.3} %")),
+            hand.triangles,
+        );
+    }
     if let Some(s) = &e.surface {
         text += &format!(
             "surface    result→truth mean {:.3} mm, median {:.3}, 95 % {:.3}; truth→result mean {:.3}; F1 {:.3} F2 {:.3}\n\
+             normals    result→truth mean {:.2}°, median {:.2}, 95 % {:.2}\n\
              joints     mean {} mm\n",
             s.p2s_mean_mm,
             s.p2s_median_mm,
@@ -106,6 +118,9 @@ fn table(e: &Evaluation) -> String {
             s.s2p_mean_mm,
             s.f1mm,
             s.f2mm,
+            s.normal_mean_deg,
+            s.normal_median_deg,
+            s.normal_p95_deg,
             number(s.joint_mean_mm, 3)
         );
     }

@@ -1,6 +1,7 @@
 //! What `evaluate --json` prints. Field names are a contract.
 
 use super::image::{Picture, gain, iou, psnr, psnr_three_ways, ssim_on_mask};
+use crate::anatomy::Side;
 use serde::{Deserialize, Serialize};
 
 /// A photograph and a render to be compared.
@@ -135,8 +136,49 @@ pub struct SurfaceScore {
     pub f1mm: f64,
     /// The same within 2 mm.
     pub f2mm: f64,
+    /// Angle between the normals of the result and of the truth at the nearest point, mean over the result, degrees.
+    #[serde(default)]
+    pub normal_mean_deg: f64,
+    /// Median of that angle.
+    #[serde(default)]
+    pub normal_median_deg: f64,
+    /// 95th percentile of that angle.
+    #[serde(default)]
+    pub normal_p95_deg: f64,
     /// Mean distance of corresponding joints, millimetres; null without joints.
     pub joint_mean_mm: Option<f64>,
+}
+
+/// Shares of unsound triangles, see [`super::MeshDefects`]; over all hands, then for each.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct MeshScore {
+    /// Triangles whose normal is against those around, percent.
+    pub flipped_percent: f64,
+    /// Triangles that poke out, are drawn out, or make a knife's edge, percent.
+    pub spikes_percent: f64,
+    /// Triangles that cut through another one of the same hand, percent.
+    pub self_intersecting_percent: f64,
+    /// Triangles that cut through the other hand, percent; null with one hand.
+    pub in_other_hand_percent: Option<f64>,
+    /// The same for each hand.
+    pub hands: Vec<HandMeshScore>,
+}
+
+/// Shares of unsound triangles of one hand.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HandMeshScore {
+    /// Side.
+    pub side: Side,
+    /// Number of triangles, of which the others are shares.
+    pub triangles: usize,
+    /// Triangles whose normal is against those around, percent.
+    pub flipped_percent: f64,
+    /// Triangles that poke out, are drawn out, or make a knife's edge, percent.
+    pub spikes_percent: f64,
+    /// Triangles that cut through another one of the same hand, percent.
+    pub self_intersecting_percent: f64,
+    /// Triangles that cut through the other hand, percent; null with one hand.
+    pub in_other_hand_percent: Option<f64>,
 }
 
 /// Everything `evaluate` knows.
@@ -148,6 +190,9 @@ pub struct Evaluation {
     pub mean: ViewMeans,
     /// Means over the held-out views (all null when there are none).
     pub held_out: ViewMeans,
+    /// How sound the meshes are.
+    #[serde(default)]
+    pub mesh: MeshScore,
     /// Only with ground truth.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub surface: Option<SurfaceScore>,
@@ -195,10 +240,10 @@ impl RefinedScore {
 impl Evaluation {
     /// Adds the means to the rows.
     #[must_use]
-    pub fn new(views: Vec<ViewScore>, surface: Option<SurfaceScore>) -> Self {
+    pub fn new(views: Vec<ViewScore>, mesh: MeshScore, surface: Option<SurfaceScore>) -> Self {
         let mean = ViewMeans::over(views.iter().filter(|v| !v.held_out));
         let held_out = ViewMeans::over(views.iter().filter(|v| v.held_out));
-        Self { views, mean, held_out, surface }
+        Self { views, mean, held_out, mesh, surface }
     }
 }
 
@@ -242,7 +287,7 @@ mod tests {
             ..ViewScore::default()
         };
         let rows = vec![view("00", false, 30.0), view("01", false, 32.0), view("02", true, 20.0)];
-        let evaluation = Evaluation::new(rows, Some(SurfaceScore::default()));
+        let evaluation = Evaluation::new(rows, MeshScore::default(), Some(SurfaceScore::default()));
         let json = serde_json::to_value(&evaluation).expect("JSON");
         assert_eq!(json["mean"]["psnr_mask"], 31.0, "fitted views");
         assert_eq!(json["held_out"]["psnr_mask"], 20.0, "held-out views");
@@ -268,11 +313,22 @@ mod tests {
         assert_eq!(view_keys, expected, "a view's fields");
         let mut surface_keys = keys(&json["surface"]);
         surface_keys.sort();
-        let mut expected =
-            ["p2s_mean_mm", "p2s_median_mm", "p2s_p95_mm", "s2p_mean_mm", "f1mm", "f2mm", "joint_mean_mm"];
+        let mut expected = [
+            "p2s_mean_mm",
+            "p2s_median_mm",
+            "p2s_p95_mm",
+            "s2p_mean_mm",
+            "f1mm",
+            "f2mm",
+            "joint_mean_mm",
+            // Beyond the contract.
+            "normal_mean_deg",
+            "normal_median_deg",
+            "normal_p95_deg",
+        ];
         expected.sort_unstable();
         assert_eq!(surface_keys, expected, "the surface's fields");
-        let without = serde_json::to_value(Evaluation::new(vec![], None)).expect("JSON");
+        let without = serde_json::to_value(Evaluation::new(vec![], MeshScore::default(), None)).expect("JSON");
         assert!(without.get("surface").is_none(), "no ground truth, no surface");
     }
 }

@@ -15,7 +15,9 @@ use crate::fitting::masks::JudgedMask;
 use crate::gpu::Gpu;
 use crate::hand::{HandModel, PosedHand, pose_hand};
 use crate::mesh::{TriMesh, vertex_normals};
-use crate::metrics::{Evaluation, SurfaceIndex, SurfaceSamples, SurfaceScore, WristCut, joint_mean_mm, score};
+use crate::metrics::{
+    Evaluation, MeshScore, ReferenceSurface, SurfaceSamples, SurfaceScore, WristCut, joint_mean_mm, score, score_meshes,
+};
 use crate::shading::LIGHT_STRIDE;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -268,7 +270,17 @@ impl FinishedRun {
         let scores = self.run_views().score(&mut maker, &(&self.vertices).into(), faces, capture)?;
         let rows = scores.into_iter().map(|(_, row)| row).collect();
         let surface = truth.map(|dir| self.surface(dir)).transpose()?.flatten();
-        Ok(Evaluation::new(rows, surface))
+        Ok(Evaluation::new(rows, self.mesh_score(), surface))
+    }
+
+    /// How sound the meshes are.
+    fn mesh_score(&self) -> MeshScore {
+        let hands = self.hands();
+        let meshes: Vec<(Side, TriMesh)> = hands
+            .into_iter()
+            .map(|hand| (hand.side, TriMesh { positions: hand.positions, faces: hand.faces }))
+            .collect();
+        score_meshes(&meshes.iter().map(|(side, mesh)| (*side, mesh)).collect::<Vec<_>>())
     }
 
     /// Surface and joint errors against `ground_truth/` (mesh_*.ply, joints.json), above the wrist cut.
@@ -281,10 +293,8 @@ impl FinishedRun {
             let real = TriMesh { positions: real.positions, faces: real.faces };
             let ours = TriMesh { positions: hand.positions, faces: hand.faces };
             let cut = WristCut::from_boundary(&real, WRIST_MARGIN_M);
-            let (real_index, our_index) =
-                (SurfaceIndex::new(&real.positions, &real.faces), SurfaceIndex::new(&ours.positions, &ours.faces));
-            to_truth.extend(SurfaceSamples::measure(&ours, &real_index, cut.as_ref()));
-            to_result.extend(SurfaceSamples::measure(&real, &our_index, cut.as_ref()));
+            to_truth.extend(SurfaceSamples::measure(&ours, &ReferenceSurface::new(&real), cut.as_ref()));
+            to_result.extend(SurfaceSamples::measure(&real, &ReferenceSurface::new(&ours), cut.as_ref()));
         }
         let real = joints::read(&truth.join("joints.json"))?.sides();
         Ok(score(&to_truth, &to_result, joint_mean_mm(&self.joints(), &real)))
