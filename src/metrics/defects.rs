@@ -313,7 +313,10 @@ mod tests {
         assert!((both.spikes_percent - 1.5).abs() < 1e-12, "6 of 400: {both:?}");
         let touched = both.hands.iter().map(|h| h.in_other_hand_percent.unwrap_or_default()).collect::<Vec<_>>();
         assert!((touched[1] - 3.0).abs() < 1e-12 && touched[0] > 0.0, "six triangles of the right hand: {both:?}");
-        assert!((both.in_other_hand_percent.unwrap_or_default() - 0.5 * (touched[0] + touched[1])).abs() < 1e-12, "both");
+        assert!(
+            (both.in_other_hand_percent.unwrap_or_default() - 0.5 * (touched[0] + touched[1])).abs() < 1e-12,
+            "both"
+        );
         assert!(both.flipped_percent == 0.0 && both.self_intersecting_percent == 0.0, "nothing else: {both:?}");
         assert_eq!((both.hands[0].side, both.hands[0].triangles), (Side::Left, 200), "named");
         assert_eq!(score_meshes(&[]).flipped_percent, 0.0, "no hand, no defect");

@@ -324,16 +324,14 @@ mod tests {
         a.touching_pairs(|i, j| found.push((i, j)));
         found.sort_unstable();
         let all = (0..150_u32).flat_map(|i| (i + 1..150).map(move |j| (i, j)));
-        let brute: Vec<_> =
-            all.filter(|&(i, j)| touch(&a.triangles[i as usize], &a.triangles[j as usize])).collect();
+        let brute: Vec<_> = all.filter(|&(i, j)| touch(&a.triangles[i as usize], &a.triangles[j as usize])).collect();
         assert!(brute.len() > 100, "the soup is dense enough: {}", brute.len());
         assert_eq!(found, brute, "within one mesh");
         let mut found = Vec::new();
         a.touching_pairs_with(&b, |i, j| found.push((i, j)));
         found.sort_unstable();
         let all = (0..150_u32).flat_map(|i| (0..60).map(move |j| (i, j)));
-        let brute: Vec<_> =
-            all.filter(|&(i, j)| touch(&a.triangles[i as usize], &b.triangles[j as usize])).collect();
+        let brute: Vec<_> = all.filter(|&(i, j)| touch(&a.triangles[i as usize], &b.triangles[j as usize])).collect();
         assert_eq!(found, brute, "between two");
         a.touching_pairs_with(&SurfaceIndex::new(&[], &[]), |_, _| panic!("nothing touches an empty mesh"));
     }

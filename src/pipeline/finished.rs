@@ -2,7 +2,7 @@
 
 use super::Snapshot;
 use super::checkpoint::Checkpoint;
-use super::comparison::RunViews;
+use super::comparison::{RunViews, Scoring, ViewShader};
 use super::picture::{PictureMaker, PictureMode};
 use super::reconstruction::joined;
 use super::run_folder::RunRecord;
@@ -16,11 +16,23 @@ use crate::gpu::Gpu;
 use crate::hand::{HandModel, PosedHand, pose_hand};
 use crate::mesh::{TriMesh, vertex_normals};
 use crate::metrics::{
-    Evaluation, MeshScore, ReferenceSurface, SurfaceSamples, SurfaceScore, WristCut, joint_mean_mm, score, score_meshes,
+    Evaluation, Lpips, Measures, MeshScore, ReferenceSurface, SurfaceSamples, SurfaceScore, WristCut, joint_mean_mm,
+    score, score_meshes,
 };
 use crate::shading::LIGHT_STRIDE;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
+
+/// What [`FinishedRun::evaluate`] uses beyond the run and its capture.
+#[derive(Default)]
+pub struct EvaluateOptions<'a> {
+    /// Folder with the true meshes and joints.
+    pub ground_truth: Option<&'a Path>,
+    /// LPIPS, with the user's weights.
+    pub lpips: Option<&'a Lpips>,
+    /// The neural renderer, to be held beside the shaded pictures.
+    pub neural: Option<&'a mut ViewShader<'a>>,
+}
 
 /// A run at rest with its meshes in full precision.
 pub struct FinishedRun {
@@ -258,18 +270,25 @@ impl FinishedRun {
         self.run_views().render(maker, &(&vertices).into(), &faces, view, mode)
     }
 
-    /// Compares every view that is not excluded with its photograph.
+    /// Compares every view that is not excluded with its photograph, and the meshes with the truth if there is one.
     ///
     /// A held-out view gets the rig's mean light and three fitted gains, nothing else.
     ///
     /// # Errors
-    /// A GPU error.
-    pub fn evaluate(&self, gpu: &Gpu, capture: &Capture, truth: Option<&Path>) -> Result<Evaluation, PipelineError> {
+    /// A GPU error, one of LPIPS or of the neural renderer, or a ground truth that cannot be read.
+    pub fn evaluate(
+        &self,
+        gpu: &Gpu,
+        capture: &Capture,
+        options: EvaluateOptions<'_>,
+    ) -> Result<Evaluation, PipelineError> {
         let mut maker = PictureMaker::new(gpu)?;
         let faces = &self.mesh.topology.faces;
-        let scores = self.run_views().score(&mut maker, &(&self.vertices).into(), faces, capture)?;
+        let measures = Measures { perceptual: true, lpips: options.lpips };
+        let mut scoring = Scoring { measures, neural: options.neural };
+        let scores = self.run_views().score(&mut maker, &(&self.vertices).into(), faces, capture, &mut scoring)?;
         let rows = scores.into_iter().map(|(_, row)| row).collect();
-        let surface = truth.map(|dir| self.surface(dir)).transpose()?.flatten();
+        let surface = options.ground_truth.map(|dir| self.surface(dir)).transpose()?.flatten();
         Ok(Evaluation::new(rows, self.mesh_score(), surface))
     }
 

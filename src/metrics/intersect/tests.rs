@@ -70,7 +70,8 @@ fn limits_are_exact() {
     // Points that floating point cannot tell from the plane x + y + z = 1.
     let tilted = t([[0.1, 0.2, 0.7], [0.7, 0.1, 0.2], [0.2, 0.7, 0.1]]);
     let inside = Vector3::new(1.0 / 3.0, 1.0 / 3.0, 1.0 / 3.0);
-    let lift = |e: f64| [inside + Vector3::repeat(e), inside + Vector3::repeat(1.0), inside + Vector3::new(1.0, 2.0, 1.0)];
+    let lift =
+        |e: f64| [inside + Vector3::repeat(e), inside + Vector3::repeat(1.0), inside + Vector3::new(1.0, 2.0, 1.0)];
     let expected = side(&tilted, &lift(0.0)[0]) != side(&tilted, &lift(1.0)[1]);
     assert_eq!(triangles_meet(&tilted, &lift(0.0)), expected, "the exact sign decides");
     assert!(triangles_meet(&tilted, &lift(-1e-12)) && !triangles_meet(&tilted, &lift(1e-12)), "on both sides of it");
@@ -109,7 +110,11 @@ fn two_crossing_sheets_are_found_where_they_cross() {
     assert_eq!(intersecting_each_other(&flat, &upright)[0], of_flat, "the same between two meshes");
     assert_eq!(intersecting_each_other(&upright, &flat)[1], of_flat, "in any order");
     let beside = sheet(10, |x, y| [0.55, y, x + 1e-9]);
-    assert_eq!(intersecting_each_other(&flat, &beside), [Vec::<u32>::new(), Vec::new()], "one that stands just above crosses nothing");
+    assert_eq!(
+        intersecting_each_other(&flat, &beside),
+        [Vec::<u32>::new(), Vec::new()],
+        "one that stands just above crosses nothing"
+    );
     assert!(self_intersecting(&joined(&flat, &beside)).is_empty(), "nor within one mesh");
 }
 
