@@ -47,7 +47,7 @@ const FOREIGN: [(&str, &[&str]); 11] = [
     ("rfd", &["studio/"]),
     ("clap", &["cli/", "main.rs"]),
     ("wgpu", &["gpu/"]),
-    ("tract_core", &["detect/network.rs"]),
+    ("tract_core", &["detect/network.rs", "metrics/lpips/network.rs"]),
     ("anyhow", &["cli/", "studio/", "studio.rs", "main.rs"]),
 ];
 

@@ -207,6 +207,7 @@ fn a_run_that_cannot_be_used_is_unusable_input() {
     call("reconstruct {} -o {} --resume --until fit --progress none", &[&scene, &run]).expect(0);
     assert!(files(&run).contains(&"checkpoint".to_owned()), "the fit is kept");
     call("evaluate {} --ground-truth {}", &[&run, &folder.join("nowhere")]).refused(3, &["nowhere"]);
+    call("evaluate {} --lpips {}", &[&run, &folder.join("no-weights")]).refused(3, &["no-weights", "cannot be read"]);
     call("render {} -o {} --views 3", &[&run, &folder.join("pictures")]).refused(2, &["views 0 to 2"]);
     call("render {} -o {} --views held-out", &[&run, &folder.join("pictures")]).refused(2, &["no view was held out"]);
     assert!(!folder.join("pictures").exists(), "nothing is written");

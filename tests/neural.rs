@@ -196,6 +196,25 @@ fn pictures_are_painted_through_any_camera() {
 }
 
 #[test]
+fn evaluate_holds_the_painted_pictures_beside_the_shaded_ones() {
+    let Some(Reference { run, .. }) = reference() else { return };
+    let json: Value = serde_json::from_str(&call("evaluate {} --json", &[run]).expect(0)).expect("JSON");
+    let number = |at: &Value, name: &str| at[name].as_f64().unwrap_or_else(|| panic!("{name} in {at}"));
+    let views = json["views"].as_array().expect("views");
+    for view in views {
+        assert_eq!(number(view, "iou"), number(&view["neural"], "iou"), "the same outlines: {view}");
+        assert_ne!(number(view, "psnr_shared"), number(&view["neural"], "psnr_shared"), "other colours: {view}");
+        assert!(number(&view["neural"], "flip") < 0.5 && view["neural"].get("lpips").is_none(), "{view}");
+    }
+    let gain = number(&json["held_out"]["neural"], "psnr_shared") - number(&json["held_out"], "psnr_shared");
+    assert!(gain > 0.5, "the held-out view is {gain} dB better than shaded");
+    let table = call("evaluate {}", &[run]).expect(0);
+    let lines = |word: &str| table.lines().filter(|l| !l.starts_with("refined") && l.contains(word)).count();
+    assert_eq!((lines(" neural "), lines(" shaded ")), (views.len() + 2, views.len() + 2), "two lines each:\n{table}");
+    assert!(table.contains("shading"), "under a column:\n{table}");
+}
+
+#[test]
 fn a_network_of_another_mesh_is_not_used() {
     let Some(Reference { run, capture }) = reference() else { return };
     let other = run.with_file_name("other");
@@ -206,6 +225,10 @@ fn a_network_of_another_mesh_is_not_used() {
     let before = listing(&other);
     let pictures = run.with_file_name("other-pictures");
     assert_falls_back(&other, &pictures, "another mesh");
+    let compared = call("evaluate {} --json", &[&other]);
+    let said = compared.stderr.clone();
+    assert!(said.contains("left out") && said.contains("another mesh"), "in `evaluate`, too:\n{said}");
+    assert!(!compared.expect(0).contains("neural"), "no column for it");
     assert!(listing(&other) == before, "the run is left as it was");
     // Tensors and header belong together.
     let mixed = run.with_file_name("mixed");

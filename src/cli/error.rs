@@ -150,6 +150,7 @@ fn with_causes(error: &dyn std::error::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::LpipsError;
 
     #[test]
     fn every_error_has_the_exit_code_of_the_contract() {
@@ -167,6 +168,7 @@ mod tests {
             (models().into(), 3),
             (PipelineError::Detect(models()).into(), 3),
             (DetectError::Run("no".into()).into(), 1),
+            (PipelineError::Lpips(LpipsError::Engine("no".into())).into(), 1),
             (GpuError::Lost("reset".into()).into(), 5),
             (GpuError::OutOfMemory { label: "x".into(), bytes: 1 }.into(), 5),
             (GpuError::NoAdapter.into(), 1),

@@ -52,6 +52,19 @@ pub struct ClosestPoint {
     pub distance: f64,
     /// The triangle it lies on.
     pub face: u32,
+    /// Its barycentric coordinates there, those of the three corners.
+    pub barycentric: [f64; 3],
+}
+
+/// Barycentric coordinates of a point `q` of a triangle, by the areas it cuts off; a third each in one without area.
+fn barycentric(q: &Vector3<f64>, [a, b, c]: &[Vector3<f64>; 3]) -> [f64; 3] {
+    let normal = (b - a).cross(&(c - a));
+    let square = normal.norm_squared();
+    if square <= 0.0 {
+        return [1.0 / 3.0; 3];
+    }
+    let share = |from: &Vector3<f64>, to: &Vector3<f64>| (from - q).cross(&(to - q)).dot(&normal) / square;
+    [share(b, c), share(c, a), share(a, b)]
 }
 
 /// An axis-aligned box with either two children or a run of triangles.
@@ -146,7 +159,73 @@ impl SurfaceIndex {
                 }
             }
         }
-        best.map(|(d, q, face)| ClosestPoint { point: q.into(), distance: d.sqrt(), face })
+        best.map(|(d, q, face)| ClosestPoint {
+            point: q.into(),
+            distance: d.sqrt(),
+            face,
+            barycentric: barycentric(&q, &self.triangles[face as usize]),
+        })
+    }
+
+    /// Calls `visit` with every pair of different triangles whose boxes touch, the smaller index first, each pair once.
+    pub(super) fn touching_pairs(&self, mut visit: impl FnMut(u32, u32)) {
+        self.descend(self, |a, b| match a.cmp(&b) {
+            std::cmp::Ordering::Less => visit(a, b),
+            std::cmp::Ordering::Greater => visit(b, a),
+            std::cmp::Ordering::Equal => {}
+        });
+    }
+
+    /// Calls `visit` with every pair of a triangle of this and one of the other mesh whose boxes touch.
+    pub(super) fn touching_pairs_with(&self, other: &Self, visit: impl FnMut(u32, u32)) {
+        self.descend(other, visit);
+    }
+
+    /// Walks down both hierarchies at once. Where both are one, a pair of nodes is entered once, not in both orders.
+    fn descend(&self, other: &Self, mut visit: impl FnMut(u32, u32)) {
+        let one = std::ptr::eq(self, other);
+        if self.nodes.is_empty() || other.nodes.is_empty() {
+            return;
+        }
+        let mut stack = vec![(0_u32, 0_u32)];
+        while let Some((a, b)) = stack.pop() {
+            let (na, nb) = (&self.nodes[a as usize], &other.nodes[b as usize]);
+            if !boxes_touch([&na.low, &na.high], [&nb.low, &nb.high]) {
+                continue;
+            }
+            let children = |at: u32, node: &Node| [at + 1, node.start];
+            match (na.count, nb.count) {
+                (0, 0) if one && a == b => {
+                    let [first, second] = children(a, na);
+                    stack.extend([(second, second), (first, second), (first, first)]);
+                }
+                (0, 0) => {
+                    // The longer box is divided.
+                    if (na.high - na.low).norm_squared() >= (nb.high - nb.low).norm_squared() {
+                        stack.extend(children(a, na).map(|c| (c, b)));
+                    } else {
+                        stack.extend(children(b, nb).map(|c| (a, c)));
+                    }
+                }
+                (0, _) => stack.extend(children(a, na).map(|c| (c, b))),
+                (_, 0) => stack.extend(children(b, nb).map(|c| (a, c))),
+                _ => self.leaves(other, [na, nb], one && a == b, &mut visit),
+            }
+        }
+    }
+
+    /// The pairs of two leaves.
+    fn leaves(&self, other: &Self, [na, nb]: [&Node; 2], same: bool, visit: &mut impl FnMut(u32, u32)) {
+        let run = |node: &Node| node.start as usize..(node.start + node.count) as usize;
+        for (i, &s) in self.order[run(na)].iter().enumerate() {
+            let [low, high] = extent(&self.triangles[s as usize]);
+            for &t in &other.order[run(nb)][if same { i + 1 } else { 0 }..] {
+                let [other_low, other_high] = extent(&other.triangles[t as usize]);
+                if boxes_touch([&low, &high], [&other_low, &other_high]) {
+                    visit(s, t);
+                }
+            }
+        }
     }
 
     /// Squared distance to a node's box, 0 inside.
@@ -154,6 +233,15 @@ impl SurfaceIndex {
         let node = &self.nodes[node as usize];
         (0..3).map(|i| (node.low[i] - p[i]).max(p[i] - node.high[i]).max(0.0).powi(2)).sum()
     }
+}
+
+fn extent([a, b, c]: &[Vector3<f64>; 3]) -> [Vector3<f64>; 2] {
+    [a.inf(b).inf(c), a.sup(b).sup(c)]
+}
+
+/// True when two boxes (low, high) share a point.
+fn boxes_touch(a: [&Vector3<f64>; 2], b: [&Vector3<f64>; 2]) -> bool {
+    (0..3).all(|i| a[0][i] <= b[1][i] && b[0][i] <= a[1][i])
 }
 
 #[cfg(test)]
@@ -204,7 +292,47 @@ mod tests {
             assert!((found.distance - brute).abs() < 1e-12, "{} is not {brute}", found.distance);
             let back = (Vector3::from(found.point) - Vector3::from(p)).norm();
             assert!((back - brute).abs() < 1e-12, "the point is that far away");
+            let corners = faces[found.face as usize].map(|v| Vector3::from(positions[v as usize]));
+            let mixed = (0..3).map(|k| corners[k] * found.barycentric[k]).sum::<Vector3<f64>>();
+            assert!((mixed - Vector3::from(found.point)).norm() < 1e-12, "and its corners make it");
         }
         assert!(SurfaceIndex::new(&[], &[]).closest([0.0; 3]).is_none(), "no surface, no point");
+    }
+
+    #[test]
+    fn pairs_of_boxes_are_those_of_brute_force_each_once() {
+        let mut s = 11;
+        let mut soup = |count: u32| {
+            let mut positions: Vec<[f64; 3]> = Vec::new();
+            for _ in 0..count {
+                let at = [random(&mut s), random(&mut s), random(&mut s)];
+                positions.extend((0..3).map(|_| at.map(|x| x + 0.35 * random(&mut s))));
+            }
+            let faces: Vec<[u32; 3]> = (0..count).map(|i| [3 * i, 3 * i + 1, 3 * i + 2]).collect();
+            SurfaceIndex::new(&positions, &faces)
+        };
+        let (a, b) = (soup(150), soup(60));
+        let touch = |s: &[Vector3<f64>; 3], t: &[Vector3<f64>; 3]| {
+            (0..3).all(|k| {
+                let reach = |t: &[Vector3<f64>; 3]| {
+                    t.iter().fold([f64::INFINITY, f64::NEG_INFINITY], |r, p| [r[0].min(p[k]), r[1].max(p[k])])
+                };
+                reach(s)[0] <= reach(t)[1] && reach(t)[0] <= reach(s)[1]
+            })
+        };
+        let mut found = Vec::new();
+        a.touching_pairs(|i, j| found.push((i, j)));
+        found.sort_unstable();
+        let all = (0..150_u32).flat_map(|i| (i + 1..150).map(move |j| (i, j)));
+        let brute: Vec<_> = all.filter(|&(i, j)| touch(&a.triangles[i as usize], &a.triangles[j as usize])).collect();
+        assert!(brute.len() > 100, "the soup is dense enough: {}", brute.len());
+        assert_eq!(found, brute, "within one mesh");
+        let mut found = Vec::new();
+        a.touching_pairs_with(&b, |i, j| found.push((i, j)));
+        found.sort_unstable();
+        let all = (0..150_u32).flat_map(|i| (0..60).map(move |j| (i, j)));
+        let brute: Vec<_> = all.filter(|&(i, j)| touch(&a.triangles[i as usize], &b.triangles[j as usize])).collect();
+        assert_eq!(found, brute, "between two");
+        a.touching_pairs_with(&SurfaceIndex::new(&[], &[]), |_, _| panic!("nothing touches an empty mesh"));
     }
 }

@@ -73,6 +73,18 @@ pub fn psnr_three_ways(photo: &Picture, render: &Picture, mask: &[bool], rendere
     [psnr(photo, render, Some(mask)), psnr(photo, render, Some(&union)), psnr(photo, render, None)]
 }
 
+/// "PSNR" as the released code of FMHR computes it: `28 log10(1/√mse)` over the rendered pixels, 1.4 times the true one.
+///
+/// There, both images are multiplied by the *rendered* mask, so that silhouette errors are free, and the mean over the
+/// frame is brought to the mask's pixels. Only to be compared with numbers of that code.
+///
+/// # Panics
+/// When the images or the mask differ in size.
+#[must_use]
+pub fn legacy_psnr(photo: &Picture, render: &Picture, rendered: &[bool]) -> Option<f64> {
+    psnr(photo, render, Some(rendered)).map(|db| db * 28.0 / 20.0)
+}
+
 fn assert_same_size(a: &Picture, b: &Picture, mask: Option<&[bool]>) {
     assert!((a.width, a.height) == (b.width, b.height), "compared images have one size");
     assert!(mask.is_none_or(|m| m.len() == a.rgb.len()), "the mask has the size of the image");
@@ -197,15 +209,7 @@ pub fn gain(photo: &Picture, render: &Picture, mask: &[bool]) -> [f64; 3] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::path::PathBuf;
-
-    /// Image pairs with values of scikit-image, outside the project; `None` where they are not at hand.
-    fn fixtures() -> Option<PathBuf> {
-        let shared = std::env::var_os("THENAR_SHARED")
-            .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared")), PathBuf::from);
-        let folder = shared.join("fixtures/metrics");
-        folder.join("reference.json").exists().then_some(folder)
-    }
+    use crate::metrics::fixtures;
 
     #[test]
     fn psnr_and_ssim_match_scikit_image() {
@@ -226,6 +230,7 @@ mod tests {
             };
             close("psnr_full", psnr(&gt, &pred, None).expect("a number"), 1e-6);
             close("psnr_masked_over_mask_pixels", psnr(&gt, &pred, Some(&mask)).expect("a number"), 1e-6);
+            close("psnr_fmhr_formula_as_shipped_28log10", legacy_psnr(&gt, &pred, &mask).expect("a number"), 1e-6);
             close("ssim_skimage_gauss_full", ssim(&gt, &pred).expect("a number"), 1e-6);
         }
     }

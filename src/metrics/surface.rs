@@ -1,6 +1,6 @@
-//! Distances between two surfaces, area-weighted, above a wrist cut.
+//! Distances between two surfaces and angles between their normals, area-weighted, above a wrist cut.
 
-use super::distance::SurfaceIndex;
+use super::distance::{ClosestPoint, SurfaceIndex};
 use super::report::SurfaceScore;
 use crate::anatomy::KEYPOINTS;
 use crate::mesh::{Topology, TriMesh};
@@ -49,18 +49,58 @@ impl WristCut {
     }
 }
 
-/// Distances from one surface to another with the area each stands for.
+/// A surface that others are measured against: closest points with the normal there.
+#[derive(Clone, Debug)]
+pub struct ReferenceSurface {
+    index: SurfaceIndex,
+    faces: Vec<[u32; 3]>,
+    normals: Vec<[f64; 3]>,
+}
+
+impl ReferenceSurface {
+    /// Prepares a mesh for queries.
+    #[must_use]
+    pub fn new(mesh: &TriMesh) -> Self {
+        Self {
+            index: SurfaceIndex::new(&mesh.positions, &mesh.faces),
+            faces: mesh.faces.clone(),
+            normals: mesh.normals(),
+        }
+    }
+
+    /// The nearest point and the vertex normals interpolated there (not normalised); `None` for an empty mesh.
+    #[must_use]
+    pub fn closest(&self, p: [f64; 3]) -> Option<(ClosestPoint, Vector3<f64>)> {
+        let found = self.index.closest(p)?;
+        let corners = self.faces[found.face as usize].map(|v| Vector3::from(self.normals[v as usize]));
+        let normal = (0..3).map(|k| corners[k] * found.barycentric[k]).sum();
+        Some((found, normal))
+    }
+}
+
+/// A point of one surface held against another.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SurfaceSample {
+    /// Distance to the nearest point of the other surface, metres.
+    pub distance_m: f64,
+    /// Angle between the normals at both points, radians; π where one of them cancels out and has no direction.
+    pub normal_angle_rad: f64,
+    /// The area it stands for, square metres.
+    pub area_m2: f64,
+}
+
+/// Points of one surface held against another.
 #[derive(Clone, Debug, Default)]
 pub struct SurfaceSamples {
-    /// (distance in metres, area in square metres).
-    pub values: Vec<(f64, f64)>,
+    /// In the order of the vertices.
+    pub values: Vec<SurfaceSample>,
 }
 
 impl SurfaceSamples {
     /// From every vertex of `from` above the cut to the surface `to` (whole, so that the cut makes no false distances);
     /// a vertex stands for a third of its triangles' area.
     #[must_use]
-    pub fn measure(from: &TriMesh, to: &SurfaceIndex, cut: Option<&WristCut>) -> Self {
+    pub fn measure(from: &TriMesh, to: &ReferenceSurface, cut: Option<&WristCut>) -> Self {
         let mut area = vec![0.0; from.positions.len()];
         for f in &from.faces {
             let p = f.map(|v| Vector3::from(from.positions[v as usize]));
@@ -72,9 +112,14 @@ impl SurfaceSamples {
         let values = from
             .positions
             .iter()
+            .zip(from.normals())
             .zip(area)
-            .filter(|&(&p, area)| area > 0.0 && cut.is_none_or(|c| c.keeps(p)))
-            .filter_map(|(&p, area)| Some((to.closest(p)?.distance, area)))
+            .filter(|&((&p, _), area_m2)| area_m2 > 0.0 && cut.is_none_or(|c| c.keeps(p)))
+            .filter_map(|((&p, normal), area_m2)| {
+                let (found, there) = to.closest(p)?;
+                let normal_angle_rad = angle_between(&Vector3::from(normal), &there);
+                Some(SurfaceSample { distance_m: found.distance, normal_angle_rad, area_m2 })
+            })
             .collect();
         Self { values }
     }
@@ -85,35 +130,45 @@ impl SurfaceSamples {
     }
 
     fn total(&self) -> f64 {
-        self.values.iter().map(|v| v.1).sum()
+        self.values.iter().map(|s| s.area_m2).sum()
     }
 
-    /// Area-weighted mean in metres; NaN without samples.
+    /// Area-weighted mean of a quantity; NaN without samples.
     #[must_use]
-    pub fn mean(&self) -> f64 {
-        self.values.iter().map(|(d, a)| d * a).sum::<f64>() / self.total()
+    pub fn mean(&self, of: impl Fn(&SurfaceSample) -> f64) -> f64 {
+        self.values.iter().map(|s| of(s) * s.area_m2).sum::<f64>() / self.total()
     }
 
-    /// The distance that a share (0..1) of the area stays within, metres; NaN without samples.
+    /// The value of a quantity that a share (0..1) of the area stays within; NaN without samples.
     #[must_use]
-    pub fn quantile(&self, share: f64) -> f64 {
-        let mut sorted = self.values.clone();
+    pub fn quantile(&self, of: impl Fn(&SurfaceSample) -> f64, share: f64) -> f64 {
+        let mut sorted: Vec<(f64, f64)> = self.values.iter().map(|s| (of(s), s.area_m2)).collect();
         sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
         let wanted = share * self.total();
         let mut area = 0.0;
-        for &(d, a) in &sorted {
+        for &(value, a) in &sorted {
             area += a;
             if area >= wanted {
-                return d;
+                return value;
             }
         }
         sorted.last().map_or(f64::NAN, |v| v.0)
     }
 
-    /// Share of the area within `limit` metres.
+    /// Share of the area within `limit_m` metres of the other surface.
     #[must_use]
-    pub fn within(&self, limit: f64) -> f64 {
-        self.values.iter().filter(|v| v.0 <= limit).map(|v| v.1).sum::<f64>() / self.total()
+    pub fn within(&self, limit_m: f64) -> f64 {
+        self.values.iter().filter(|s| s.distance_m <= limit_m).map(|s| s.area_m2).sum::<f64>() / self.total()
+    }
+}
+
+/// The angle between two directions of any length, radians; π when one of them is zero.
+fn angle_between(a: &Vector3<f64>, b: &Vector3<f64>) -> f64 {
+    // By both sine and cosine: the cosine alone has no digits left for small angles.
+    if a.norm_squared() > 0.0 && b.norm_squared() > 0.0 {
+        a.cross(b).norm().atan2(a.dot(b))
+    } else {
+        std::f64::consts::PI
     }
 }
 
@@ -131,13 +186,18 @@ pub fn score(
         let (precision, recall) = (to_truth.within(limit), to_result.within(limit));
         if precision + recall > 0.0 { 2.0 * precision * recall / (precision + recall) } else { 0.0 }
     };
+    let millimetres = |s: &SurfaceSample| 1e3 * s.distance_m;
+    let degrees = |s: &SurfaceSample| s.normal_angle_rad.to_degrees();
     Some(SurfaceScore {
-        p2s_mean_mm: 1e3 * to_truth.mean(),
-        p2s_median_mm: 1e3 * to_truth.quantile(0.5),
-        p2s_p95_mm: 1e3 * to_truth.quantile(0.95),
-        s2p_mean_mm: 1e3 * to_result.mean(),
+        p2s_mean_mm: to_truth.mean(millimetres),
+        p2s_median_mm: to_truth.quantile(millimetres, 0.5),
+        p2s_p95_mm: to_truth.quantile(millimetres, 0.95),
+        s2p_mean_mm: to_result.mean(millimetres),
         f1mm: f(1e-3),
         f2mm: f(2e-3),
+        normal_mean_deg: to_truth.mean(degrees),
+        normal_median_deg: to_truth.quantile(degrees, 0.5),
+        normal_p95_deg: to_truth.quantile(degrees, 0.95),
         joint_mean_mm,
     })
 }
@@ -181,8 +241,7 @@ mod tests {
             }
         }
         let cut = WristCut::from_boundary(&truth, 5e-3).expect("an open wrist");
-        let (to_truth, to_result) =
-            (SurfaceIndex::new(&truth.positions, &truth.faces), SurfaceIndex::new(&result.positions, &result.faces));
+        let (to_truth, to_result) = (ReferenceSurface::new(&truth), ReferenceSurface::new(&result));
         let there = SurfaceSamples::measure(&result, &to_truth, Some(&cut));
         let back = SurfaceSamples::measure(&truth, &to_result, Some(&cut));
         let s = score(&there, &back, None).expect("samples");
@@ -190,8 +249,59 @@ mod tests {
         assert!(s.p2s_p95_mm <= 0.5 + 1e-9 && (s.s2p_mean_mm - 0.5).abs() < 0.06, "{s:?}");
         assert!(s.f1mm > 0.999 && there.within(0.4e-3) < 0.2, "all within 1 mm, few within 0.4 mm");
         let same = SurfaceSamples::measure(&truth, &to_truth, None);
-        assert!(same.mean() < 1e-12, "a surface is no distance from itself");
+        assert!(same.mean(|s| s.distance_m) < 1e-12, "a surface is no distance from itself");
+        assert!(same.mean(|s| s.normal_angle_rad) < 1e-7, "and its normals are its own");
         assert!(score(&SurfaceSamples::default(), &back, None).is_none(), "no samples, no score");
+    }
+
+    /// A square of 100 mm in the plane z = 0 with normals +z, `n`×`n` cells.
+    fn sheet(n: u32) -> TriMesh {
+        let at = |i: u32| f64::from(i) * 0.1 / f64::from(n) - 0.05;
+        let positions = (0..=n).flat_map(|y| (0..=n).map(move |x| [at(x), at(y), 0.0])).collect();
+        let corner = |x: u32, y: u32| y * (n + 1) + x;
+        let cell = |x, y| {
+            let [a, b, c, d] = [corner(x, y), corner(x + 1, y), corner(x + 1, y + 1), corner(x, y + 1)];
+            [[a, b, c], [a, c, d]]
+        };
+        TriMesh { positions, faces: (0..n).flat_map(|y| (0..n).flat_map(move |x| cell(x, y))).collect() }
+    }
+
+    #[test]
+    fn a_turned_sheet_has_its_angle_everywhere() {
+        let truth = sheet(20);
+        for degrees in [0.0_f64, 0.001, 7.0, 30.0] {
+            let turn = nalgebra::Rotation3::from_euler_angles(degrees.to_radians(), 0.0, 0.0);
+            let positions = truth.positions.iter().map(|&p| (turn * Vector3::from(p)).into()).collect();
+            let turned = TriMesh { positions, faces: truth.faces.clone() };
+            let there = SurfaceSamples::measure(&turned, &ReferenceSurface::new(&truth), None);
+            let back = SurfaceSamples::measure(&truth, &ReferenceSurface::new(&turned), None);
+            let s = score(&there, &back, None).expect("samples");
+            for found in [s.normal_mean_deg, s.normal_median_deg, s.normal_p95_deg] {
+                assert!((found - degrees).abs() < 1e-9, "{found} degrees instead of {degrees}");
+            }
+        }
+        let over = TriMesh { faces: truth.faces.iter().map(|f| [f[0], f[2], f[1]]).collect(), ..truth.clone() };
+        let there = SurfaceSamples::measure(&over, &ReferenceSurface::new(&truth), None);
+        assert!((there.mean(|s| s.normal_angle_rad.to_degrees()) - 180.0).abs() < 1e-9, "turned over: the other side");
+        assert!(there.mean(|s| s.distance_m) < 1e-15, "which no distance shows");
+    }
+
+    /// A wave z = A sin(kx) makes angles of atan(A k cos(kx)), though it is hardly away from the sheet; their mean for a
+    /// small slope s = A k is 2 s / π.
+    #[test]
+    fn small_bumps_show_in_the_normals_and_hardly_in_the_distances() {
+        let truth = sheet(200);
+        let (amplitude, slope) = (150e-6, 0.1_f64);
+        let mut waves = truth.clone();
+        for p in &mut waves.positions {
+            p[2] = amplitude * (p[0] * slope / amplitude).sin();
+        }
+        let there = SurfaceSamples::measure(&waves, &ReferenceSurface::new(&truth), None);
+        let s = score(&there, &there, None).expect("samples");
+        let expected = (2.0 * slope / std::f64::consts::PI).to_degrees();
+        assert!((s.normal_mean_deg - expected).abs() < 0.1 * expected, "{} is not {expected}", s.normal_mean_deg);
+        assert!(s.normal_p95_deg < slope.atan().to_degrees() && s.normal_p95_deg > s.normal_mean_deg, "{s:?}");
+        assert!(s.p2s_p95_mm <= 0.15, "{s:?}");
     }
 
     #[test]

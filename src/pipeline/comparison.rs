@@ -3,10 +3,10 @@
 use super::picture::{PictureMaker, PictureMode, STUDIO_LIGHT, Surface};
 use super::{PipelineError, masks};
 use crate::camera::Camera;
-use crate::capture::Capture;
+use crate::capture::{Capture, View};
 use crate::fitting::ham::start::mean_light;
 use crate::fitting::masks::JudgedMask;
-use crate::metrics::{Comparison, Picture, ViewScore, mask_of};
+use crate::metrics::{Comparison, Measures, Picture, ViewScore, mask_of};
 use crate::shading::LIGHT_STRIDE;
 
 /// What a run knows about its views; every list has one entry a view of the capture.
@@ -28,6 +28,19 @@ pub(super) struct RunViews<'a> {
     pub reprojection_px: &'a [Option<f64>],
     /// Masks as HAM used them; empty when they were left as they are.
     pub masks: &'a [Option<JudgedMask>],
+}
+
+/// Another way of shading: premultiplied RGBA of a view by its number, at the photograph's size. The picture of a view that
+/// took part has its camera's gain in it; a held-out one has none, and gets it fitted.
+pub type ViewShader<'a> = dyn FnMut(usize) -> Result<Vec<[f32; 4]>, PipelineError> + 'a;
+
+/// What [`RunViews::score`] looks at beyond the shaded pictures.
+#[derive(Default)]
+pub(super) struct Scoring<'a> {
+    /// Costly numbers.
+    pub measures: Measures<'a>,
+    /// The neural renderer, if the run has one.
+    pub neural: Option<&'a mut ViewShader<'a>>,
 }
 
 impl RunViews<'_> {
@@ -68,13 +81,14 @@ impl RunViews<'_> {
     /// A held-out view gets the rig's mean light and three fitted gains, nothing else.
     ///
     /// # Errors
-    /// A GPU error.
+    /// A GPU error, or one of the neural renderer or of LPIPS.
     pub(super) fn score(
         &self,
         maker: &mut PictureMaker,
         surface: &Surface<'_>,
         faces: &[[u32; 3]],
         capture: &Capture,
+        scoring: &mut Scoring<'_>,
     ) -> Result<Vec<(usize, ViewScore)>, PipelineError> {
         let mut rows = Vec::new();
         for (v, view) in capture.views.iter().enumerate() {
@@ -82,37 +96,41 @@ impl RunViews<'_> {
                 continue;
             }
             let held_out = self.hold_out.contains(&v);
-            let pixels = self.render(maker, surface, faces, v, PictureMode::Shaded)?;
-            let render = Picture {
-                width: view.image.width() as usize,
-                height: view.image.height() as usize,
-                rgb: pixels.iter().map(|p| [0, 1, 2].map(|k| f64::from(p[k]).clamp(0.0, 1.0))).collect(),
-            };
-            let rendered: Vec<bool> = pixels.iter().map(|p| p[3] > 0.5).collect();
+            let (render, rendered) = picture(view, &self.render(maker, surface, faces, v, PictureMode::Shaded)?);
+            let photo = Picture::from(&view.image);
             let mask = view.mask.as_ref().map_or_else(|| rendered.clone(), mask_of);
             // A fitted view has its gain in its light already.
             let gain = (!held_out && !self.lights.is_empty()).then_some([1.0; 3]);
-            let mut row = Comparison {
-                name: &view.name,
+            let shaded = Comparison { photo: &photo, render: &render, mask: &mask, rendered: &rendered, gain };
+            let mut row = ViewScore {
+                name: view.name.clone(),
                 held_out,
-                photo: &Picture::from(&view.image),
-                render: &render,
-                mask: &mask,
-                rendered: &rendered,
-                gain,
+                shaded: shaded.score(&scoring.measures)?,
                 reprojection_px_median: self.reprojection_px.get(v).copied().flatten(),
+                ..ViewScore::default()
+            };
+            if let Some(shader) = &mut scoring.neural {
+                let (render, rendered) = picture(view, &shader(v)?);
+                let neural = Comparison { render: &render, rendered: &rendered, ..shaded };
+                row.neural = Some(neural.score(&scoring.measures)?);
             }
-            .score();
             if gain.is_some() {
-                row.gain.copy_from_slice(&self.lights[v][9..]);
+                row.shaded.gain.copy_from_slice(&self.lights[v][9..]);
             }
             if let Some(judged) = self.masks.get(v).and_then(Option::as_ref) {
-                let render = render.with_gain(gain.unwrap_or(row.gain));
-                row.refined = Some(masks::score(judged, &Picture::from(&view.image), &render, &rendered));
+                let render = render.with_gain(gain.unwrap_or(row.shaded.gain));
+                row.refined = Some(masks::score(judged, &photo, &render, &rendered));
             }
             row.mask_trusted = self.trusted.get(v).copied().flatten();
             rows.push((v, row));
         }
         Ok(rows)
     }
+}
+
+/// A rendered view as the metrics take it, and where it shows a hand.
+pub(super) fn picture(view: &View, pixels: &[[f32; 4]]) -> (Picture, Vec<bool>) {
+    let rgb = pixels.iter().map(|p| [0, 1, 2].map(|k| f64::from(p[k]).clamp(0.0, 1.0))).collect();
+    let (width, height) = (view.image.width() as usize, view.image.height() as usize);
+    (Picture { width, height, rgb }, pixels.iter().map(|p| p[3] > 0.5).collect())
 }

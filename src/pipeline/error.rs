@@ -7,6 +7,7 @@ use crate::fitting::hand_fit::FitError;
 use crate::fitting::pose::PoseError;
 use crate::gpu::GpuError;
 use crate::hand::{HandError, RestError};
+use crate::metrics::LpipsError;
 use crate::neural::NeuralError;
 
 /// Errors of the pipeline.
@@ -33,6 +34,9 @@ pub enum PipelineError {
     /// Device.
     #[error(transparent)]
     Gpu(#[from] GpuError),
+    /// Comparing images by LPIPS.
+    #[error(transparent)]
+    Lpips(#[from] LpipsError),
     /// Files of the run.
     #[error(transparent)]
     Files(#[from] ExportError),

@@ -2,7 +2,7 @@
 
 use super::Snapshot;
 use super::checkpoint::Checkpoint;
-use super::comparison::RunViews;
+use super::comparison::{RunViews, Scoring, ViewShader};
 use super::picture::{PictureMaker, PictureMode};
 use super::reconstruction::joined;
 use super::run_folder::RunRecord;
@@ -15,10 +15,24 @@ use crate::fitting::masks::JudgedMask;
 use crate::gpu::Gpu;
 use crate::hand::{HandModel, PosedHand, pose_hand};
 use crate::mesh::{TriMesh, vertex_normals};
-use crate::metrics::{Evaluation, SurfaceIndex, SurfaceSamples, SurfaceScore, WristCut, joint_mean_mm, score};
+use crate::metrics::{
+    Evaluation, Lpips, Measures, MeshScore, ReferenceSurface, SurfaceSamples, SurfaceScore, WristCut, joint_mean_mm,
+    score, score_meshes,
+};
 use crate::shading::LIGHT_STRIDE;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
+
+/// What [`FinishedRun::evaluate`] uses beyond the run and its capture.
+#[derive(Default)]
+pub struct EvaluateOptions<'a> {
+    /// Folder with the true meshes and joints.
+    pub ground_truth: Option<&'a Path>,
+    /// LPIPS, with the user's weights.
+    pub lpips: Option<&'a Lpips>,
+    /// The neural renderer, to be held beside the shaded pictures.
+    pub neural: Option<&'a mut ViewShader<'a>>,
+}
 
 /// A run at rest with its meshes in full precision.
 pub struct FinishedRun {
@@ -256,19 +270,36 @@ impl FinishedRun {
         self.run_views().render(maker, &(&vertices).into(), &faces, view, mode)
     }
 
-    /// Compares every view that is not excluded with its photograph.
+    /// Compares every view that is not excluded with its photograph, and the meshes with the truth if there is one.
     ///
     /// A held-out view gets the rig's mean light and three fitted gains, nothing else.
     ///
     /// # Errors
-    /// A GPU error.
-    pub fn evaluate(&self, gpu: &Gpu, capture: &Capture, truth: Option<&Path>) -> Result<Evaluation, PipelineError> {
+    /// A GPU error, one of LPIPS or of the neural renderer, or a ground truth that cannot be read.
+    pub fn evaluate(
+        &self,
+        gpu: &Gpu,
+        capture: &Capture,
+        options: EvaluateOptions<'_>,
+    ) -> Result<Evaluation, PipelineError> {
         let mut maker = PictureMaker::new(gpu)?;
         let faces = &self.mesh.topology.faces;
-        let scores = self.run_views().score(&mut maker, &(&self.vertices).into(), faces, capture)?;
+        let measures = Measures { perceptual: true, lpips: options.lpips };
+        let mut scoring = Scoring { measures, neural: options.neural };
+        let scores = self.run_views().score(&mut maker, &(&self.vertices).into(), faces, capture, &mut scoring)?;
         let rows = scores.into_iter().map(|(_, row)| row).collect();
-        let surface = truth.map(|dir| self.surface(dir)).transpose()?.flatten();
-        Ok(Evaluation::new(rows, surface))
+        let surface = options.ground_truth.map(|dir| self.surface(dir)).transpose()?.flatten();
+        Ok(Evaluation::new(rows, self.mesh_score(), surface))
+    }
+
+    /// How sound the meshes are.
+    fn mesh_score(&self) -> MeshScore {
+        let hands = self.hands();
+        let meshes: Vec<(Side, TriMesh)> = hands
+            .into_iter()
+            .map(|hand| (hand.side, TriMesh { positions: hand.positions, faces: hand.faces }))
+            .collect();
+        score_meshes(&meshes.iter().map(|(side, mesh)| (*side, mesh)).collect::<Vec<_>>())
     }
 
     /// Surface and joint errors against `ground_truth/` (mesh_*.ply, joints.json), above the wrist cut.
@@ -281,10 +312,8 @@ impl FinishedRun {
             let real = TriMesh { positions: real.positions, faces: real.faces };
             let ours = TriMesh { positions: hand.positions, faces: hand.faces };
             let cut = WristCut::from_boundary(&real, WRIST_MARGIN_M);
-            let (real_index, our_index) =
-                (SurfaceIndex::new(&real.positions, &real.faces), SurfaceIndex::new(&ours.positions, &ours.faces));
-            to_truth.extend(SurfaceSamples::measure(&ours, &real_index, cut.as_ref()));
-            to_result.extend(SurfaceSamples::measure(&real, &our_index, cut.as_ref()));
+            to_truth.extend(SurfaceSamples::measure(&ours, &ReferenceSurface::new(&real), cut.as_ref()));
+            to_result.extend(SurfaceSamples::measure(&real, &ReferenceSurface::new(&ours), cut.as_ref()));
         }
         let real = joints::read(&truth.join("joints.json"))?.sides();
         Ok(score(&to_truth, &to_result, joint_mean_mm(&self.joints(), &real)))

@@ -61,6 +61,7 @@ pub(super) fn write_views(
         // Reports are of the views that took part, which need not be all.
         let report = pose.views.iter().find(|r| r.view == v);
         let score = scores.iter().find(|(number, _)| *number == v).map(|(_, score)| score);
+        let image = score.map(|s| &s.shaded.image);
         let detections = report.map_or(&[][..], |r| &r.detections);
         let assigned: Vec<&str> = detections.iter().filter_map(|d| d.assigned).map(Side::name).collect();
         let before = detections.iter().filter_map(|d| d.before_px).reduce(f64::max);
@@ -88,9 +89,9 @@ pub(super) fn write_views(
             number(shift.map(|s| s[0]), 2),
             number(shift.map(|s| s[1]), 2),
             masks.get(v).and_then(Option::as_ref).map_or("", |judged| judged.report.verdict.name()),
-            number(score.and_then(|s| s.psnr_mask), 2),
-            number(score.and_then(|s| s.psnr_shared), 2),
-            number(score.and_then(|s| s.iou), 4),
+            number(image.and_then(|s| s.psnr_mask), 2),
+            number(image.and_then(|s| s.psnr_shared), 2),
+            number(image.and_then(|s| s.iou), 4),
             flags.join("+")
         );
     }

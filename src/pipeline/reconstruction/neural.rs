@@ -4,8 +4,9 @@ use super::{CHECKPOINT_SECONDS, Reconstruction, State};
 use crate::fitting::ham::Ham;
 use crate::fitting::ham::start::mean_light;
 use crate::fitting::ham::target::{JudgedSource, Target, TargetSource};
-use crate::metrics::{Comparison, Picture, ViewScore, mask_of};
+use crate::metrics::{Comparison, Measures, Picture, ViewScore, mask_of};
 use crate::neural::{Neural, NeuralRenderer, NeuralState, NeuralView};
+use crate::pipeline::comparison::picture;
 use crate::pipeline::neural::{NeuralHeader, gain_of, mesh_hash, neural_mesh, rest_positions, write};
 use crate::pipeline::{Advance, PipelineError, Stage};
 
@@ -170,30 +171,23 @@ impl Reconstruction {
             let view = &self.capture.views[*v];
             let gain = gain_of(&model, *v);
             let pixels = renderer.render(&cameras[*v], gain.unwrap_or([1.0; 3]))?;
-            let render = Picture {
-                width: view.image.width() as usize,
-                height: view.image.height() as usize,
-                rgb: pixels.iter().map(|p| [0, 1, 2].map(|k| f64::from(p[k]).clamp(0.0, 1.0))).collect(),
-            };
-            let rendered: Vec<bool> = pixels.iter().map(|p| p[3] > 0.5).collect();
+            let (render, rendered) = picture(view, &pixels);
             let mask = view.mask.as_ref().map_or_else(|| rendered.clone(), mask_of);
             let neural = Comparison {
-                name: &view.name,
-                held_out: score.held_out,
                 photo: &Picture::from(&view.image),
                 render: &render,
                 mask: &mask,
                 rendered: &rendered,
                 // A view that took part has its gain in the picture already.
                 gain: gain.map(|_| [1.0; 3]),
-                reprojection_px_median: None,
-            }
-            .score();
-            agreement[usize::from(score.held_out)].add(score.psnr_shared, neural.psnr_shared);
+            };
+            let neural = neural.score(&Measures::default())?.image;
+            let shaded = &score.shaded.image;
+            agreement[usize::from(score.held_out)].add(shaded.psnr_shared, neural.psnr_shared);
             self.folder.log(&format!(
                 "             view {}: shaded {:.2} dB, neural {:.2} dB{}",
                 view.name,
-                score.psnr_shared.unwrap_or(f64::NAN),
+                shaded.psnr_shared.unwrap_or(f64::NAN),
                 neural.psnr_shared.unwrap_or(f64::NAN),
                 if score.held_out { ", held out" } else { "" }
             ))?;

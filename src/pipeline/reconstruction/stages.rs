@@ -234,8 +234,8 @@ fn fitted_views_finding(scores: &[(usize, ViewScore)]) -> String {
     format!(
         "rendered against photographs: {} dB where masks and rendered hands meet, {} dB over the whole masks, silhouette \
          IoU {} ({count} {kind})",
-        number(means.psnr_shared, 1),
-        number(means.psnr_mask, 1),
-        number(means.iou, 3)
+        number(means.shaded.psnr_shared, 1),
+        number(means.shaded.psnr_mask, 1),
+        number(means.shaded.iou, 3)
     )
 }

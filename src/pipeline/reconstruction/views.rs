@@ -6,7 +6,7 @@ use crate::export::ExportHand;
 use crate::fitting::ham::{FineMesh, Ham, Vertices, to_f32};
 use crate::hand::PosedHand;
 use crate::metrics::ViewScore;
-use crate::pipeline::comparison::RunViews;
+use crate::pipeline::comparison::{RunViews, Scoring};
 use crate::pipeline::picture::{PictureMaker, PictureMode, to_rgba8};
 use crate::pipeline::{Exportable, HandSnapshot, PipelineError, PosableHand, Snapshot, Stage, ViewPicture, results};
 use crate::shading::LIGHT_STRIDE;
@@ -99,7 +99,8 @@ impl Reconstruction {
             || Ok(Vec::new()),
             |ham| {
                 let faces = &ham.mesh().topology.faces;
-                self.run_views(&facts, &lights).score(&mut maker, &vertices.into(), faces, &self.capture)
+                let basics = &mut Scoring::default();
+                self.run_views(&facts, &lights).score(&mut maker, &vertices.into(), faces, &self.capture, basics)
             },
         );
         self.pictures = Some(maker);
