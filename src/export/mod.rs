@@ -200,6 +200,12 @@ pub enum ExportError {
         /// The folder.
         path: PathBuf,
     },
+    /// Another process writes to the run folder.
+    #[error("{path} is being written by another process. Wait until it has ended, or stop it, then try again", path = path.display())]
+    InUse {
+        /// The folder.
+        path: PathBuf,
+    },
     /// The arrays of a hand do not belong together.
     #[error("the {side} hand cannot be written: {problem}")]
     Mesh {

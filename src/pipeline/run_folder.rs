@@ -7,7 +7,7 @@ use crate::gpu::DeviceDescription;
 use crate::hand::{HandModel, HandModelRecord, open_hands};
 use crate::preset::Preset;
 use serde::{Deserialize, Serialize};
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -159,19 +159,35 @@ impl RunFolder {
             let file = path.join(name);
             OpenOptions::new().create(true).append(true).open(&file).map_err(ExportError::io(&file))
         };
-        Ok(Self { path: path.to_owned(), metrics: append("metrics.jsonl")?, log: append("log.txt")?, origin })
+        let log = append("log.txt")?;
+        // The lock goes with the file when its process ends, however that happens. File systems without locks go without.
+        if let Err(TryLockError::WouldBlock) = log.try_lock() {
+            return Err(ExportError::InUse { path: path.to_owned() });
+        }
+        Ok(Self { path: path.to_owned(), metrics: append("metrics.jsonl")?, log, origin })
     }
 
     /// Opens an existing run and cuts `metrics.jsonl` back to `lines` lines, the state of its checkpoint.
     ///
     /// # Errors
-    /// [`ExportError::Io`].
+    /// [`ExportError::InUse`] when another process is at it, else [`ExportError::Io`].
     pub fn reopen(path: &Path, lines: u32) -> Result<Self, ExportError> {
         let metrics = path.join("metrics.jsonl");
+        std::fs::metadata(&metrics).map_err(ExportError::io(&metrics))?;
+        let folder = Self::open(path, Origin::Reopened)?;
         let text = std::fs::read_to_string(&metrics).map_err(ExportError::io(&metrics))?;
         let kept: String = text.split_inclusive('\n').take(lines as usize).collect();
         atomic::write(&metrics, kept.as_bytes())?;
-        Self::open(path, Origin::Reopened)
+        // The file is another one now.
+        let appended = OpenOptions::new().append(true).open(&metrics).map_err(ExportError::io(&metrics))?;
+        Ok(Self { metrics: appended, ..folder })
+    }
+
+    /// Whether some process writes to a run folder now.
+    #[must_use]
+    pub fn in_use(path: &Path) -> bool {
+        let log = OpenOptions::new().append(true).open(path.join("log.txt"));
+        log.is_ok_and(|log| matches!(log.try_lock(), Err(TryLockError::WouldBlock)))
     }
 
     /// Takes back what [`RunFolder::create`] and the logs left, because the input turned out to be unusable before anything
@@ -228,5 +244,27 @@ impl RunFolder {
     /// [`ExportError::Io`].
     pub fn sync(&self) -> Result<(), ExportError> {
         self.metrics.sync_data().and_then(|()| self.log.sync_data()).map_err(ExportError::io(&self.path))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_is_written_is_not_opened_twice() {
+        let path = std::env::temp_dir().join(format!("thenar-run-folder-{}", std::process::id()));
+        std::fs::create_dir_all(&path).expect("a folder");
+        let mut first = RunFolder::open(&path, Origin::Made).expect("free");
+        assert!(RunFolder::in_use(&path), "somebody writes");
+        assert!(matches!(RunFolder::reopen(&path, 0), Err(ExportError::InUse { .. })), "and nobody else may");
+        first.log("one line").expect("written");
+        drop(first);
+        assert!(!RunFolder::in_use(&path), "it is free again");
+        let mut again = RunFolder::reopen(&path, 0).expect("free");
+        assert!(RunFolder::in_use(&path), "the lock goes along");
+        again.log("another").expect("written");
+        drop(again);
+        std::fs::remove_dir_all(&path).expect("it goes away");
     }
 }

@@ -3,6 +3,7 @@
 use crate::capture::Capture;
 use crate::cli::{CliError, Exit};
 use crate::export::atomic;
+use crate::pipeline::RunFolder;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -113,6 +114,11 @@ impl Job {
     pub(super) fn plan(&mut self, shared: &[String]) -> Result<Plan, CliError> {
         let before: Option<Record> =
             std::fs::read(self.file("json")).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        // What is refused keeps what is known of it, so that it can be gone on with once the reason is gone.
+        self.record = before.clone().unwrap_or_default();
+        if RunFolder::in_use(&self.run) {
+            return Ok(Plan::Refuse("its run folder is being written by another process".to_owned()));
+        }
         let capture_hash = match Capture::open(&self.capture) {
             Ok(capture) => capture.hash,
             Err(e) => return Ok(Plan::Refuse(e.to_string())),
