@@ -24,9 +24,9 @@ pub enum Format {
     Usda,
     /// USD in one package.
     Usdz,
-    /// Hand-model parameters for `NumPy`.
+    /// Hand-model parameters for NumPy.
     Npz,
-    /// Hand-model parameters as JSON in the conventions of smplx, `EasyMocap` and InterHand2.6M.
+    /// Hand-model parameters as JSON in the conventions of smplx, EasyMocap and interhand.
     Json,
     /// The skeleton at rest and in the captured pose.
     Bvh,

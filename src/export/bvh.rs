@@ -117,8 +117,8 @@ mod tests {
         let lines: Vec<&str> = text.lines().map(str::trim).collect();
         let start = lines.iter().position(|l| *l == "MOTION").expect("a motion") + 3;
         let mut numbers = lines[start + frame].split(' ').map(|w| w.parse::<f64>().expect("a number"));
-        let (mut stack, mut found): (Vec<Matrix4<f64>>, Vec<(String, Vector3<f64>)>) =
-            (vec![Matrix4::identity()], vec![]);
+        let mut stack: Vec<Matrix4<f64>> = vec![Matrix4::identity()];
+        let mut found: Vec<(String, Vector3<f64>)> = Vec::new();
         let mut name = String::new();
         let mut offset = Vector3::zeros();
         for line in &lines[1..start - 3] {

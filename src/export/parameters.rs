@@ -125,7 +125,8 @@ mod tests {
         let th = Vector3::from(three(&numbers(&value["easymocap"]["Th"])));
         let turned: Vec<[f64; 3]> =
             pose_hand(&model, &q).vertices.iter().map(|v| (turn * Vector3::from(*v) + th).into()).collect();
-        assert!(worst(&turned) < 1e-12, "EasyMocap: {}", worst(&turned));
+        // Skin weights are stored as floats, so their sums, which only this form leans on, are one to eight digits.
+        assert!(worst(&turned) < 1e-7, "EasyMocap: {}", worst(&turned));
         // smplx: as the parameters are.
         let mut s = HandParameters { scale: p.scale, ..HandParameters::rest(Side::Right) };
         let block = &value["smplx"];

@@ -52,8 +52,8 @@ mod tests {
             let start = 84 + 50 * f;
             let normal = Vector3::from([0, 1, 2].map(|k| float(start + 4 * k)));
             let corner = |i: usize| Vector3::from([0, 1, 2].map(|k| float(start + 12 * (i + 1) + 4 * k)));
-            for i in 0..3 {
-                let truth = Vector3::from(hand().positions[face[i] as usize]);
+            for (i, v) in face.iter().enumerate() {
+                let truth = Vector3::from(hand().positions[*v as usize]);
                 assert!((corner(i) - truth).norm() < 1e-6, "corner {i} of {f}");
             }
             let middle = (corner(0) + corner(1) + corner(2)) / 3.0 - Vector3::new(0.0, 0.0, 1.0);

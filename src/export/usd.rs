@@ -60,7 +60,7 @@ fn list<T>(text: &mut String, declaration: &str, items: impl Iterator<Item = T>,
         }
         one(text, item);
     }
-    text.push_str("]");
+    text.push(']');
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "USD's points are floats")]

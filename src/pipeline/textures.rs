@@ -104,8 +104,7 @@ impl<'a> FineSurface<'a> {
 
     /// All hands, in the frame and order of the mesh.
     pub(super) fn of_hands(mesh: &'a FineMesh, hands: &[crate::export::ExportHand]) -> Self {
-        let all =
-            |of: fn(&crate::export::ExportHand) -> &[[f64; 3]]| hands.iter().flat_map(|h| of(h)).copied().collect();
+        let all = |of: fn(&crate::export::ExportHand) -> &[[f64; 3]]| hands.iter().flat_map(of).copied().collect();
         Self { mesh, positions: all(|h| &h.positions), normals: all(|h| &h.normals), albedo: all(|h| &h.albedo) }
     }
 

@@ -65,7 +65,7 @@ impl Scene {
             let n = Vector3::from(mix(&self.normals)).normalize();
             let r: f64 = sh_basis(n.into()).iter().zip(&LIGHT).map(|(b, c)| b * c).sum();
             let albedo = pattern(mix(&self.positions));
-            image::Rgb([0, 1, 2].map(|k| ((albedo[k] * r * LIGHT[9 + k]).clamp(0.0, 1.0) * 255.0).round() as u8))
+            image::Rgb([0, 1, 2].map(|k| crate::export::level_8bit(albedo[k] * r * LIGHT[9 + k])))
         })
     }
 }
