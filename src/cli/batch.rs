@@ -113,7 +113,7 @@ pub(super) fn run(args: &BatchArgs, out: &mut dyn Write) -> Result<Exit, CliErro
         std::thread::sleep(PATIENCE);
     }
     ended.extend(waiting);
-    ended.sort_by(|a, b| a.order.cmp(&b.order));
+    ended.sort_by_key(|job| job.order);
     let table = summary::table(&ended);
     table.write(&args.output.join("summary.csv"))?;
     write!(out, "{table}")?;

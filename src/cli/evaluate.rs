@@ -18,7 +18,7 @@ pub struct EvaluateArgs {
     /// Folder with the true meshes and joints (`ground_truth` of a synthetic capture).
     #[arg(long, value_name = "DIR")]
     pub ground_truth: Option<PathBuf>,
-    /// Weights for LPIPS (AlexNet), made by scripts/lpips_weights.py; without them there is no LPIPS.
+    /// Weights for LPIPS (`AlexNet`), made by `scripts/lpips_weights.py`; without them there is no LPIPS.
     #[arg(long, value_name = "FILE.safetensors")]
     pub lpips: Option<PathBuf>,
     /// Print JSON.

@@ -146,6 +146,8 @@ pub(crate) fn posable(side: Side) -> anyhow::Result<PosableHand> {
         parameters: Some(parameters),
         model_name: "open".to_owned(),
         model_hash: String::new(),
+        texture: None,
+        relief: None,
         positions,
     };
     Ok(PosableHand { rest, hand })
@@ -349,6 +351,7 @@ impl Engine for MorphEngine {
                 ("mask".to_owned(), 0.5 * (-x / 25.0).exp() * wobble + 0.03),
                 ("delta".to_owned(), 0.004 + 0.0001 * x),
             ],
+            Stage::Neural => vec![("colour".to_owned(), 1.2 * (-x / 30.0).exp() + 0.1)],
         };
         Ok(Advance::Stepped(StepReport {
             t: f64::from(self.step) * 0.05,

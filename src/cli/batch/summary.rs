@@ -46,7 +46,7 @@ pub(super) fn table(jobs: &[Job]) -> Table {
     Table(jobs.iter().map(row).collect())
 }
 
-/// Mean PSNR where mask and render meet, and mean IoU, of a run.
+/// Mean PSNR where mask and render meet, and mean `IoU`, of a run.
 fn figures(run: &Path) -> (Option<f64>, Option<f64>) {
     let text = std::fs::read_to_string(run.join("views.csv")).unwrap_or_default();
     let mut lines = text.lines();

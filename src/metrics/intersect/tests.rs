@@ -106,7 +106,7 @@ fn two_crossing_sheets_are_found_where_they_cross() {
     let (of_flat, of_upright): (Vec<u32>, Vec<u32>) = found.iter().partition(|&&f| f < 200);
     assert!(of_flat.len() == 20 && of_upright.len() >= 10, "a column of the one, a row of the other: {found:?}");
     let crossed = |f: &u32| both.faces[*f as usize].map(|v| both.positions[v as usize]);
-    assert!(of_flat.iter().map(crossed).flatten().all(|p| p[0] > 0.49 && p[0] < 0.61), "at x = 0.55");
+    assert!(of_flat.iter().flat_map(crossed).all(|p| p[0] > 0.49 && p[0] < 0.61), "at x = 0.55");
     assert_eq!(intersecting_each_other(&flat, &upright)[0], of_flat, "the same between two meshes");
     assert_eq!(intersecting_each_other(&upright, &flat)[1], of_flat, "in any order");
     let beside = sheet(10, |x, y| [0.55, y, x + 1e-9]);

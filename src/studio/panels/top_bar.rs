@@ -108,7 +108,9 @@ fn run_buttons(ui: &mut Ui, session: &Session, actions: &mut Vec<Action>) {
 fn progress(ui: &mut Ui, session: &Session) {
     let current = session.steps.last();
     let wide = ui.available_width() > STAGES_WIDTH;
-    for stage in Stage::ALL {
+    // The network is trained on request only: no mark for what will not come.
+    let asked = session.steps.last().is_some_and(|s| s.stage == Stage::Neural);
+    for stage in Stage::ALL.into_iter().filter(|s| *s != Stage::Neural || asked) {
         let here = current.is_some_and(|s| s.stage == stage) && session.is_active();
         let (sign, colour) = if session.stages_done.contains(&stage) {
             ("✔", ACCENT)
