@@ -54,7 +54,7 @@ use std::process::ExitCode;
     name = "thenar",
     version,
     args_conflicts_with_subcommands = true,
-    after_help = "Exit codes: 0 done, 1 failed, 2 usage, 3 input unusable, 4 kept for a warning gate, \
+    after_help = "Exit codes: 0 done, 1 failed, 2 usage, 3 input unusable, 4 a capture of a batch failed, \
                   5 GPU lost or out of memory, 130 interrupted after saving.\n\
                   Results go to stdout, progress and logs to stderr (RUST_LOG=thenar=debug shows more)."
 )]

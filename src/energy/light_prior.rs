@@ -21,9 +21,12 @@ pub struct LightPriorParams {
     pub pad: [u32; 3],
 }
 
+/// Numbers of a view's light: nine coefficients and three gains.
+pub const LIGHT_NUMBERS: usize = 12;
+
 /// CPU twin.
 pub mod reference {
-    use crate::shading::LIGHT_STRIDE;
+    use super::LIGHT_NUMBERS;
 
     /// Value and gradient, twelve numbers a view; `weights` has one entry a view, zero for those that take no part.
     #[must_use]
@@ -35,12 +38,12 @@ pub mod reference {
             return (value, grad);
         }
         for k in 0..9 {
-            let of = |v: usize| lights[v * LIGHT_STRIDE + k];
+            let of = |v: usize| lights[v * LIGHT_NUMBERS + k];
             let mean = weights.iter().enumerate().map(|(v, w)| w * of(v)).sum::<f64>() / total;
             for (v, w) in weights.iter().enumerate() {
                 let apart = of(v) - mean;
                 value += 0.5 * share * w * apart * apart;
-                grad[v * LIGHT_STRIDE + k] = share * w * apart;
+                grad[v * LIGHT_NUMBERS + k] = share * w * apart;
             }
         }
         (value, grad)
@@ -79,6 +82,7 @@ pub(crate) mod tests {
 
     #[test]
     fn layout_matches() {
+        assert_eq!(LIGHT_NUMBERS, crate::shading::LIGHT_STRIDE, "a view's light");
         testing::assert_layout(
             NAME,
             "LightPriorParams",
