@@ -144,19 +144,11 @@ impl Reconstruction {
         let settings = &self.options.preset.neural;
         let header = NeuralHeader::new(settings, self.options.seed, epochs, &self.models[0].name, hashes, hash);
         write(self.folder.path(), &header, &model)?;
+        let shaded = self.write_refined()?;
         self.write_checkpoint(true)?;
-        let findings = self.neural_findings()?;
-        self.stage_done(Stage::Neural, findings)
-    }
-
-    /// Neural and shaded pictures against the photographs, of fitted and of held-out views.
-    fn neural_findings(&mut self) -> Result<Vec<String>, PipelineError> {
-        let Some(ham) = self.ham() else { return Ok(Vec::new()) };
-        let vertices = ham.vertices()?;
-        let shaded = self.score(&vertices)?;
         let [fitted, held_out] = self.held_against(&shaded)?;
         let sentences = [fitted.sentence("neural, fitted views"), held_out.sentence("neural, held-out views")];
-        Ok(sentences.into_iter().flatten().collect())
+        self.stage_done(Stage::Neural, sentences.into_iter().flatten().collect())
     }
 
     /// Neural pictures of the views that were scored shaded, against the photographs: of fitted and of held-out views.

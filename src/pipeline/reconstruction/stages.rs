@@ -157,6 +157,20 @@ impl Reconstruction {
         Ok(Ham::new(&self.gpu, &self.options.preset.ham, &hands, &sources)?)
     }
 
+    /// Writes what is known once HAM has ended: meshes and `views.csv`. Resuming computes the fit again, which writes its own;
+    /// so the last stage that ends writes them, the same bytes each time.
+    pub(super) fn write_refined(&mut self) -> Result<Vec<(usize, ViewScore)>, PipelineError> {
+        let Some(ham) = self.ham() else { return Ok(Vec::new()) };
+        let vertices = ham.vertices()?;
+        let hands = results::export_hands(ham.mesh(), &vertices, &self.fitted, &self.models);
+        results::write_meshes(self.folder.path(), &hands, &self.capture, &self.options)?;
+        let scores = self.score(&vertices)?;
+        if let Some(pose) = &self.pose {
+            results::write_views(self.folder.path(), &self.capture, &self.options, pose, &self.masks, &scores)?;
+        }
+        Ok(scores)
+    }
+
     pub(super) fn advance_ham(&mut self) -> Result<Advance, PipelineError> {
         let State::Ham { ham } = &mut self.state else { return Ok(Advance::Finished) };
         if ham.phase() == crate::fitting::ham::Phase::Done {
@@ -187,14 +201,8 @@ impl Reconstruction {
         let State::Ham { ham } = std::mem::replace(&mut self.state, State::Done { ham: None, neural: None }) else {
             return Ok(Advance::Finished);
         };
-        let vertices = ham.vertices()?;
-        let hands = results::export_hands(ham.mesh(), &vertices, &self.fitted, &self.models);
         self.state = State::Done { ham: Some(ham), neural: None };
-        results::write_meshes(self.folder.path(), &hands, &self.capture, &self.options)?;
-        let scores = self.score(&vertices)?;
-        if let Some(pose) = &self.pose {
-            results::write_views(self.folder.path(), &self.capture, &self.options, pose, &self.masks, &scores)?;
-        }
+        let scores = self.write_refined()?;
         let goes_on = self.options.until > Stage::Ham;
         self.write_checkpoint(!goes_on)?;
         let done = self.stage_done(Stage::Ham, vec![fitted_views_finding(&scores)])?;
