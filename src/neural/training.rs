@@ -9,9 +9,9 @@ use super::network::{Backward, Forward};
 use super::settings::{NeuralSettings, Output};
 use super::{NeuralError, NeuralModel};
 use crate::camera::Camera;
-use crate::gpu::{Bound, Buffer, Gpu, GpuError};
+use crate::gpu::{Bound, Buffer, Gpu};
 use crate::mesh::Topology;
-use crate::optimise::adam::{self, AdamParams};
+use crate::optimise::adam::{self, Adam, AdamParams};
 use crate::optimise::sum::{self, SumParams};
 use crate::raster::{Region, padded};
 use crate::shading::LIGHT_STRIDE;
@@ -72,31 +72,6 @@ struct TrainingView {
     _region: Region,
 }
 
-struct Optimiser {
-    params: Buffer,
-    first: Buffer,
-    second: Buffer,
-    bound: Bound,
-    numbers: u32,
-}
-
-impl Optimiser {
-    fn new(gpu: &Gpu, parameters: &Buffer, gradient: &Buffer) -> Result<Self, GpuError> {
-        let params = Buffer::uniform(gpu, "adam", &AdamParams::at_step(0.0, 1, 0.0, 0.0))?;
-        let first = Buffer::zeros(gpu, "first moment", parameters.len_bytes())?;
-        let second = Buffer::zeros(gpu, "second moment", parameters.len_bytes())?;
-        let bound = gpu.kernel(adam::NAME)?.bind(&[
-            ("params", &params),
-            ("gradient", gradient),
-            ("parameters", parameters),
-            ("first_moment", &first),
-            ("second_moment", &second),
-        ])?;
-        let numbers = u32::try_from(parameters.len_bytes() / 4).unwrap_or(u32::MAX);
-        Ok(Self { params, first, second, bound, numbers })
-    }
-}
-
 /// The running stage.
 pub struct Neural {
     gpu: Gpu,
@@ -113,7 +88,7 @@ pub struct Neural {
     unpack: Bound,
     overflow: Buffer,
     totals: Buffer,
-    adam: [Optimiser; 2],
+    adam: [Adam; 2],
     views: Vec<TrainingView>,
     batches: Vec<Vec<usize>>,
     /// One a view of the capture; zero for those that take no part.
@@ -225,8 +200,11 @@ impl Neural {
             ("features_grad", &features_grad),
             ("overflow", &overflow),
         ])?;
-        let adam =
-            [Optimiser::new(gpu, &weights, &backward.weights_grad)?, Optimiser::new(gpu, &features, &features_grad)?];
+        let adam_kernel = gpu.kernel(adam::NAME)?;
+        let adam = [
+            Adam::new(gpu, &adam_kernel, "adam weights", &weights, &backward.weights_grad)?,
+            Adam::new(gpu, &adam_kernel, "adam features", &features, &features_grad)?,
+        ];
         let rest_positions = Buffer::storage(gpu, "rest positions", &padded(mesh.rest))?;
         let (gather, sum) = (gpu.kernel(kernel::GATHER)?, gpu.kernel(sum::NAME)?);
         let mut training = Vec::new();
@@ -387,7 +365,7 @@ impl Neural {
         let decay = (s.feature_decay / (f64::from(self.vertices) * FEATURES as f64)) as f32;
         self.unpack_params.write(&self.gpu, &[UnpackFeaturesParams { scale, decay, pad: [0; 2] }]);
         for (adam, rate) in self.adam.iter().zip([s.rate, s.feature_rate]) {
-            adam.params.write(&self.gpu, &[AdamParams::at_step(rate * fall, self.steps, -1e4, 1e4)]);
+            adam.write(&self.gpu, AdamParams::at_step(rate * fall, self.steps, -1e4, 1e4));
         }
         let mut recorder = self.gpu.recorder("neural step");
         if self.batch == 0 {
@@ -402,9 +380,9 @@ impl Neural {
             recorder.dispatch_workgroups(&self.views[i].sum, 1);
         }
         self.backward.record(&mut recorder, &self.shape, rows);
-        recorder.dispatch(&self.unpack, self.adam[1].numbers);
+        recorder.dispatch(&self.unpack, self.adam[1].numbers());
         for adam in &self.adam {
-            recorder.dispatch(&adam.bound, adam.numbers);
+            adam.record(&mut recorder);
         }
         recorder.submit()?;
         // One step at a time: a pause or a cancel is answered after the step that runs.
@@ -459,10 +437,10 @@ impl Neural {
         [
             ("weights", &self.weights),
             ("features", &self.features),
-            ("weights_m", &self.adam[0].first),
-            ("weights_s", &self.adam[0].second),
-            ("features_m", &self.adam[1].first),
-            ("features_s", &self.adam[1].second),
+            ("weights_m", self.adam[0].moments()[0]),
+            ("weights_s", self.adam[0].moments()[1]),
+            ("features_m", self.adam[1].moments()[0]),
+            ("features_s", self.adam[1].moments()[1]),
         ]
     }
 

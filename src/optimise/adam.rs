@@ -1,5 +1,6 @@
 //! Adam (Kingma & Ba 2015) with bounds (kernel `optimise/adam`). One invocation a number.
 
+use crate::gpu::{Bound, Buffer, Gpu, GpuError, Kernel, Recorder};
 use bytemuck::{Pod, Zeroable};
 
 /// Kernel name.
@@ -43,6 +44,64 @@ impl AdamParams {
             lower,
             upper,
         }
+    }
+}
+
+/// Adam over one list on the device, with its moments.
+pub(crate) struct Adam {
+    params: Buffer,
+    first: Buffer,
+    second: Buffer,
+    bound: Bound,
+    numbers: u32,
+}
+
+impl Adam {
+    /// Binds `kernel` (that of [`NAME`]) to a list and its gradient; both moments are zero.
+    pub(crate) fn new(
+        gpu: &Gpu,
+        kernel: &Kernel,
+        name: &str,
+        parameters: &Buffer,
+        gradient: &Buffer,
+    ) -> Result<Self, GpuError> {
+        let params = Buffer::uniform(gpu, name, &AdamParams::at_step(0.0, 1, 0.0, 0.0))?;
+        let first = Buffer::zeros(gpu, name, parameters.len_bytes())?;
+        let second = Buffer::zeros(gpu, name, parameters.len_bytes())?;
+        let bound = kernel.bind(&[
+            ("params", &params),
+            ("gradient", gradient),
+            ("parameters", parameters),
+            ("first_moment", &first),
+            ("second_moment", &second),
+        ])?;
+        let numbers = u32::try_from(parameters.len_bytes() / 4).unwrap_or(u32::MAX);
+        Ok(Self { params, first, second, bound, numbers })
+    }
+
+    /// Settings of the next step.
+    pub(crate) fn write(&self, gpu: &Gpu, params: AdamParams) {
+        self.params.write(gpu, &[params]);
+    }
+
+    /// Records a step.
+    pub(crate) fn record(&self, recorder: &mut Recorder) {
+        recorder.dispatch(&self.bound, self.numbers);
+    }
+
+    /// First and second moments, for a checkpoint.
+    pub(crate) const fn moments(&self) -> [&Buffer; 2] {
+        [&self.first, &self.second]
+    }
+
+    /// Length of the list.
+    pub(crate) const fn numbers(&self) -> u32 {
+        self.numbers
+    }
+
+    /// The bound kernel, for timing.
+    pub(crate) const fn bound(&self) -> &Bound {
+        &self.bound
     }
 }
 

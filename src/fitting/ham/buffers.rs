@@ -6,7 +6,7 @@ use crate::energy::laplacian::{self, LaplacianParams};
 use crate::energy::light_prior::{self, LightPriorParams};
 use crate::energy::shape_prior::{self, ShapePriorParams};
 use crate::gpu::{Bound, Buffer, Gpu, GpuError, Kernel, Recorder};
-use crate::optimise::adam::{self, AdamParams};
+use crate::optimise::adam::{self, Adam, AdamParams};
 use crate::optimise::add;
 use crate::optimise::sum::{self, SumParams};
 use crate::optimise::unpack::{self, UnpackParams};
@@ -49,36 +49,6 @@ const SLOT_LAPLACIAN: u32 = 2;
 const SLOT_ALBEDO: u32 = 3;
 const SLOT_PRIOR: u32 = 4;
 
-/// One Adam over one list.
-struct Optimiser {
-    params: Buffer,
-    first: Buffer,
-    second: Buffer,
-    bound: Bound,
-    numbers: u32,
-}
-
-impl Optimiser {
-    fn new(gpu: &Gpu, kernel: &Kernel, name: &str, parameters: &Buffer, gradient: &Buffer) -> Result<Self, GpuError> {
-        let params = Buffer::uniform(gpu, name, &AdamParams::at_step(0.0, 1, 0.0, 0.0))?;
-        let first = Buffer::zeros(gpu, name, parameters.len_bytes())?;
-        let second = Buffer::zeros(gpu, name, parameters.len_bytes())?;
-        let bound = kernel.bind(&[
-            ("params", &params),
-            ("gradient", gradient),
-            ("parameters", parameters),
-            ("first_moment", &first),
-            ("second_moment", &second),
-        ])?;
-        let numbers = u32::try_from(parameters.len_bytes() / 4).unwrap_or(u32::MAX);
-        Ok(Self { params, first, second, bound, numbers })
-    }
-
-    fn record(&self, recorder: &mut Recorder) {
-        recorder.dispatch(&self.bound, self.numbers);
-    }
-}
-
 /// Gradient memory and kernels shared by all views.
 pub(super) struct Training {
     pub row: Buffer,
@@ -111,12 +81,12 @@ pub(super) struct Training {
     /// Adam's step of the positions, zeroed before it.
     step: Buffer,
     add_step: Bound,
-    albedo: Optimiser,
-    lights: Optimiser,
+    albedo: Adam,
+    lights: Adam,
     light_weights: Buffer,
     light_prior_params: Buffer,
     light_prior: Bound,
-    positions: Optimiser,
+    positions: Adam,
 }
 
 /// One view with everything a step does to it.
@@ -259,11 +229,11 @@ impl Training {
         let smoother = Smoother::new(gpu, mesh, smoothing)?;
         let step = zeros("step", vertex_bytes)?;
         let add_step = gpu.kernel(add::NAME)?.bind(&[("step", smoother.result()), ("values", &mesh.positions)])?;
-        let positions = Optimiser::new(gpu, &adam_kernel, "adam positions", &step, smoother.result())?;
+        let positions = Adam::new(gpu, &adam_kernel, "adam positions", &step, smoother.result())?;
         Ok(Self {
             normals: renderer.bind_normals(mesh)?,
-            albedo: Optimiser::new(gpu, &adam_kernel, "adam albedo", &mesh.albedo, &albedo_grad)?,
-            lights: Optimiser::new(gpu, &adam_kernel, "adam lights", &mesh.lights, &lights_grad)?,
+            albedo: Adam::new(gpu, &adam_kernel, "adam albedo", &mesh.albedo, &albedo_grad)?,
+            lights: Adam::new(gpu, &adam_kernel, "adam lights", &mesh.lights, &lights_grad)?,
             light_weights,
             light_prior_params,
             light_prior,
@@ -407,11 +377,11 @@ impl Training {
         [albedo, lights, positions]: [AdamParams; 3],
     ) {
         self.unpack_params.write(gpu, &[UnpackParams { scale: data_scale as f32, pad: [0; 3] }]);
-        self.albedo.params.write(gpu, &[albedo]);
+        self.albedo.write(gpu, albedo);
         // Light gradients are raw sums over pixels; Adam does not mind their scale, its epsilon is far below it.
-        self.lights.params.write(gpu, &[lights]);
+        self.lights.write(gpu, lights);
         self.light_prior_params.write(gpu, &[LightPriorParams { share: share as f32, pad: [0; 3] }]);
-        self.positions.params.write(gpu, &[positions]);
+        self.positions.write(gpu, positions);
     }
 
     /// How strongly each view's light is drawn to the rig's mean, in units of the raw image gradient; 0 = not, and no part of
@@ -460,7 +430,7 @@ impl Training {
             recorder.clear(&self.step);
             self.positions.record(recorder);
             self.smoother.record(recorder, &self.smooth_step, vertices);
-            recorder.dispatch(&self.add_step, self.positions.numbers);
+            recorder.dispatch(&self.add_step, self.positions.numbers());
         }
         if with_light {
             recorder.dispatch(&self.light_prior, u32::try_from(self.light_weights.len_bytes() / 4 * 9).unwrap_or(0));
@@ -478,7 +448,7 @@ impl Training {
             ("laplacian", &self.laplacian[0], 1),
             ("laplacian_grad", &self.laplacian[1], 1),
             ("shape_prior", &self.prior, 1),
-            ("adam", &self.positions.bound, 4),
+            ("adam", self.positions.bound(), 4),
         ];
         kernels.extend(self.smooth_gradient.iteration().map(|bound| ("diffuse (one step)", bound, 1)));
         kernels
@@ -490,12 +460,12 @@ impl Training {
             ("positions", &mesh.positions),
             ("albedo", &mesh.albedo),
             ("lights", &mesh.lights),
-            ("positions_m", &self.positions.first),
-            ("positions_s", &self.positions.second),
-            ("albedo_m", &self.albedo.first),
-            ("albedo_s", &self.albedo.second),
-            ("lights_m", &self.lights.first),
-            ("lights_s", &self.lights.second),
+            ("positions_m", self.positions.moments()[0]),
+            ("positions_s", self.positions.moments()[1]),
+            ("albedo_m", self.albedo.moments()[0]),
+            ("albedo_s", self.albedo.moments()[1]),
+            ("lights_m", self.lights.moments()[0]),
+            ("lights_s", self.lights.moments()[1]),
         ]
     }
 }

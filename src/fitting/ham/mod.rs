@@ -54,7 +54,7 @@ use crate::raster::reference::RefMesh;
 use crate::shading::LIGHT_STRIDE;
 use crate::shading::renderer::{MeshBuffers, PixelBuffers, Renderer, ViewPass, unpadded};
 use buffers::{Start, Training, ViewTraining};
-use target::{MaskTrust, Target, TargetSource};
+use target::{MaskTrust, REGION_MARGIN, Target, TargetSource};
 
 /// Phases of the stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -173,9 +173,6 @@ impl std::fmt::Debug for Ham {
         f.debug_struct("Ham").field("phase", &self.phase).field("epoch", &self.epoch).finish_non_exhaustive()
     }
 }
-
-/// Share of a view's hand extent that is added around the region.
-const REGION_MARGIN: f64 = 0.08;
 
 impl Ham {
     /// Prepares the stage: subdivides, uploads, finds regions and trusted masks, starts light and albedo.

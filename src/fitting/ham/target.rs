@@ -13,6 +13,9 @@ use image::{GrayImage, RgbImage};
 use nalgebra::Vector3;
 use serde::{Deserialize, Serialize};
 
+/// Share of a view's hand extent that is added around the region.
+pub const REGION_MARGIN: f64 = 0.08;
+
 /// One view as the stage sees it.
 #[derive(Clone, Copy, Debug)]
 pub struct TargetSource<'a> {

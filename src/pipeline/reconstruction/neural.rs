@@ -3,7 +3,7 @@
 use super::{CHECKPOINT_SECONDS, Reconstruction, State};
 use crate::fitting::ham::Ham;
 use crate::fitting::ham::start::mean_light;
-use crate::fitting::ham::target::{JudgedSource, Target, TargetSource};
+use crate::fitting::ham::target::{JudgedSource, REGION_MARGIN, Target, TargetSource};
 use crate::metrics::{Comparison, Measures, Picture, ViewScore, mask_of};
 use crate::neural::{Neural, NeuralRenderer, NeuralState, NeuralView};
 use crate::pipeline::comparison::picture;
@@ -12,9 +12,6 @@ use crate::pipeline::{Advance, PipelineError, Stage};
 
 /// Name of the stage's only phase.
 const PHASE: &str = "paint";
-
-/// Share of a view's hand extent that is added around the region, as in HAM.
-const REGION_MARGIN: f64 = 0.08;
 
 /// Mean agreement with the photographs where masks and rendered hands meet, in decibels.
 #[derive(Clone, Copy, Debug, Default)]
