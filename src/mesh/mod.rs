@@ -1,13 +1,20 @@
-//! Triangle meshes, their adjacency, and Loop subdivision that carries any attribute.
+//! Triangle meshes, their adjacency, Loop subdivision that carries any attribute, closest points, and what is wrong with a
+//! mesh.
 //!
 //! Positions are metres in `f64` here; the GPU gets `f32`. Faces wind counter-clockwise seen from outside.
 
 mod cap;
+mod defects;
+mod distance;
+mod intersect;
 mod stencils;
 mod subdivide;
 mod topology;
 
 pub use cap::{boundary_loop, boundary_loops, cap_layout, fan};
+pub use defects::{LONG_EDGE, MeshDefects, SHARP_TURN_DEG};
+pub use distance::{ClosestPoint, SurfaceIndex, closest_on_triangle};
+pub use intersect::{intersecting_each_other, self_intersecting, triangles_meet};
 pub use stencils::Stencils;
 pub use subdivide::{LoopStep, MAX_LEVEL, SubdivisionLevels, midpoint_uvs};
 pub use topology::{Across, Edge, Topology};

@@ -3,27 +3,23 @@
 //!
 //! Images are rows of RGB values in 0..1, sRGB-encoded. PSNR of identical images is infinite, which JSON writes as null.
 
-mod defects;
-mod distance;
 mod flip;
 mod image;
-mod intersect;
 mod lpips;
 #[cfg(test)]
 mod reference;
 mod report;
+mod soundness;
 mod surface;
 
-pub use defects::{LONG_EDGE, MeshDefects, SHARP_TURN_DEG, score_meshes};
-pub use distance::{ClosestPoint, SurfaceIndex, closest_on_triangle};
 pub use flip::{PIXELS_PER_DEGREE, flip_map, flip_over};
 pub use image::{Picture, bounding_box, gain, iou, legacy_psnr, mask_of, psnr, psnr_three_ways, ssim, ssim_on_mask};
-pub use intersect::{intersecting_each_other, self_intersecting, triangles_meet};
 pub use lpips::{Lpips, LpipsError, Weights};
 pub use report::{
     Comparison, Evaluation, HandMeshScore, ImageScore, Measures, MeshScore, RefinedScore, ShadingScore, SurfaceScore,
     ViewMeans, ViewScore,
 };
+pub use soundness::score_meshes;
 pub use surface::{ReferenceSurface, SurfaceSample, SurfaceSamples, WristCut, joint_mean_mm, score};
 
 /// Image pairs with values of others (scikit-image, the package `lpips`), outside the project; `None` where they are not at

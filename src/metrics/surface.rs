@@ -1,9 +1,8 @@
 //! Distances between two surfaces and angles between their normals, area-weighted, above a wrist cut.
 
-use super::distance::{ClosestPoint, SurfaceIndex};
 use super::report::SurfaceScore;
 use crate::anatomy::KEYPOINTS;
-use crate::mesh::{Topology, TriMesh};
+use crate::mesh::{ClosestPoint, SurfaceIndex, Topology, TriMesh};
 use nalgebra::{Matrix3, Vector3};
 
 /// Where the hand that is scored ends: points with `(x − point)·normal > 0` count.

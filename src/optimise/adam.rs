@@ -84,6 +84,13 @@ impl Adam {
         self.params.write(gpu, &[params]);
     }
 
+    /// Both moments become zero, as at the start; the next step is the first ([`AdamParams::at_step`]).
+    pub(crate) fn forget(&self, gpu: &Gpu) {
+        let zeros = vec![0.0_f32; self.numbers as usize];
+        self.first.write(gpu, &zeros);
+        self.second.write(gpu, &zeros);
+    }
+
     /// Records a step.
     pub(crate) fn record(&self, recorder: &mut Recorder) {
         recorder.dispatch(&self.bound, self.numbers);

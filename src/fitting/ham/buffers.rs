@@ -439,6 +439,11 @@ impl Training {
         self.albedo.record(recorder);
     }
 
+    /// Adam's moments of the albedo as at the start.
+    pub(super) fn forget_albedo_steps(&self, gpu: &Gpu) {
+        self.albedo.forget(gpu);
+    }
+
     /// The vertex kernels by name, for timing.
     pub(super) fn kernels(&self) -> Vec<(&'static str, &Bound, u32)> {
         let mut kernels = vec![

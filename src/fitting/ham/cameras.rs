@@ -61,7 +61,7 @@ impl Ham {
         let parts = match self.phase {
             Phase::Albedo => 2,
             Phase::Shape => 4,
-            Phase::Done => return false,
+            Phase::Colour | Phase::Done => return false,
         };
         let due = (1..=parts).any(|k| epoch == (epochs * k).div_ceil(parts));
         self.settings.camera_turn_deg > 0.0 && due && !(self.phase == Phase::Shape && epoch >= epochs)

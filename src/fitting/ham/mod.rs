@@ -3,7 +3,7 @@
 //! # Theory
 //! The fitted model is Loop-subdivided; unknowns are per-vertex positions and RGB albedo, and per view nine SH light
 //! coefficients and three gains. Phase A (`albedo`) fits albedo and lights on still geometry; phase B (`shape`) moves
-//! vertices and albedo under still lights. Terms: photometric L1 of the antialiased image, squared silhouette error against
+//! vertices and albedo; phase C (`colour`, ours) fits albedo and lights on the found surface. Terms: photometric L1 of the antialiased image, squared silhouette error against
 //! the image's mask, uniform Laplacians, edge lengths, displacement; Adam.
 //!
 //! # Where ours differs from the published code, on purpose
@@ -12,11 +12,13 @@
 //! - The positional Laplacian is taken of the displacement by default, so that the model's curvature is not smoothed away.
 //! - Position gradients are smoothed over the surface before Adam sees them, and so are its steps
 //!   ([`crate::optimise::diffuse`]).
+//! - Albedo is stiff while the surface moves, so that shading goes into the surface and not into the albedo, which gets its
+//!   detail afterwards: together, albedo would explain every wrinkle and the Laplacian then iron it out.
 //! - Per-view RGB gains; regions of interest; both hands in one visibility buffer; fixed-point sums (same bytes each run).
 //!
 //! # Practice
 //! Everything is uploaded once. A step renders `views_per_step` views and takes one Adam step; one 16-float row returns an
-//! epoch. In phase A the visibility buffers are cached.
+//! epoch. In phases A and C the visibility buffers are cached.
 
 mod align;
 mod buffers;
@@ -26,6 +28,7 @@ mod fine_mesh;
 #[cfg(test)]
 mod hostile;
 mod matte;
+mod phases;
 mod plateau;
 mod profile;
 mod rates;
@@ -36,13 +39,16 @@ mod state;
 #[cfg(test)]
 mod submits;
 pub mod target;
+mod untangle;
 #[cfg(test)]
 mod whole_image;
 
 pub use fine_mesh::{DISPLAY_LEVEL, FineHand, FineMesh};
+pub use phases::Phase;
 pub use rates::{KernelRate, PhaseRates};
 pub use settings::HamSettings;
 pub use state::HamState;
+pub use untangle::Untangled;
 
 use crate::camera::CameraMove;
 use crate::gpu::{Gpu, GpuError};
@@ -55,29 +61,6 @@ use crate::shading::LIGHT_STRIDE;
 use crate::shading::renderer::{MeshBuffers, PixelBuffers, Renderer, ViewPass, unpadded};
 use buffers::{Start, Training, ViewTraining};
 use target::{MaskTrust, REGION_MARGIN, Target, TargetSource};
-
-/// Phases of the stage.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
-    /// A: albedo and lights on still geometry.
-    Albedo,
-    /// B: positions and albedo under still lights.
-    Shape,
-    /// Both are done.
-    Done,
-}
-
-impl Phase {
-    /// Name in reports.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Albedo => "albedo",
-            Self::Shape => "shape",
-            Self::Done => "done",
-        }
-    }
-}
 
 /// Why the stage stopped.
 #[derive(Debug, thiserror::Error)]
@@ -166,6 +149,7 @@ pub struct Ham {
     steps: [i32; 3],
     meter: rates::RateMeter,
     ended: Vec<PhaseRates>,
+    untangled: Untangled,
 }
 
 impl std::fmt::Debug for Ham {
@@ -276,11 +260,15 @@ impl Ham {
             steps: [0; 3],
             meter: rates::RateMeter::new(gpu)?,
             ended: Vec::new(),
+            untangled: Untangled::default(),
         };
         if settings.camera_turn_deg > 0.0 {
             ham.refine_cameras()?;
         }
-        ham.enter_phase(if settings.albedo_epochs > 0 { Phase::Albedo } else { Phase::Shape });
+        if settings.albedo_epochs == 0 {
+            ham.phase = ham.next_phase();
+        }
+        ham.enter_phase(ham.phase);
         Ok(ham)
     }
 
@@ -306,14 +294,6 @@ impl Ham {
     #[must_use]
     pub fn mask_trust(&self) -> &[Option<MaskTrust>] {
         &self.trust
-    }
-
-    const fn epochs(&self) -> u32 {
-        match self.phase {
-            Phase::Albedo => self.settings.albedo_epochs,
-            Phase::Shape => self.settings.shape_epochs,
-            Phase::Done => 0,
-        }
     }
 
     /// Factor from the image terms' unit weights to the loss, for a batch of `views`.
@@ -356,22 +336,16 @@ impl Ham {
             let silhouette = view.silhouette_weight * 3.0 * s.silhouette / s.photometric;
             view.write_weights(gpu, 1.0, silhouette, &buffers::Robust { softness: s.softness, clipped: s.clipped });
         }
-        let light_prior = if geometry { s.light_prior_shape } else { s.light_prior };
+        let light_prior = if self.phase == Phase::Albedo { s.light_prior } else { s.light_prior_shape };
         let pull = |pixels: &f32| to_f32(light_prior) * pixels;
         self.training.write_light_weights(gpu, &self.seen_px.iter().map(pull).collect::<Vec<_>>());
-        // Published: the albedo's smoothness fades by 10⁴ from half of phase B, so that detail can come in.
-        let fade = match self.phase {
-            Phase::Shape if self.epoch * 2 >= s.shape_epochs => s.albedo_laplacian_late,
-            Phase::Albedo if !s.albedo_laplacian_early => 0.0,
-            _ => 1.0,
-        };
         self.training.write_regularisers(
             gpu,
             self.buffers.vertices,
             &buffers::Regularisers {
                 laplacian: s.laplacian_per_m() / count,
                 of_displacement: s.laplacian_of_displacement,
-                albedo_laplacian: s.albedo_laplacian * fade / count,
+                albedo_laplacian: s.albedo_laplacian * self.albedo_stiffness() / count,
                 edge: s.edge_per_m2() / edges,
                 edge_mean_squared: self.mesh.mean_squared_edge(),
                 edge_clip: s.unit_m * s.unit_m,
@@ -391,13 +365,14 @@ impl Ham {
         let batch = self.batches[self.batch].clone();
         let geometry = self.phase == Phase::Shape;
         let s = &self.settings;
-        let decay = s.final_rate.powf(f64::from(self.epoch) / f64::from(s.shape_epochs.max(2) - 1));
-        let light_rate = if geometry { s.light_rate_shape * decay } else { s.light_rate };
+        let first = self.phase == Phase::Albedo;
+        let decay = s.final_rate.powf(f64::from(self.epoch) / f64::from(self.epochs().max(2) - 1));
+        let light_rate = if first { s.light_rate } else { s.light_rate_shape * decay };
         let with_light = light_rate > 0.0;
         self.steps[0] += 1;
         self.steps[1] += i32::from(with_light);
         self.steps[2] += i32::from(geometry);
-        let albedo_rate = if geometry { s.albedo_rate_shape * decay } else { s.albedo_rate };
+        let albedo_rate = if first { s.albedo_rate } else { s.albedo_rate_shape * decay };
         let gpu = &self.gpu;
         self.training.write_step(
             gpu,
@@ -449,7 +424,13 @@ impl Ham {
             self.refine_cameras()?;
         }
         if over {
-            let next = if geometry || self.settings.shape_epochs == 0 { Phase::Done } else { Phase::Shape };
+            if geometry {
+                self.untangle()?;
+            }
+            let next = self.next_phase();
+            if next == Phase::Colour {
+                self.free_albedo()?;
+            }
             self.enter_phase(next);
         } else if geometry
             && self.epoch * 2 >= self.settings.shape_epochs

@@ -22,23 +22,25 @@ pub struct HamSettings {
     pub albedo_epochs: u32,
     /// Epochs over all views for displacement and albedo (phase B).
     pub shape_epochs: u32,
+    /// Epochs over all views for albedo on the found surface (phase C); 0 = none, as published.
+    pub colour_epochs: u32,
     /// Adam rate of albedo in phase A, per step.
     pub albedo_rate: f64,
-    /// Adam rate of albedo in phase B, per step.
+    /// Adam rate of albedo in phases B and C, per step.
     pub albedo_rate_shape: f64,
     /// Adam rate of light coefficients and gains, per step.
     pub light_rate: f64,
-    /// The same in phase B; 0 = lights stand still there, as published.
+    /// The same in phases B and C; 0 = lights stand still there, as published.
     pub light_rate_shape: f64,
     /// How strongly the SH coefficients of a view are drawn to the rig's mean in phase A, for each pixel that sees a hand
     /// (its gains stay free): 0 = not at all, as published.
     pub light_prior: f64,
-    /// The same in phase B.
+    /// The same in phases B and C.
     pub light_prior_shape: f64,
     /// Adam rate of positions, published units per step.
     pub shape_rate: f64,
-    /// In phase B the rates of positions, albedo and lights fall geometrically to this part of themselves; 1 = they stay, as
-    /// published.
+    /// In phases B and C the rates of positions, albedo and lights fall geometrically to this part of themselves; 1 = they
+    /// stay, as published.
     pub final_rate: f64,
     /// A phase ends early when the image terms' product is in ten epochs less than this part below that of the ten before;
     /// 0 = never, as published.
@@ -73,12 +75,16 @@ pub struct HamSettings {
     /// Part of the albedo's smoothness that is left in the second half of phase B: 1e-4, as published, lets albedo explain
     /// every wrinkle; more leaves fine shading to the surface.
     pub albedo_laplacian_late: f64,
+    /// Part of the albedo's smoothness that is left in phase C.
+    pub albedo_laplacian_colour: f64,
     /// Squared silhouette error, mean over all pixels (`mask`).
     pub silhouette: f64,
     /// Edge-length term, per squared published unit (`edge`).
     pub edge: f64,
     /// Squared displacement, per squared published unit (`delta`).
     pub displacement: f64,
+    /// Rounds in which folds are taken out of the surface at the end of phase B; 0 = none, as published.
+    pub untangle_rounds: u32,
     /// Cameras are refined by what they show: how far they may be turned about each axis (standard deviation, degrees);
     /// 0 leaves them as the pose stage has them.
     pub camera_turn_deg: f64,
@@ -107,7 +113,8 @@ impl Default for HamSettings {
             views_per_step: 4,
             views_per_submit: 8,
             albedo_epochs: 40,
-            shape_epochs: 120,
+            shape_epochs: 84,
+            colour_epochs: 36,
             albedo_rate: 1e-2,
             albedo_rate_shape: 5e-3,
             light_rate: 5e-3,
@@ -117,21 +124,23 @@ impl Default for HamSettings {
             shape_rate: 1e-4,
             final_rate: 0.3,
             plateau: 2e-3,
-            smoothing_mm: 2.5,
+            smoothing_mm: 2.0,
             smoothing_coarse_mm: 5.0,
             unit_m: 0.639,
             photometric: 50.0,
             softness: 0.02,
             clipped: 0.995,
-            laplacian: 2000.0,
+            laplacian: 1000.0,
             laplacian_of_displacement: true,
-            few_views: 1.0,
-            albedo_laplacian: 1.0,
+            few_views: 4.0,
+            albedo_laplacian: 20.0,
             albedo_laplacian_early: true,
-            albedo_laplacian_late: 0.1,
+            albedo_laplacian_late: 1.0,
+            albedo_laplacian_colour: 5e-3,
             silhouette: 1000.0,
             edge: 2e4,
             displacement: 2e3,
+            untangle_rounds: 12,
             camera_turn_deg: 0.5,
             camera_centre_mm: 10.0,
             camera_rounds: 3,

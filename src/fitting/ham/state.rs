@@ -5,7 +5,7 @@ use super::{Ham, HamError, Phase, cameras, plateau};
 /// Everything a checkpoint needs; plain numbers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HamState {
-    /// 0 albedo, 1 shape, 2 done.
+    /// 0 albedo, 1 shape, 2 done, 3 colour.
     pub phase: u32,
     /// Epochs finished in the phase.
     pub epoch: u32,
@@ -27,7 +27,7 @@ impl Ham {
         }
         lists.push((cameras::LIST.to_owned(), cameras::to_list(&self.moves)));
         lists.push((plateau::LIST.to_owned(), plateau::to_list(&self.history)));
-        Ok(HamState { phase: self.phase as u32, epoch: self.epoch, lists, steps: self.steps })
+        Ok(HamState { phase: number_of(self.phase), epoch: self.epoch, lists, steps: self.steps })
     }
 
     /// True between epochs, when [`Ham::state`] is a complete description.
@@ -60,6 +60,7 @@ impl Ham {
         self.phase = match state.phase {
             0 => Phase::Albedo,
             1 => Phase::Shape,
+            3 => Phase::Colour,
             _ => Phase::Done,
         };
         self.epoch = state.epoch;
@@ -70,5 +71,15 @@ impl Ham {
         self.refresh_normals()?;
         self.look_again()?;
         Ok(true)
+    }
+}
+
+/// A phase as checkpoints have it; `colour` came last.
+const fn number_of(phase: Phase) -> u32 {
+    match phase {
+        Phase::Albedo => 0,
+        Phase::Shape => 1,
+        Phase::Done => 2,
+        Phase::Colour => 3,
     }
 }

@@ -20,7 +20,7 @@ pub(super) fn scene() -> SyntheticScene {
     make(&settings).expect("a small scene")
 }
 
-/// Both phases of three epochs.
+/// All phases of three epochs.
 fn run(gpu: &Gpu, scene: &SyntheticScene, settings: &HamSettings) -> (Vec<EpochReport>, HamState, Ham) {
     let posed: Vec<PosedHand> = scene.hands.iter().map(|h| pose_hand(&h.model, &h.parameters)).collect();
     let hands: Vec<(&HandModel, &PosedHand)> = scene.hands.iter().map(|h| &h.model).zip(&posed).collect();
@@ -53,6 +53,7 @@ fn one_or_eight_views_a_submit_give_the_same_bytes() {
         views_per_submit,
         albedo_epochs: 3,
         shape_epochs: 3,
+        colour_epochs: 3,
         ..HamSettings::default()
     };
     let (reports, state, ham) = run(&gpu, &scene, &settings(VIEWS, 8));
@@ -65,10 +66,11 @@ fn one_or_eight_views_a_submit_give_the_same_bytes() {
     assert!(bits(&state) != bits(&fewer), "views a step do change it, and that is seen");
 
     // The second step of each phase was timed; the runs above have steps that were and steps that were not.
-    let [albedo, shape] = ham.ended_phases() else { panic!("two phases: {:?}", ham.ended_phases()) };
+    let [albedo, shape, colour] = ham.ended_phases() else { panic!("three phases: {:?}", ham.ended_phases()) };
     assert_eq!((albedo.phase, albedo.epochs, albedo.steps), (Phase::Albedo, 3, 3), "albedo");
     assert_eq!((shape.phase, shape.epochs, shape.steps), (Phase::Shape, 3, 3), "shape");
-    for rates in [albedo, shape] {
+    assert_eq!((colour.phase, colour.epochs, colour.steps), (Phase::Colour, 3, 3), "colour");
+    for rates in [albedo, shape, colour] {
         assert!(rates.seconds > 0.0 && rates.epochs_per_s > 0.0, "a pace: {rates:?}");
         if rates.timed_steps == 0 {
             eprintln!("skipped: no timestamps");
@@ -78,7 +80,7 @@ fn one_or_eight_views_a_submit_give_the_same_bytes() {
         let calls = |name: &str| rates.kernels.iter().find(|k| k.kernel == name).map_or(0.0, |k| k.calls);
         let geometry = rates.phase == Phase::Shape;
         assert_eq!(calls("shading/shade"), VIEWS as f64, "each view is shaded: {rates:?}");
-        assert_eq!(calls("raster/visibility"), if geometry { VIEWS as f64 } else { 0.0 }, "cached in phase A");
+        assert_eq!(calls("raster/visibility"), if geometry { VIEWS as f64 } else { 0.0 }, "cached in phases A and C");
         let sum: f64 = rates.kernels.iter().map(|k| k.ms).sum();
         assert!(sum > 0.0 && sum < 1e3 * rates.seconds, "kernels take less than all steps: {rates:?}");
     }

@@ -5,7 +5,7 @@ use crate::anatomy::Side;
 use crate::camera::Camera;
 use crate::capture::View;
 use crate::fitting::ham::target::{JudgedSource, TargetSource};
-use crate::fitting::ham::{Ham, PhaseRates, TERMS};
+use crate::fitting::ham::{Ham, Phase, PhaseRates, TERMS};
 use crate::fitting::hand_fit::{FIT_TERMS, FitBackend, HandFit, Silhouette, SilhouetteReport};
 use crate::fitting::pose::{PoseResult, Triangulator, estimate_joints};
 use crate::hand::{HandModel, PosedHand};
@@ -173,18 +173,19 @@ impl Reconstruction {
 
     pub(super) fn advance_ham(&mut self) -> Result<Advance, PipelineError> {
         let State::Ham { ham } = &mut self.state else { return Ok(Advance::Finished) };
-        if ham.phase() == crate::fitting::ham::Phase::Done {
+        if ham.phase() == Phase::Done {
             return self.finish_ham();
         }
         let ended = ham.ended_phases().len();
         let Some(report) = ham.step()? else { return Ok(Advance::Working) };
         let pace = ham.ended_phases().get(ended).map(PhaseRates::sentence);
+        let folds = (pace.is_some() && report.phase == Phase::Shape).then(|| ham.untangled().sentence());
         let terms: Vec<(String, f64)> = TERMS.iter().zip(report.terms).map(|(n, x)| ((*n).to_owned(), x)).collect();
         let total = report.terms.iter().sum();
         let every = (report.epochs * 2 / TRACK_SNAPSHOTS).max(1);
         let advance = self.stepped(Stage::Ham, report.phase.name(), [report.epoch, report.epochs], total, terms)?;
-        if let Some(pace) = pace {
-            self.folder.log(&format!("{:9.2} s  {pace}", self.seconds_now()))?;
+        for line in [pace, folds].into_iter().flatten() {
+            self.folder.log(&format!("{:9.2} s  {line}", self.seconds_now()))?;
         }
         if report.epoch % every == 0 || report.epoch == report.epochs {
             let snapshot = self.snapshot()?;

@@ -12,8 +12,8 @@
 //! Corners at exactly the same place count as common. A triangle without area encloses nothing and is left out here (it
 //! counts as flipped).
 
+use super::TriMesh;
 use super::distance::SurfaceIndex;
-use crate::mesh::TriMesh;
 use nalgebra::Vector3;
 use robust::{Coord, Coord3D, orient2d, orient3d};
 use std::collections::HashMap;
