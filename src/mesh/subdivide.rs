@@ -166,6 +166,12 @@ impl SubdivisionLevels {
         level.checked_sub(1).map_or(self.coarse_vertices, |k| self.steps[k].fine_vertices())
     }
 
+    /// Carries an attribute with `N` numbers a vertex from a level to the next.
+    #[must_use]
+    pub fn to_next<const N: usize>(&self, level: usize, values: &[[f64; N]]) -> Vec<[f64; N]> {
+        self.steps[level].apply(values)
+    }
+
     /// Triangles of a level; triangle `4f..4f+4` of the next one are the children of `f`.
     #[must_use]
     pub fn faces(&self, level: usize) -> &[[u32; 3]] {

@@ -85,7 +85,11 @@ impl FinishedRun {
             .collect();
         let hands: Vec<(&HandModel, &PosedHand)> =
             posed.iter().map(|p| (&*models[p.parameters.side.index()], p)).collect();
-        let level = if checkpoint.ham.is_some() { record.preset.ham.level } else { 0 };
+        let level = match &checkpoint.ham {
+            Some(ham) if ham.is_coarse() => record.preset.ham.level.saturating_sub(1),
+            Some(_) => record.preset.ham.level,
+            None => 0,
+        };
         let mesh = FineMesh::new(&hands, level);
         let list = |name: &str| {
             checkpoint

@@ -55,23 +55,24 @@ impl Ham {
         &self.moves
     }
 
-    /// At the end of an epoch: after half of phase A and all of it, and after each quarter of phase B but the last.
+    /// At the end of an epoch: after half of phase A and all of it, and after each quarter of phase B (and of its coarse part) but
+    /// the last.
     pub(super) fn cameras_are_due(&self) -> bool {
         let (epochs, epoch) = (self.epochs(), self.epoch);
         let parts = match self.phase {
             Phase::Albedo => 2,
-            Phase::Shape => 4,
+            Phase::Coarse | Phase::Shape => 4,
             Phase::Colour | Phase::Done => return false,
         };
         let due = (1..=parts).any(|k| epoch == (epochs * k).div_ceil(parts));
-        self.settings.camera_turn_deg > 0.0 && due && !(self.phase == Phase::Shape && epoch >= epochs)
+        self.settings.camera_turn_deg > 0.0 && due && !(self.phase.moves() && epoch >= epochs)
     }
 
     /// Puts the camera of a view where its move says, on the device.
     pub(super) fn place_camera(&mut self, v: usize) {
         let (Some(view), Some(given)) = (&mut self.views[v], &self.sights[v]) else { return };
         let light = view.pass.region.light;
-        let geometry = self.phase == Phase::Shape;
+        let geometry = self.phase.moves();
         view.pass.region = ViewRegion::new(&given.camera.moved(&self.moves[v]), light, geometry);
         view.write_geometry(&self.gpu, geometry);
     }

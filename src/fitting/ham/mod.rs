@@ -27,6 +27,7 @@ mod coverage;
 mod fine_mesh;
 #[cfg(test)]
 mod hostile;
+mod levels;
 mod matte;
 mod phases;
 mod plateau;
@@ -141,6 +142,8 @@ pub struct Ham {
     /// Pixels that see a hand, one entry per view; 0 for views that are not used.
     seen_px: Vec<f32>,
     batches: Vec<Vec<usize>>,
+    /// On the mesh of the level below; [`Ham::refined`] comes after.
+    coarse: bool,
     phase: Phase,
     epoch: u32,
     /// Progress of the phase's epochs so far.
@@ -159,13 +162,8 @@ impl std::fmt::Debug for Ham {
 }
 
 impl Ham {
-    /// Prepares the stage: subdivides, uploads, finds regions and trusted masks, starts light and albedo.
-    ///
-    /// `sources` has one entry per view, `None` for views that must not be looked at (held out, excluded).
-    ///
-    /// # Errors
-    /// [`HamError::NoView`] or a GPU error.
-    pub fn new(
+    /// Subdivides, uploads, finds regions and trusted masks, starts light and albedo.
+    fn prepared(
         gpu: &Gpu,
         settings: &HamSettings,
         hands: &[(&HandModel, &PosedHand)],
@@ -239,7 +237,7 @@ impl Ham {
         // Every step sees views from all around the rig: step s takes views s, s + S, s + 2S, …
         let steps = used.len().div_ceil(settings.views_per_step.max(1));
         let batches = (0..steps).map(|s| used.iter().copied().skip(s).step_by(steps).collect()).collect();
-        let mut ham = Self {
+        Ok(Self {
             gpu: gpu.clone(),
             settings: settings.clone(),
             mesh,
@@ -253,6 +251,7 @@ impl Ham {
             sights,
             seen_px,
             batches,
+            coarse: false,
             phase: Phase::Albedo,
             epoch: 0,
             history: Vec::new(),
@@ -261,18 +260,10 @@ impl Ham {
             meter: rates::RateMeter::new(gpu)?,
             ended: Vec::new(),
             untangled: Untangled::default(),
-        };
-        if settings.camera_turn_deg > 0.0 {
-            ham.refine_cameras()?;
-        }
-        if settings.albedo_epochs == 0 {
-            ham.phase = ham.next_phase();
-        }
-        ham.enter_phase(ham.phase);
-        Ok(ham)
+        })
     }
 
-    /// The fine mesh and its hands.
+    /// The mesh (fine, or coarse in the coarse part) and its hands.
     #[must_use]
     pub const fn mesh(&self) -> &FineMesh {
         &self.mesh
@@ -329,7 +320,7 @@ impl Ham {
         let gpu = &self.gpu;
         let count = self.mesh.positions.len() as f64;
         let edges = self.mesh.topology.edges.len().max(1) as f64;
-        let geometry = self.phase == Phase::Shape;
+        let geometry = self.phase.moves();
         for view in self.views.iter().flatten() {
             view.write_geometry(gpu, geometry);
             // Both terms are means over pixels; photometric has three channels a pixel.
@@ -363,7 +354,7 @@ impl Ham {
             return Ok(None);
         }
         let batch = self.batches[self.batch].clone();
-        let geometry = self.phase == Phase::Shape;
+        let geometry = self.phase.moves();
         let s = &self.settings;
         let first = self.phase == Phase::Albedo;
         let decay = s.final_rate.powf(f64::from(self.epoch) / f64::from(self.epochs().max(2) - 1));

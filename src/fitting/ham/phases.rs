@@ -7,6 +7,8 @@ use super::{Ham, HamError};
 pub enum Phase {
     /// A: albedo and lights on still geometry.
     Albedo,
+    /// B on a coarser mesh, before B ([`super::HamSettings::coarse_epochs`]).
+    Coarse,
     /// B: positions and albedo.
     Shape,
     /// C: albedo, free of its stiffness, on still geometry.
@@ -21,6 +23,7 @@ impl Phase {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Albedo => "albedo",
+            Self::Coarse => "coarse",
             Self::Shape => "shape",
             Self::Colour => "colour",
             Self::Done => "done",
@@ -28,11 +31,18 @@ impl Phase {
     }
 }
 
+impl Phase {
+    /// Whether positions move.
+    pub(super) const fn moves(self) -> bool {
+        matches!(self, Self::Coarse | Self::Shape)
+    }
+}
+
 impl Ham {
     pub(super) const fn epochs(&self) -> u32 {
         match self.phase {
             Phase::Albedo => self.settings.albedo_epochs,
-            Phase::Shape => self.settings.shape_epochs,
+            Phase::Coarse | Phase::Shape => self.settings.shape_epochs,
             Phase::Colour => self.settings.colour_epochs,
             Phase::Done => 0,
         }
@@ -42,6 +52,7 @@ impl Ham {
     pub(super) const fn next_phase(&self) -> Phase {
         let s = &self.settings;
         match self.phase {
+            Phase::Albedo if s.shape_epochs > 0 && self.coarse => Phase::Coarse,
             Phase::Albedo if s.shape_epochs > 0 => Phase::Shape,
             Phase::Albedo | Phase::Shape if s.colour_epochs > 0 => Phase::Colour,
             _ => Phase::Done,

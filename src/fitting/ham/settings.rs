@@ -20,6 +20,9 @@ pub struct HamSettings {
     pub views_per_submit: usize,
     /// Epochs over all views for albedo and light (phase A).
     pub albedo_epochs: u32,
+    /// Epochs of phase B on the mesh of the level below and images of half the size, before those at full size; phase A is
+    /// then done there too. 0 = none, as published.
+    pub coarse_epochs: u32,
     /// Epochs over all views for displacement and albedo (phase B).
     pub shape_epochs: u32,
     /// Epochs over all views for albedo on the found surface (phase C); 0 = none, as published.
@@ -113,6 +116,7 @@ impl Default for HamSettings {
             views_per_step: 4,
             views_per_submit: 8,
             albedo_epochs: 40,
+            coarse_epochs: 0,
             shape_epochs: 84,
             colour_epochs: 36,
             albedo_rate: 1e-2,
@@ -150,6 +154,31 @@ impl Default for HamSettings {
 }
 
 impl HamSettings {
+    /// Whether the stage begins on a coarser mesh.
+    #[must_use]
+    pub const fn begins_coarse(&self) -> bool {
+        self.coarse_epochs > 0 && self.level > 0
+    }
+
+    /// Settings of the coarse part ([`Self::coarse_epochs`]) and of the rest. The width of the smoothing goes on falling
+    /// where the coarse part leaves it.
+    #[must_use]
+    pub fn parts(&self) -> [Self; 2] {
+        let between = (self.smoothing_coarse_mm.max(self.smoothing_mm) * self.smoothing_mm).sqrt();
+        let coarse = Self {
+            level: self.level.saturating_sub(1),
+            image_divisor: self.image_divisor * 2,
+            shape_epochs: self.coarse_epochs,
+            coarse_epochs: 0,
+            colour_epochs: 0,
+            smoothing_mm: between,
+            untangle_rounds: 0,
+            ..self.clone()
+        };
+        let fine = Self { albedo_epochs: 0, coarse_epochs: 0, smoothing_coarse_mm: between, ..self.clone() };
+        [coarse, fine]
+    }
+
     /// Step of positions in metres.
     #[must_use]
     pub fn shape_rate_m(&self) -> f64 {
@@ -190,6 +219,19 @@ impl HamSettings {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_coarse_part_leads_into_the_rest() {
+        let settings = HamSettings { coarse_epochs: 7, level: 3, image_divisor: 1, ..HamSettings::default() };
+        let [coarse, fine] = settings.parts();
+        assert!(settings.begins_coarse() && !coarse.begins_coarse() && !fine.begins_coarse(), "once");
+        assert_eq!((coarse.level, coarse.image_divisor, coarse.shape_epochs, coarse.colour_epochs), (2, 2, 7, 0));
+        assert_eq!((fine.level, fine.albedo_epochs, fine.shape_epochs), (3, 0, settings.shape_epochs), "the rest");
+        assert_eq!(coarse.smoothing_coarse_mm, settings.smoothing_coarse_mm, "from the coarsest");
+        assert!((coarse.smoothing_mm - fine.smoothing_coarse_mm).abs() < 1e-12, "without a jump");
+        assert_eq!(fine.smoothing_mm, settings.smoothing_mm, "to the finest");
+        assert!(!HamSettings { level: 0, ..settings }.begins_coarse(), "nothing is coarser than the model");
+    }
 
     #[test]
     fn smoothing_goes_from_coarse_to_fine_and_stays_there() {

@@ -5,7 +5,7 @@ use super::{Ham, HamError, Phase, cameras, plateau};
 /// Everything a checkpoint needs; plain numbers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HamState {
-    /// 0 albedo, 1 shape, 2 done, 3 colour.
+    /// 0 albedo, 1 shape, 2 done, 3 colour; on the coarser mesh 4 albedo, 5 coarse, 6 done.
     pub phase: u32,
     /// Epochs finished in the phase.
     pub epoch: u32,
@@ -27,7 +27,7 @@ impl Ham {
         }
         lists.push((cameras::LIST.to_owned(), cameras::to_list(&self.moves)));
         lists.push((plateau::LIST.to_owned(), plateau::to_list(&self.history)));
-        Ok(HamState { phase: number_of(self.phase), epoch: self.epoch, lists, steps: self.steps })
+        Ok(HamState { phase: number_of(self.phase, self.coarse), epoch: self.epoch, lists, steps: self.steps })
     }
 
     /// True between epochs, when [`Ham::state`] is a complete description.
@@ -58,9 +58,10 @@ impl Ham {
             self.place_camera(v);
         }
         self.phase = match state.phase {
-            0 => Phase::Albedo,
+            0 | 4 => Phase::Albedo,
             1 => Phase::Shape,
             3 => Phase::Colour,
+            5 => Phase::Coarse,
             _ => Phase::Done,
         };
         self.epoch = state.epoch;
@@ -74,12 +75,26 @@ impl Ham {
     }
 }
 
-/// A phase as checkpoints have it; `colour` came last.
-const fn number_of(phase: Phase) -> u32 {
-    match phase {
-        Phase::Albedo => 0,
-        Phase::Shape => 1,
-        Phase::Done => 2,
-        Phase::Colour => 3,
+/// A phase as checkpoints have it; `colour` and the coarse ones came last.
+const fn number_of(phase: Phase, coarse: bool) -> u32 {
+    match (phase, coarse) {
+        (Phase::Albedo, false) => 0,
+        (Phase::Shape, _) => 1,
+        (Phase::Done, false) => 2,
+        (Phase::Colour, _) => 3,
+        (Phase::Albedo, true) => FIRST_COARSE,
+        (Phase::Coarse, _) => FIRST_COARSE + 1,
+        (Phase::Done, true) => FIRST_COARSE + 2,
+    }
+}
+
+/// Numbers of phases on the coarser mesh begin here.
+const FIRST_COARSE: u32 = 4;
+
+impl HamState {
+    /// Whether it is of the coarser mesh, one level below the settings'.
+    #[must_use]
+    pub const fn is_coarse(&self) -> bool {
+        self.phase >= FIRST_COARSE
     }
 }

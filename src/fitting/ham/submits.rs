@@ -20,8 +20,11 @@ pub(super) fn scene() -> SyntheticScene {
     make(&settings).expect("a small scene")
 }
 
-/// All phases of three epochs.
-fn run(gpu: &Gpu, scene: &SyntheticScene, settings: &HamSettings) -> (Vec<EpochReport>, HamState, Ham) {
+/// Calls `then` with the scene's hands and views.
+pub(super) fn with_inputs<T>(
+    scene: &SyntheticScene,
+    then: impl FnOnce(&[(&HandModel, &PosedHand)], &[Option<TargetSource<'_>>]) -> T,
+) -> T {
     let posed: Vec<PosedHand> = scene.hands.iter().map(|h| pose_hand(&h.model, &h.parameters)).collect();
     let hands: Vec<(&HandModel, &PosedHand)> = scene.hands.iter().map(|h| &h.model).zip(&posed).collect();
     let sources: Vec<Option<TargetSource<'_>>> = scene
@@ -30,11 +33,22 @@ fn run(gpu: &Gpu, scene: &SyntheticScene, settings: &HamSettings) -> (Vec<EpochR
         .iter()
         .map(|v| Some(TargetSource { camera: &v.camera, image: &v.image, mask: v.mask.as_ref(), judged: None }))
         .collect();
-    let mut ham = Ham::new(gpu, settings, &hands, &sources).expect("hands are seen");
+    then(&hands, &sources)
+}
+
+/// To the end of the phases that there are.
+pub(super) fn finish(ham: &mut Ham) -> Vec<EpochReport> {
     let mut reports = Vec::new();
     while ham.phase() != Phase::Done {
         reports.extend(ham.step().expect("steps"));
     }
+    reports
+}
+
+/// All phases of three epochs.
+fn run(gpu: &Gpu, scene: &SyntheticScene, settings: &HamSettings) -> (Vec<EpochReport>, HamState, Ham) {
+    let mut ham = with_inputs(scene, |hands, sources| Ham::new(gpu, settings, hands, sources)).expect("hands are seen");
+    let reports = finish(&mut ham);
     let state = ham.state().expect("reads");
     (reports, state, ham)
 }

@@ -5,9 +5,10 @@ use crate::anatomy::Side;
 use crate::camera::Camera;
 use crate::capture::View;
 use crate::fitting::ham::target::{JudgedSource, TargetSource};
-use crate::fitting::ham::{Ham, Phase, PhaseRates, TERMS};
+use crate::fitting::ham::{Ham, HamError, HamSettings, Phase, PhaseRates, TERMS};
 use crate::fitting::hand_fit::{FIT_TERMS, FitBackend, HandFit, Silhouette, SilhouetteReport};
 use crate::fitting::pose::{PoseResult, Triangulator, estimate_joints};
+use crate::gpu::Gpu;
 use crate::hand::{HandModel, PosedHand};
 use crate::metrics::{ViewMeans, ViewScore};
 use crate::pipeline::{Advance, DETECTION, PipelineError, Stage, results};
@@ -103,8 +104,16 @@ impl Reconstruction {
 
     /// Ends the fit stage and begins HAM.
     pub(super) fn begin_ham(&mut self, pose: &PoseResult, mut findings: Vec<String>) -> Result<Advance, PipelineError> {
-        let mut ham = self.new_ham(pose)?;
-        if let Some(state) = self.resume_from.take().and_then(|c| c.ham)
+        let from = self.resume_from.take().and_then(|c| c.ham);
+        let beyond = from.as_ref().is_some_and(|state| !state.is_coarse()) && self.options.preset.ham.begins_coarse();
+        let mut ham = self.new_ham(&pose.cameras, |gpu, settings, hands, sources| {
+            if beyond {
+                Ham::refined(gpu, settings, hands, sources, None)
+            } else {
+                Ham::new(gpu, settings, hands, sources)
+            }
+        })?;
+        if let Some(state) = from
             && !ham.restore(&state)?
         {
             return Err(PipelineError::Resume(
@@ -138,14 +147,35 @@ impl Reconstruction {
         views.filter_map(silhouette).collect()
     }
 
-    fn new_ham(&self, pose: &PoseResult) -> Result<Ham, PipelineError> {
+    /// HAM's coarse part has ended: the rest begins.
+    fn refine_ham(&mut self) -> Result<(), PipelineError> {
+        let State::Ham { ham: coarse } = &self.state else { return Ok(()) };
+        let Some(pose) = &self.pose else { return Ok(()) };
+        let ham = self.new_ham(&pose.cameras, |gpu, settings, hands, sources| {
+            Ham::refined(gpu, settings, hands, sources, Some(coarse))
+        })?;
+        self.state = State::Ham { ham: Box::new(ham) };
+        Ok(())
+    }
+
+    /// Makes HAM's state with the hands and the views that take part.
+    fn new_ham(
+        &self,
+        cameras: &[Camera],
+        make: impl FnOnce(
+            &Gpu,
+            &HamSettings,
+            &[(&HandModel, &PosedHand)],
+            &[Option<TargetSource<'_>>],
+        ) -> Result<Ham, HamError>,
+    ) -> Result<Ham, PipelineError> {
         let hands: Vec<(&HandModel, &PosedHand)> =
             self.fitted.iter().map(|h| (&*self.models[h.posed.parameters.side.index()], &h.posed)).collect();
         let sources: Vec<Option<TargetSource<'_>>> = self
             .capture
             .views
             .iter()
-            .zip(&pose.cameras)
+            .zip(cameras)
             .zip(&self.used)
             .enumerate()
             .map(|(v, ((view, camera), used))| {
@@ -154,7 +184,7 @@ impl Reconstruction {
                 used.then_some(TargetSource { camera, image: &view.image, mask: view.mask.as_ref(), judged })
             })
             .collect();
-        Ok(Ham::new(&self.gpu, &self.options.preset.ham, &hands, &sources)?)
+        Ok(make(&self.gpu, &self.options.preset.ham, &hands, &sources)?)
     }
 
     /// Writes what is known once HAM has ended: meshes and `views.csv`. Resuming computes the fit again, which writes its own;
@@ -174,6 +204,10 @@ impl Reconstruction {
     pub(super) fn advance_ham(&mut self) -> Result<Advance, PipelineError> {
         let State::Ham { ham } = &mut self.state else { return Ok(Advance::Finished) };
         if ham.phase() == Phase::Done {
+            if ham.is_coarse() {
+                self.refine_ham()?;
+                return Ok(Advance::Working);
+            }
             return self.finish_ham();
         }
         let ended = ham.ended_phases().len();
