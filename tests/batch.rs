@@ -9,8 +9,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 /// Arguments that keep each reconstruction at a few seconds.
-const SMALL: &str =
-    "--preset draft --set ham.level=1 --set ham.albedo_epochs=3 --set ham.shape_epochs=6 -- --hands right";
+const SMALL: &str = "--preset draft --set ham.level=1 --set ham.albedo_epochs=3 --set ham.shape_epochs=6 --set ham.colour_epochs=2 -- --hands right";
 
 /// Captures of different hands, and one that is broken.
 fn captures(root: &Path, count: u32) {

@@ -18,7 +18,7 @@ fn reference() -> Option<&'static Path> {
         let folder = empty_folder("exports");
         let (capture, run) = (folder.join("scene"), folder.join("run"));
         call("synth {} --views 7 --size 448x360", &[&capture]).expect(0);
-        let sets = "--set ham.level=1 --set ham.image_divisor=1 --set ham.albedo_epochs=6 --set ham.shape_epochs=4";
+        let sets = "--set ham.level=1 --set ham.image_divisor=1 --set ham.albedo_epochs=6 --set ham.shape_epochs=4 --set ham.colour_epochs=2";
         let line = format!("reconstruct {{}} -o {{}} --preset draft --progress none --hold-out {HELD_OUT} {sets}");
         call(&line, &[&capture, &run]).expect(0);
         run

@@ -8,7 +8,7 @@ use std::path::Path;
 
 /// As little HAM as there can be: this is about what comes before it.
 const SETTINGS: &str = "--preset draft --set ham.level=0 --set ham.image_divisor=4 --set ham.albedo_epochs=1 \
-                        --set ham.shape_epochs=1 --progress none";
+                        --set ham.shape_epochs=1 --set ham.colour_epochs=1 --progress none";
 
 fn column<'a>(csv: &'a str, name: &str) -> Vec<&'a str> {
     let mut rows = csv.lines().map(|line| line.split(',').collect::<Vec<_>>());

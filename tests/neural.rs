@@ -14,12 +14,13 @@ use thenar::preset::Preset;
 
 const HELD_OUT: usize = 2;
 const EPOCHS: u64 = 12;
-const SETTINGS: [(&str, &str); 9] = [
+const SETTINGS: [(&str, &str); 10] = [
     ("ham.level", "1"),
     ("ham.image_divisor", "1"),
     ("ham.views_per_step", "3"),
     ("ham.albedo_epochs", "6"),
     ("ham.shape_epochs", "6"),
+    ("ham.colour_epochs", "4"),
     ("ham.shape_rate", "6e-4"),
     ("neural.epochs", "12"),
     ("neural.samples_per_view", "1024"),

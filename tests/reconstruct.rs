@@ -27,17 +27,21 @@ const SIZE: (u32, u32) = (320, 256);
 /// No stage may see this view.
 const HELD_OUT: usize = 2;
 const SEED: u64 = 5;
-const SETTINGS: [(&str, &str); 6] = [
+const SETTINGS: [(&str, &str); 8] = [
     ("ham.level", "1"),
     ("ham.image_divisor", "1"),
     ("ham.views_per_step", "3"),
     ("ham.albedo_epochs", "6"),
+    ("ham.coarse_epochs", "4"),
     ("ham.shape_epochs", "10"),
+    ("ham.colour_epochs", "5"),
     // Ten epochs have to go as far as a preset's sixty.
     ("ham.shape_rate", "6e-4"),
 ];
 const ALBEDO_EPOCHS: u64 = 6;
+const COARSE_EPOCHS: u64 = 4;
 const SHAPE_EPOCHS: u64 = 10;
+const COLOUR_EPOCHS: u64 = 5;
 
 /// The capture and the reference run that tests share.
 struct Reference {
@@ -185,9 +189,12 @@ fn a_run_has_every_file_of_the_contract() {
         lines.iter().filter(|l| l["stage"] == stage && l["phase"] == phase).collect::<Vec<&Value>>()
     };
     let counts = |list: &[&Value]| list.iter().map(|l| l["iter"].as_u64().expect("a count")).collect::<Vec<u64>>();
-    let (albedo, shape) = (of("ham", "albedo"), of("ham", "shape"));
-    assert_eq!(counts(&albedo), (1..=ALBEDO_EPOCHS).collect::<Vec<u64>>(), "albedo epochs, each once");
-    assert_eq!(counts(&shape), (1..=SHAPE_EPOCHS).collect::<Vec<u64>>(), "shape epochs, each once");
+    let phases =
+        [("albedo", ALBEDO_EPOCHS), ("coarse", COARSE_EPOCHS), ("shape", SHAPE_EPOCHS), ("colour", COLOUR_EPOCHS)];
+    for (phase, epochs) in phases {
+        assert_eq!(counts(&of("ham", phase)), (1..=epochs).collect::<Vec<u64>>(), "{phase} epochs, each once");
+    }
+    let shape = of("ham", "shape");
     assert!(!of("fit", "lm").is_empty(), "the fit's steps");
     for line in &shape {
         let sum: f64 =
@@ -348,9 +355,9 @@ fn the_same_seed_gives_the_same_bytes_and_another_setting_does_not() {
     assert!(bytes(&other, "mesh_right.ply") != bytes(run, "mesh_right.ply"), "one epoch less is another mesh");
 }
 
-/// The third epoch of HAM's second phase has been reported.
-fn in_shape(advance: &Advance) -> bool {
-    matches!(advance, Advance::Stepped(r) if r.stage == Stage::Ham && r.phase == "shape" && r.iter == 3)
+/// The third epoch of a phase of HAM has been reported.
+fn third_of(phase: &'static str) -> impl Fn(&Advance) -> bool {
+    move |advance| matches!(advance, Advance::Stepped(r) if r.stage == Stage::Ham && r.phase == phase && r.iter == 3)
 }
 
 #[test]
@@ -362,11 +369,16 @@ fn an_interrupted_run_ends_with_the_bytes_of_one_that_was_not() {
     let in_masks = |a: &Advance| matches!(a, Advance::Stepped(r) if r.phase == "masks" && r.iter == 3);
     let mid_epoch = |a: &Advance| matches!(a, Advance::Working);
     type When<'a> = &'a dyn Fn(&Advance) -> bool;
-    let cases: [(&str, When<'_>, usize); 4] = [
+    let (in_coarse, in_shape, in_colour) = (third_of("coarse"), third_of("shape"), third_of("colour"));
+    let lines = |epochs: u64| fit_lines + usize::try_from(epochs).expect("few") + 3;
+    let before_colour = ALBEDO_EPOCHS + COARSE_EPOCHS + SHAPE_EPOCHS;
+    let cases: [(&str, When<'_>, usize); 6] = [
         ("resumed-fit", &in_fit, 0),
         ("resumed-masks", &in_masks, 0),
         ("resumed-working", &mid_epoch, fit_lines + 1),
-        ("resumed-shape", &in_shape, fit_lines + usize::try_from(ALBEDO_EPOCHS).expect("few") + 3),
+        ("resumed-coarse", &in_coarse, lines(ALBEDO_EPOCHS)),
+        ("resumed-shape", &in_shape, lines(ALBEDO_EPOCHS + COARSE_EPOCHS)),
+        ("resumed-colour", &in_colour, lines(before_colour)),
     ];
     for (name, when, kept) in cases {
         let folder = run.with_file_name(name);

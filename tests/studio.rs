@@ -285,7 +285,7 @@ fn the_mouse_selects_a_camera_flies_into_it_and_orbits() {
 }
 
 /// Epochs of the two phases of HAM in the program's test.
-const EPOCHS: [u32; 2] = [6, 12];
+const EPOCHS: [u32; 3] = [6, 12, 3];
 
 /// The whole program on a small synthetic capture, as a user would see it: opened from a folder with a Chinese name, one
 /// view held out, stopped in the middle, resumed, finished.
@@ -301,7 +301,10 @@ fn the_program_reconstructs_a_sample_in_its_window() {
     let script = [
         format!("show residuals off; wait-open; {}", pictures.shot("program_opened.png")),
         format!("preset draft; set ham.level 1; set ham.image_divisor 1; results {}; hold-out 5", runs.display()),
-        format!("set fit.iterations 12; set ham.albedo_epochs {}; set ham.shape_epochs {}", EPOCHS[0], EPOCHS[1]),
+        format!(
+            "set fit.iterations 12; set ham.albedo_epochs {}; set ham.shape_epochs {}; set ham.colour_epochs {}",
+            EPOCHS[0], EPOCHS[1], EPOCHS[2]
+        ),
         format!("reconstruct; wait-stage ham; stop; wait-stopped; {}", pictures.shot("program_stopped.png")),
         format!("resume; wait-finished; wait-picture; {}", pictures.shot("program_finished.png")),
         format!("frame; show cameras off; show joints off; {}", pictures.shot("program_hands.png")),
@@ -335,7 +338,7 @@ fn assert_ham_lines(run: &Path) {
         .filter(|v| v["stage"] == "ham")
         .map(|v| (v["phase"].as_str().unwrap_or_default().to_owned(), v["iter"].as_u64().unwrap_or(0)))
         .collect();
-    let expected: Vec<(String, u64)> = ["albedo", "shape"]
+    let expected: Vec<(String, u64)> = ["albedo", "shape", "colour"]
         .into_iter()
         .zip(EPOCHS)
         .flat_map(|(phase, epochs)| (1..=u64::from(epochs)).map(move |i| (phase.to_owned(), i)))

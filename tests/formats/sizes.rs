@@ -88,8 +88,8 @@ fn a_rig_of_two_sizes_in_millimetres_is_reconstructed() {
     call("convert-calib {} {} --to opencv", &[&room, &folder.join("opencv")]).refused(2, &["exists already"]);
     call("convert-calib {} {}", &[&room.join("transforms.json"), &folder.join("rig.fbx")]).refused(2, &["--to"]);
 
-    let settings =
-        "--preset draft --set ham.level=0 --set ham.image_divisor=1 --set ham.albedo_epochs=1 --set ham.shape_epochs=1";
+    let settings = "--preset draft --set ham.level=0 --set ham.image_divisor=1 --set ham.albedo_epochs=1 --set ham.shape_epochs=1 \
+         --set ham.colour_epochs=1";
     let words = format!("reconstruct {{}} -o {{}} --progress none --units mm {settings}");
     call(&words, &[&room, &run]).expect(0);
     let joints: Value = serde_json::from_slice(&fs::read(run.join("joints.json")).expect("joints")).expect("JSON");
