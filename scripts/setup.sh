@@ -151,7 +151,7 @@ setup_workflow() {
     local python folder stamp
     python=$(command -v python3) || return 1
     "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || return 1
-    stamp=$({ "$python" -c 'import sys; print(sys.version, sys.executable)' && cat workflow/requirements*.txt; } | sha256sum)
+    stamp=$({ "$python" -c 'import sys; print(sys.version, sys.executable)' && cat workflow/requirements.txt workflow/requirements-test.txt; } | sha256sum)
     folder="${XDG_CACHE_HOME:-$HOME/.cache}/thenar/workflow/${stamp:0:16}"
     if [ ! -e "$folder/complete" ]; then
         say "installing the workflow engine"
