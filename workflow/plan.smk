@@ -3,6 +3,8 @@
 from functools import cache
 from pathlib import Path
 
+from snakemake.exceptions import WorkflowError
+
 import gather as gather_module
 import plan as plan_module
 
@@ -13,7 +15,10 @@ LAYOUT = plan_module.Layout(OUT)
 @cache
 def planned():
     """The plan, and the lock that keeps a second head away as long as this process lives."""
-    return plan_module.begin(config, dry=workflow.dryrun)
+    try:
+        return plan_module.begin(config, dry=workflow.dryrun)
+    except plan_module.PlanError as e:
+        raise WorkflowError(str(e)) from None
 
 
 def records(_wildcards):
