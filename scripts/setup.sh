@@ -4,6 +4,7 @@
 #   setup_packages PACKAGE…     Debian/Ubuntu: installs what is missing of the basic packages and of PACKAGE…
 #   dialog_package              prints the package that the window's folder dialogs need, if one is missing
 #   setup_rust [COMPONENT…]     a Rust toolchain that is new enough
+#   setup_workflow              a Python environment with the workflow engine and its test tools; fails without a network
 #   step NAME COMMAND…          runs COMMAND and prints how long it took
 #
 # Nothing here needs a keyboard, and everything may be run twice: what is there already is left as it is.
@@ -142,6 +143,25 @@ setup_environment() {
     fi
     use_software_vulkan
     claim_target_folder
+}
+
+# The environment's folder is printed. It is made anew when the pinned versions or the Python change; a file in it says that it
+# is complete.
+setup_workflow() {
+    local python folder stamp
+    python=$(command -v python3) || return 1
+    "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || return 1
+    stamp=$({ "$python" -c 'import sys; print(sys.version, sys.executable)' && cat workflow/requirements.txt workflow/requirements-test.txt; } | sha256sum)
+    folder="${XDG_CACHE_HOME:-$HOME/.cache}/thenar/workflow/${stamp:0:16}"
+    if [ ! -e "$folder/complete" ]; then
+        say "installing the workflow engine"
+        rm -rf "${folder%/*}"
+        "$python" -m venv "$folder" >&2 &&
+            "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --no-compile \
+                --requirement workflow/requirements-test.txt >&2 &&
+            touch "$folder/complete" || return 1
+    fi
+    printf '%s\n' "$folder"
 }
 
 # Runs a command with its name before it and its seconds after it; ends the script when it fails.
