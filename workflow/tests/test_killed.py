@@ -23,7 +23,7 @@ _CAPTURES = 12
 # A reconstruction of about a second of computing that still goes through every stage.
 _SMALL: dict[str, Any] = {
     "preset": "draft",
-    "set": {"ham.level": 1, "ham.albedo_epochs": 3, "ham.shape_epochs": 6},
+    "set": {"ham.level": 1, "ham.albedo_epochs": 3, "ham.shape_epochs": 6, "ham.colour_epochs": 2},
     "arguments": ["--hands", "right"],
 }
 _SEED = int(os.environ.get("KILL_SEED", "7"))
