@@ -88,6 +88,8 @@ impl Ham {
         let positions: Vec<[f64; 3]> = vertices.positions.iter().map(|p| p.map(f64::from)).collect();
         let middle = positions.iter().fold(Vector3::zeros(), |sum, p| sum + Vector3::from(*p));
         let middle = middle / positions.len().max(1) as f64;
+        // On pictures of half the size a shift is told half as well, and a camera that was moved is no anchor any more.
+        let tolerated_px = if self.coarse { 2.0 * TOLERATED_PX } else { TOLERATED_PX };
         for _ in 0..s.camera_rounds {
             let (mut found, mut still): (Vec<(usize, Camera, CameraMove)>, usize) = (Vec::new(), 0);
             for v in 0..self.views.len() {
@@ -110,7 +112,7 @@ impl Ham {
                 let sight = Sight { camera: &camera, rendered: &rendered, target: &given.pixels, depth_m: &depth_m };
                 let step = align(&sight, &self.moves[v], &prior).unwrap_or_default();
                 let asked_px = step.shift_px * f64::from(s.image_divisor);
-                if self.moves[v] != CameraMove::default() || asked_px > TOLERATED_PX {
+                if self.moves[v] != CameraMove::default() || asked_px > tolerated_px {
                     found.push((v, camera, step.by));
                 } else {
                     still += 1;
