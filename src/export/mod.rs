@@ -1,4 +1,4 @@
-//! Results as files: GLB, OBJ, PLY, NPZ, JSON, and the folder of a synthetic scene. The only writers of results, every
+//! Results as files: GLB, OBJ, PLY, NPZ, JSON, reports, and the folder of a synthetic scene. The only writers of results, every
 //! file whole or not at all (see [`atomic`]).
 
 pub mod atomic;
@@ -15,6 +15,7 @@ pub mod obj;
 pub mod parameters;
 pub mod ply;
 pub mod reflectance;
+pub mod report;
 mod scene;
 pub mod stl;
 pub mod texture;

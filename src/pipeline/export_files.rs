@@ -371,7 +371,7 @@ fn textures(plan: &ExportPlan, run: &Exportable, hands: &mut [ExportHand], notes
 }
 
 #[expect(clippy::cast_precision_loss, reason = "vertex counts are far below 2^53")]
-fn mean_point(hands: &[ExportHand]) -> [f64; 3] {
+pub(super) fn mean_point(hands: &[ExportHand]) -> [f64; 3] {
     let count: usize = hands.iter().map(|h| h.positions.len()).sum();
     let sum: Vector3<f64> = hands.iter().flat_map(|h| &h.positions).map(|p| Vector3::from(*p)).sum();
     (sum / count.max(1) as f64).into()
@@ -384,7 +384,7 @@ fn length_m(joints: &[[f64; 3]; 21]) -> f64 {
 }
 
 /// A hand at a coarser level (at most its own), with what the fine one has more in its relief where `relief_px` asks for it.
-fn at_level(
+pub(super) fn at_level(
     hand: &ExportHand,
     levels: &crate::mesh::SubdivisionLevels,
     level: usize,

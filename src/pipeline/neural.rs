@@ -221,6 +221,18 @@ impl FinishedRun {
         let gain = gain_of(renderer.model(), view);
         Ok(renderer.render(camera, gain.unwrap_or([1.0; 3]))?)
     }
+
+    /// The same through any camera (capture metres), without the gain of one.
+    ///
+    /// # Errors
+    /// A GPU error.
+    pub fn render_neural_from(
+        &self,
+        renderer: &mut NeuralRenderer,
+        camera: &Camera,
+    ) -> Result<Vec<[f32; 4]>, PipelineError> {
+        Ok(renderer.render(camera, [1.0; 3])?)
+    }
 }
 
 /// The gain of a view that took part.
