@@ -196,7 +196,7 @@ fn the_models_are_whole() {
         assert_eq!((model.template.len(), model.faces.len()), (778, 1538), "{file}: counts");
         // A surface with one opening: V − E + F = 1, so the opening has 2 V − 2 − F edges.
         assert_eq!(model.wrist_loop.len(), 2 * 778 - 2 - 1538, "{file}: the loop at the wrist");
-        assert!(model.uvs.is_empty() && model.uv_faces.is_empty(), "{file}: no texture coordinates");
+        assert_eq!(model.uv_faces.len(), 1538, "{file}: texture coordinates of our own");
         let closed = Topology::new(779, &close_wrist(&model).faces);
         assert!(closed.is_manifold() && closed.edges.iter().all(|e| e.faces[1].is_some()), "{file}: it can be closed");
         assert!(model.joint_limits.iter().all(|[low, high]| low < high), "{file}: limits");
@@ -342,8 +342,10 @@ fn a_run_keeps_its_model_and_notices_another_one() {
         assert!((f + mean - p).abs() < 1e-12, "counted from the mean");
     }
 
-    // Without texture coordinates every format still comes out.
+    // Its texture coordinates are ours, so that every format comes out, with textures.
     let exported = call("export {} --format glb,obj,ply,npz", &[&run]).expect(0);
+    assert!(exported.contains("hand_right.png"), "a texture: {exported}");
+    call("render {} --texture 64 --views 0 -o {}", &[&run, &folder.join("textured")]).expect(0);
     assert!(exported.lines().all(|file| Path::new(file).is_file()) && exported.lines().count() >= 4, "{exported}");
     call("evaluate {} --json", &[&run]).expect(0);
 
