@@ -216,6 +216,45 @@ fn has_npm_package(name: &str) -> bool {
     found
 }
 
+/// A line of JSON for each hand from `scripts/check_three.mjs`.
+fn posed_by_three(arguments: &[&Path], mode: &str) -> Vec<Value> {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/check_three.mjs");
+    let ended = Command::new("node").arg(&script).arg(mode).args(arguments).output().expect("node");
+    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+    let said = String::from_utf8(ended.stdout).expect("JSON");
+    said.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+}
+
+#[test]
+fn three_js_poses_skinned_hands_as_we_do() {
+    let Some(run) = reference() else { return };
+    if !has_npm_package("three") {
+        return;
+    }
+    let out = exported(run, "three", "--format glb,rig");
+    let found = posed_by_three(&[&out.join("hands_rigged.glb"), &out.join("hands.glb")], "rig");
+    assert_eq!(found.len(), 2, "both hands");
+    for hand in &found {
+        let of = |name: &str| hand[name].as_f64().expect("a number");
+        assert!(of("most_mm") < 0.1, "{hand}");
+        assert!(of("rest_differs_mm") > 10.0, "and it was skinning that moved them: {hand}");
+    }
+    // Negative: the same file in its rest pose is found to be elsewhere.
+    let rest = exported(run, "three-rest", "--format glb --pose rest");
+    let wrong = posed_by_three(&[&out.join("hands_rigged.glb"), &rest.join("hands.glb")], "rig");
+    assert!(wrong.iter().all(|h| h["most_mm"].as_f64().is_some_and(|m| m > 10.0)), "{wrong:?}");
+    // Animated: what is off is what `repose` says is off.
+    let moving = run.with_file_name("three-moving");
+    let _ = std::fs::remove_dir_all(&moving);
+    let line = "repose {} --pose {} -o {} --bake --texture 64 --format glb,ply";
+    let said = call(line, &[run, &run.join("hand_left.npz"), &moving]).stderr;
+    let found = posed_by_three(&[&moving.join("hands.glb"), &moving], "clip");
+    let stated: f64 =
+        said.split("key frames ").nth(1).and_then(|s| s.split(' ').next()).expect("said").parse().expect("mm");
+    let most = found[0]["most_mm"].as_f64().expect("a number");
+    assert!((most - stated).abs() < 0.01, "{most} mm, said were {stated}");
+}
+
 #[test]
 fn the_khronos_validator_has_nothing_to_say() {
     let Some(run) = reference() else { return };
