@@ -16,14 +16,11 @@ pub(super) use crate::export::reflectance::linear;
 pub(super) struct Builder {
     pub(super) root: json::Root,
     pub(super) bytes: Vec<u8>,
-    /// A file for one viewer that is to be small: JPEG textures; no tangents, and no vertex colours beside a texture.
+    /// A file for one viewer that is to be small: no tangents, and no vertex colours beside a texture.
     pub(super) preview: bool,
     /// Errors in millimetres: the mesh and its accessor, for the attribute `_ERROR_MM`.
     pub(super) errors: Vec<(usize, usize)>,
 }
-
-/// JPEG quality of textures.
-const JPEG_QUALITY: u8 = 90;
 
 /// Buffer 0 is pushed last, when its length is known.
 const BUFFER: u32 = 0;
@@ -182,16 +179,13 @@ impl Builder {
                 })
                 .collect();
             set(Semantic::TexCoords(0), self.floats(&uvs, false));
-            let albedo = texture::bake(hand, texture_px)?;
-            let file = if self.preview {
-                (atomic::jpeg_bytes(&albedo, JPEG_QUALITY)?, "image/jpeg")
-            } else {
+            if !self.preview {
                 set(Semantic::Colors(0), self.bytes4(&vec![[255; 4]; corners.len()], true));
                 set(Semantic::Colors(1), self.floats(&pick(&colours), false));
                 set(Semantic::Tangents, self.floats(&corner_tangents(hand, &indices, corners.len()), false));
-                (atomic::png_bytes(&albedo)?, "image/png")
-            };
-            texture = Some(self.texture((&file.0, file.1), &format!("{name}_albedo")));
+            }
+            let albedo = texture::encoded(hand, texture_px)?;
+            texture = Some(self.texture((&albedo, hand.texture_format.mime()), &format!("{name}_albedo")));
             if let Some(relief) = &hand.relief {
                 let normals = atomic::png_bytes(&maps::normal_image(relief))?;
                 let json::texture::Info { index, tex_coord, .. } =

@@ -1,4 +1,4 @@
-//! Binary glTF 2.0: one node and mesh per hand, metres, +Y up, albedo as an embedded PNG texture and as vertex colours.
+//! Binary glTF 2.0: one node and mesh per hand, metres, +Y up, albedo as an embedded texture and as vertex colours.
 //!
 //! glTF multiplies `COLOR_0` into the base colour texture, so a file that carried albedo in both would look too dark in
 //! every viewer. A hand with a texture therefore has a white `COLOR_0` and its albedo (linear, as glTF wants) in `COLOR_1`,
@@ -32,7 +32,7 @@ pub fn to_bytes(hands: &[ExportHand], provenance: &Provenance, texture_px: u32) 
     finish(builder, nodes, hands.first().map(|h| &*h.model_name), facts)
 }
 
-/// A small file for the viewer of a report: JPEG textures, and only the attributes that it draws. `errors_mm` has for each
+/// A small file for the viewer of a report: only the attributes that it draws. `errors_mm` has for each
 /// hand the distance of each of its vertices from the true surface (negative: not measured), as the attribute `_ERROR_MM`;
 /// or it is empty.
 ///
@@ -168,7 +168,8 @@ mod tests {
     #[test]
     fn a_preview_is_small_and_carries_errors() {
         let errors = vec![0.5, -1.0, 0.25, 2.0];
-        let bytes = preview(&[hand()], std::slice::from_ref(&errors), &Provenance::default(), 64).expect("a GLB");
+        let sample = ExportHand { texture_format: crate::export::TextureFormat::Jpeg, ..hand() };
+        let bytes = preview(&[sample], std::slice::from_ref(&errors), &Provenance::default(), 64).expect("a GLB");
         // The crate knows no attributes of applications, which the format allows (the Khronos validator is asked in
         // tests/exports.rs).
         let gltf = gltf::Gltf::from_slice_without_validation(&bytes).expect("a GLB");

@@ -12,7 +12,7 @@ use super::{EvaluateOptions, FinishedRun, PipelineError, ViewShader};
 use crate::camera::Camera;
 use crate::capture::Capture;
 use crate::export::report::{Cell, Column, Figure, Model, Picture, Report, Row, Table};
-use crate::export::{ExportHand, Frame, Provenance, glb, gltf_from_capture, reflectance};
+use crate::export::{ExportHand, Frame, Provenance, TextureFormat, glb, gltf_from_capture, reflectance};
 use crate::gpu::Gpu;
 use crate::metrics::{Evaluation, MeshScore, ViewMeans, ViewScore};
 use crate::neural::NeuralRenderer;
@@ -169,6 +169,7 @@ impl FinishedRun {
         let mut errors_mm = Vec::new();
         for (i, (hand, fine)) in hands.iter().zip(&self.mesh.hands).enumerate() {
             let mut hand = at_level(hand, &fine.levels, LEVEL, None);
+            hand.texture_format = TextureFormat::Jpeg;
             hand.transform(&target);
             triangles += hand.faces.len();
             if let Some(errors) = errors {
