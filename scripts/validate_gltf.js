@@ -1,6 +1,6 @@
 // Validates glTF files with the Khronos validator (npm package gltf-validator).
 //
-//     node scripts/validate_gltf.js FILE.glb…
+//     node scripts/validate_gltf.js FILE.glb… REPORT.html…
 //
 // Prints one JSON object a file; ends with 1 when any has an error or a warning. The package is looked for where
 // GLTF_VALIDATOR points (a folder with node_modules in it), else as node finds it.
@@ -20,7 +20,9 @@ async function main(files) {
     const validator = load();
     let bad = 0;
     for (const file of files) {
-        const report = await validator.validateBytes(new Uint8Array(fs.readFileSync(file)), {
+        let bytes = fs.readFileSync(file);
+        if (file.endsWith(".html")) bytes = Buffer.from(bytes.toString().split('id="glb">')[1].split("<")[0], "base64");
+        const report = await validator.validateBytes(new Uint8Array(bytes), {
             uri: path.basename(file),
             maxIssues: 20,
         });

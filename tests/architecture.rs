@@ -37,7 +37,7 @@ const NOT_DOWNWARD: [(&str, &str); 3] = [("gpu", "capture"), ("gpu", "detect"), 
 const FREE: [&str; 1] = ["kernel_checks"];
 
 /// Foreign crates: (crate, places that may name it). A place is a folder with `/` at its end, or a file.
-const FOREIGN: [(&str, &[&str]); 11] = [
+const FOREIGN: [(&str, &[&str]); 12] = [
     ("bevy", &["studio/"]),
     ("bevy_egui", &["studio/"]),
     ("bevy_mikktspace", &["texture/relief.rs"]),
@@ -48,6 +48,7 @@ const FOREIGN: [(&str, &[&str]); 11] = [
     ("clap", &["cli/", "main.rs"]),
     ("wgpu", &["gpu/"]),
     ("tract_core", &["detect/network.rs", "metrics/lpips/network.rs"]),
+    ("uvunwrap", &["hand/mano/layout.rs"]),
     ("anyhow", &["cli/", "studio/", "studio.rs", "main.rs"]),
 ];
 

@@ -1,4 +1,5 @@
-//! What leaves a run: files that other programs' readers take, textures from the photographs, and no trace of a failure.
+//! What leaves a run: files that other programs' readers take, textures from the photographs, reports, frames of moving
+//! cameras, and no trace of a failure.
 
 mod common;
 
@@ -19,7 +20,8 @@ fn reference() -> Option<&'static Path> {
         let (capture, run) = (folder.join("scene"), folder.join("run"));
         call("synth {} --views 7 --size 448x360", &[&capture]).expect(0);
         let sets = "--set ham.level=1 --set ham.image_divisor=1 --set ham.albedo_epochs=6 --set ham.shape_epochs=4 --set ham.colour_epochs=2";
-        let line = format!("reconstruct {{}} -o {{}} --preset draft --progress none --hold-out {HELD_OUT} {sets}");
+        let line =
+            format!("reconstruct {{}} -o {{}} --preset draft --progress none --report --hold-out {HELD_OUT} {sets}");
         call(&line, &[&capture, &run]).expect(0);
         run
     });
@@ -74,6 +76,25 @@ fn every_format_is_written_with_its_sidecar() {
         }
     }
     assert_eq!(theirs.faces.len() * 4, ours.faces.len(), "one level coarser");
+}
+
+#[test]
+fn textures_are_jpeg_where_that_is_asked_for() {
+    let Some(run) = reference() else { return };
+    let out = exported(run, "jpg", "--format glb,rig,obj,usda,usdz,maps --level 0 --texture-format jpg");
+    let names = files(&out);
+    for name in ["hand_left.jpg", "hand_right_albedo.jpg", "hands_left_albedo.jpg", "hand_left_normal.png"] {
+        assert!(names.iter().any(|n| n == name), "{name} of {names:?}");
+    }
+    assert!(!names.iter().any(|n| n.ends_with("_albedo.png") || n == "hand_left.png"), "{names:?}");
+    let material = std::fs::read_to_string(out.join("hand_left.mtl")).expect("a material");
+    assert!(material.contains("map_Kd hand_left.jpg"), "{material}");
+    assert!(std::fs::read_to_string(out.join("hands.usda")).expect("a stage").contains("hands_left_albedo.jpg"), "USD");
+    for name in ["hands.glb", "hands_rigged.glb"] {
+        let bytes = std::fs::read(out.join(name)).expect("a GLB");
+        let jpeg = bytes.windows(10).filter(|w| *w == b"image/jpeg").count();
+        assert_eq!(jpeg, 2, "{name}: a JPEG a hand");
+    }
 }
 
 #[test]
@@ -202,24 +223,72 @@ fn a_full_disk_or_a_target_that_cannot_be_written_leaves_nothing_behind() {
     assert!(files(&out).is_empty(), "no file, whole or half: {:?}", files(&out));
 }
 
-/// The validator of the Khronos group, where `scripts/test` has put it: `GLTF_VALIDATOR` names the folder. Without it the
-/// test says so; `REQUIRE_VALIDATOR=1` makes that an error.
+/// Whether there is an npm package where `scripts/test` puts them: `GLTF_VALIDATOR` names the folder. Without it the test says
+/// so; `REQUIRE_VALIDATOR=1` makes that an error.
+#[expect(clippy::print_stderr, reason = "a skipped test must say so")]
+fn has_npm_package(name: &str) -> bool {
+    let there = |f: &std::ffi::OsString| Path::new(f).join("node_modules").join(name).is_dir();
+    let found = std::env::var_os("GLTF_VALIDATOR").filter(there).is_some();
+    if !found {
+        assert!(std::env::var_os("REQUIRE_VALIDATOR").is_none(), "GLTF_VALIDATOR names no folder with {name}");
+        eprintln!("skipped: no {name} (scripts/test installs it where npm is)");
+    }
+    found
+}
+
+/// A line of JSON for each hand from `scripts/check_three.mjs`.
+fn posed_by_three(arguments: &[&Path], mode: &str) -> Vec<Value> {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/check_three.mjs");
+    let ended = Command::new("node").arg(&script).arg(mode).args(arguments).output().expect("node");
+    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+    let said = String::from_utf8(ended.stdout).expect("JSON");
+    said.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+}
+
+#[test]
+fn three_js_poses_skinned_hands_as_we_do() {
+    let Some(run) = reference() else { return };
+    if !has_npm_package("three") {
+        return;
+    }
+    let out = exported(run, "three", "--format glb,rig");
+    let found = posed_by_three(&[&out.join("hands_rigged.glb"), &out.join("hands.glb")], "rig");
+    assert_eq!(found.len(), 2, "both hands");
+    for hand in &found {
+        let of = |name: &str| hand[name].as_f64().expect("a number");
+        assert!(of("most_mm") < 0.1, "{hand}");
+        assert!(of("rest_differs_mm") > 10.0, "and it was skinning that moved them: {hand}");
+    }
+    // Negative: the same file in its rest pose is found to be elsewhere.
+    let rest = exported(run, "three-rest", "--format glb --pose rest");
+    let wrong = posed_by_three(&[&out.join("hands_rigged.glb"), &rest.join("hands.glb")], "rig");
+    assert!(wrong.iter().all(|h| h["most_mm"].as_f64().is_some_and(|m| m > 10.0)), "{wrong:?}");
+    // Animated: what is off is what `repose` says is off.
+    let moving = run.with_file_name("three-moving");
+    let _ = std::fs::remove_dir_all(&moving);
+    let line = "repose {} --pose {} -o {} --bake --texture 64 --format glb,ply";
+    let said = call(line, &[run, &run.join("hand_left.npz"), &moving]).stderr;
+    let found = posed_by_three(&[&moving.join("hands.glb"), &moving], "clip");
+    let stated: f64 =
+        said.split("key frames ").nth(1).and_then(|s| s.split(' ').next()).expect("said").parse().expect("mm");
+    let most = found[0]["most_mm"].as_f64().expect("a number");
+    assert!((most - stated).abs() < 0.01, "{most} mm, said were {stated}");
+}
+
 #[test]
 fn the_khronos_validator_has_nothing_to_say() {
     let Some(run) = reference() else { return };
-    let found =
-        std::env::var_os("GLTF_VALIDATOR").filter(|f| Path::new(f).join("node_modules/gltf-validator").is_dir());
-    if found.is_none() {
-        assert!(std::env::var_os("REQUIRE_VALIDATOR").is_none(), "GLTF_VALIDATOR names no folder with the package");
-        eprintln!("skipped: no glTF validator (scripts/test installs it where npm is)");
+    if !has_npm_package("gltf-validator") {
         return;
     }
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/validate_gltf.js");
     let check = |files: &[PathBuf]| Command::new("node").arg(&script).args(files).output().expect("node");
     let mut all = Vec::new();
-    for (name, more) in
-        [("valid-full", ""), ("valid-coarse", "--level 0"), ("valid-rest", "--pose rest --wrist closed")]
-    {
+    for (name, more) in [
+        ("valid-full", ""),
+        ("valid-coarse", "--level 0 --texture-format jpg"),
+        ("valid-rest", "--pose rest --wrist closed"),
+    ] {
         let out = exported(run, name, &format!("--format glb,rig {more}"));
         all.extend([out.join("hands.glb"), out.join("hands_rigged.glb")]);
     }
@@ -227,6 +296,8 @@ fn the_khronos_validator_has_nothing_to_say() {
     let _ = std::fs::remove_dir_all(&poses);
     call("repose {} --pose {} -o {} --bake --texture 64", &[run, &run.join("hand_left.npz"), &poses]).expect(0);
     all.push(poses.join("hands.glb"));
+    // The hands in a report are a GLB too.
+    all.push(run.join("report.html"));
     let ended = check(&all);
     let said = String::from_utf8_lossy(&ended.stdout).into_owned();
     assert!(ended.status.success(), "{said}{}", String::from_utf8_lossy(&ended.stderr));
@@ -243,4 +314,164 @@ fn the_khronos_validator_has_nothing_to_say() {
     let broken = run.with_file_name("broken.glb");
     std::fs::write(&broken, bytes).expect("written");
     assert!(!check(&[broken]).status.success(), "the validator sees what is wrong");
+}
+
+/// A program of the path that tests use where it is; else they say so. `REQUIRE_BROWSER=1` makes a missing one an error.
+#[expect(clippy::print_stderr, reason = "a skipped test must say so")]
+fn found(names: &[&str]) -> Option<String> {
+    let works = |name: &&&str| Command::new(name).arg("--version").output().is_ok_and(|o| o.status.success());
+    let found = names.iter().find(works).map(|n| (*n).to_owned());
+    if found.is_none() {
+        assert!(std::env::var_os("REQUIRE_BROWSER").is_none_or(|v| v != "1"), "REQUIRE_BROWSER=1 and no {names:?}");
+        eprintln!("skipped: none of {names:?} is on the path");
+    }
+    found
+}
+
+#[test]
+fn a_report_tells_everything_in_one_page() {
+    let Some(run) = reference() else { return };
+    let at_the_end = std::fs::read_to_string(run.join("report.html")).expect("`reconstruct --report` writes it");
+    let page = run.with_file_name("report.html");
+    let stdout = call("report {} -o {}", &[run, &page]).expect(0);
+    assert_eq!(stdout.trim_end(), page.display().to_string(), "the path");
+    let html = std::fs::read_to_string(&page).expect("a page");
+    assert!(html == at_the_end, "the same bytes again");
+    for part in ["hands", "surface", "views", "comparison", "curves", "meshes", "settings"] {
+        assert!(html.contains(&format!("<h2 id=\"{part}\">")), "{part}: a synthetic capture has all parts");
+    }
+    assert!(html.contains("_ERROR_MM") || html.contains("data-mode=\"3\""), "errors in three dimensions");
+    assert_eq!(html.matches("<tr class=\"held\">").count(), 1, "one view was held out");
+    assert!(html.contains("held out; shaded"), "and is shown");
+    // 2.3 of it is a GLB of 13 thousand triangles a hand with two textures of 1024 px.
+    assert!(html.len() < 12_000_000, "{} bytes", html.len());
+    call("report {} --ground-truth {}", &[run, &run.join("track")]).refused(3, &["no ground truth"]);
+    // Without its photographs a report has less to tell.
+    let folder = empty_folder("report-moved");
+    let moved = folder.join("run");
+    common::copy(run, &moved);
+    let record = std::fs::read_to_string(moved.join("run.ron")).expect("a record");
+    std::fs::write(moved.join("run.ron"), record.replace("scene", "<b>nowhere")).expect("written");
+    let ended = call("report {}", &[&moved]);
+    assert!(ended.stderr.contains("no photographs"), "it is said: {}", ended.stderr);
+    ended.expect(0);
+    let html = std::fs::read_to_string(moved.join("report.html")).expect("a page");
+    assert!(html.contains("<h2 id=\"curves\">") && !html.contains("<h2 id=\"views\">"), "what is left");
+    assert!(!html.contains("<b>nowhere") && html.contains("&lt;b&gt;nowhere"), "names are no markup");
+}
+
+#[test]
+fn a_report_works_in_a_browser() {
+    let Some(run) = reference() else { return };
+    let (Some(_), Some(browser)) = (found(&["node"]), found(&["chromium", "chromium-browser", "google-chrome"])) else {
+        return;
+    };
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/check_report.js");
+    let check = |page: &Path, shots: &Path| {
+        let mut node = Command::new("node");
+        node.arg(&script).arg(page).arg("--shots").arg(shots).env("CHROMIUM", &browser).output().expect("node")
+    };
+    let page = run.join("report.html");
+    let ended = check(&page, &run.with_file_name("report-shots"));
+    let said = String::from_utf8_lossy(&ended.stdout).into_owned();
+    assert!(ended.status.success(), "{said}{}", String::from_utf8_lossy(&ended.stderr));
+    let found: Value = serde_json::from_str(&said).expect("a report");
+    assert_eq!(found["has"]["viewer"], Value::Bool(true), "the hands were there to be drawn: {said}");
+    // Negative: a picture from elsewhere is found.
+    let html = std::fs::read_to_string(&page).expect("a page");
+    let broken = run.with_file_name("broken.html");
+    std::fs::write(&broken, html.replace("<footer", "<img src=\"elsewhere.png\" alt=\"x\"><footer")).expect("written");
+    let ended = check(&broken, &run.with_file_name("broken-shots"));
+    assert_eq!(ended.status.code(), Some(1), "{}", String::from_utf8_lossy(&ended.stdout));
+}
+
+#[test]
+fn a_turntable_shows_the_hands_from_all_sides_and_leaves_nothing_half_done() {
+    let Some(run) = reference() else { return };
+    let folder = empty_folder("turntable");
+    let line = "render {} --turntable 360 --seconds 2 --fps 3 --size 96x72 --mode clay -o {}";
+    let stdout = call(line, &[run, &folder.join("a")]).expect(0);
+    let names: Vec<String> = (0..6).map(|i| format!("frame_{i:05}.png")).collect();
+    assert_eq!(files(&folder.join("a")), names, "six frames");
+    assert_eq!(stdout.lines().count(), 6, "a line a frame: {stdout}");
+    call(line, &[run, &folder.join("b")]).expect(0);
+    let read = |folder: &Path, name: &str| std::fs::read(folder.join(name)).expect("a frame");
+    for name in &names {
+        assert_eq!(read(&folder.join("a"), name), read(&folder.join("b"), name), "{name}: the same bytes again");
+    }
+    let images: Vec<image::RgbImage> =
+        names.iter().map(|n| image::load_from_memory(&read(&folder.join("a"), n)).expect("a PNG").to_rgb8()).collect();
+    let shown = |i: &image::RgbImage| i.pixels().filter(|p| p.0 != [0x20, 0x21, 0x24]).count();
+    for image in &images {
+        assert_eq!(image.dimensions(), (96, 72), "its size");
+        assert!(shown(image) > 300, "hands are to be seen: {} pixels", shown(image));
+        // All of them is in the picture: nothing touches its edge.
+        let edge = image.enumerate_pixels().filter(|(x, y, _)| *x == 0 || *y == 0 || *x == 95 || *y == 71);
+        assert!(edge.map(|(_, _, p)| p.0).all(|p| p == [0x20, 0x21, 0x24]), "nothing is cut off");
+    }
+    assert!(images[0] != images[3], "the back is another side");
+    call(line, &[run, &folder.join("a")]).refused(2, &["not empty"]);
+    call("render {} --turntable 360 --mode mask -o {}", &[run, &folder.join("c")]).refused(2, &["another mode"]);
+    call("render {} --turntable 9 --seconds 3600 --fps 1000 -o {}", &[run, &folder.join("c")])
+        .refused(2, &["too many"]);
+    assert!(!folder.join("c").exists(), "nothing is written");
+}
+
+#[test]
+fn a_camera_path_meets_the_cameras_it_names() {
+    let Some(run) = reference() else { return };
+    let folder = empty_folder("path");
+    let path = folder.join("path.json");
+    std::fs::write(&path, r#"{ "cameras": [{ "view": 0 }, { "view": 1 }, { "view": 3 }] }"#).expect("written");
+    let line =
+        "render {} --camera-path {} --seconds 1 --fps 5 --size 448x360 --background transparent --mode normals -o {}";
+    call(line, &[run, &path, &folder.join("moving")]).expect(0);
+    call("render {} --views 0,1,3 --mode normals -o {}", &[run, &folder.join("still")]).expect(0);
+    let read = |name: &str| image::open(folder.join(name)).expect("a picture").to_rgba8();
+    for (frame, view) in [(0, 0), (2, 1), (4, 3)] {
+        let (moving, still) = (read(&format!("moving/frame_{frame:05}.png")), read(&format!("still/{view:02}.png")));
+        let differ = moving.pixels().zip(still.pixels()).filter(|(a, b)| (0..4).any(|k| a.0[k].abs_diff(b.0[k]) > 8));
+        // The camera is the same to the last few bits; edges may fall on the other side.
+        assert!(differ.count() * 1000 < moving.pixels().len(), "frame {frame} is view {view}");
+    }
+    assert!(read("moving/frame_00001.png") != read("moving/frame_00000.png"), "it moves");
+    std::fs::write(&path, r#"{ "cameras": [{ "view": 99 }] }"#).expect("written");
+    call(line, &[run, &path, &folder.join("none")]).refused(2, &["path.json", "no view 99"]);
+    assert!(!folder.join("none").exists(), "nothing is written");
+}
+
+#[test]
+fn a_video_is_whole_or_not_there() {
+    let Some(run) = reference() else { return };
+    let folder = empty_folder("video");
+    let line = "render {} --turntable 90 --seconds 1 --fps 5 --size 97x73 -o {}";
+    // Without ffmpeg it is said before anything is drawn.
+    let mut without = command(line, &[run, &folder.join("none.mp4")]);
+    let ended: common::Ended =
+        without.env("THENAR_FFMPEG", folder.join("no-such-program")).output().expect("ends").into();
+    ended.refused(2, &["ffmpeg", "PNG frames"]);
+    // One that fails leaves neither a video nor frames.
+    if cfg!(unix) {
+        let mut broken = command(line, &[run, &folder.join("none.mp4")]);
+        let fails = folder.join("fails");
+        std::fs::write(&fails, "#!/bin/sh\n[ \"$1\" = -version ] || { echo no space left >&2; exit 1; }\n")
+            .expect("written");
+        Command::new("chmod").arg("+x").arg(&fails).status().expect("chmod");
+        let ended: common::Ended = broken.env("THENAR_FFMPEG", &fails).output().expect("ends").into();
+        ended.refused(1, &["no space left"]);
+        std::fs::remove_file(&fails).expect("it goes away");
+    }
+    assert!(files(&folder).is_empty(), "nothing is left: {:?}", files(&folder));
+    if !Command::new("ffmpeg").arg("-version").output().is_ok_and(|o| o.status.success()) {
+        eprintln!("skipped: no ffmpeg on the path");
+        return;
+    }
+    call(line, &[run, &folder.join("spin.mp4")]).expect(0);
+    let written = files(&folder);
+    assert_eq!(written.len(), 6, "five frames and a video: {written:?}");
+    let video = std::fs::read(folder.join("spin.mp4")).expect("a video");
+    assert_eq!(&video[4..8], b"ftyp", "an MP4");
+    let moov = video.windows(4).position(|w| w == b"moov").expect("an index");
+    let media = video.windows(4).position(|w| w == b"mdat").expect("pictures");
+    assert!(moov < media, "it plays while it loads");
 }

@@ -196,7 +196,7 @@ fn the_models_are_whole() {
         assert_eq!((model.template.len(), model.faces.len()), (778, 1538), "{file}: counts");
         // A surface with one opening: V − E + F = 1, so the opening has 2 V − 2 − F edges.
         assert_eq!(model.wrist_loop.len(), 2 * 778 - 2 - 1538, "{file}: the loop at the wrist");
-        assert!(model.uvs.is_empty() && model.uv_faces.is_empty(), "{file}: no texture coordinates");
+        assert_eq!(model.uv_faces.len(), 1538, "{file}: texture coordinates of our own");
         let closed = Topology::new(779, &close_wrist(&model).faces);
         assert!(closed.is_manifold() && closed.edges.iter().all(|e| e.faces[1].is_some()), "{file}: it can be closed");
         assert!(model.joint_limits.iter().all(|[low, high]| low < high), "{file}: limits");
@@ -342,8 +342,10 @@ fn a_run_keeps_its_model_and_notices_another_one() {
         assert!((f + mean - p).abs() < 1e-12, "counted from the mean");
     }
 
-    // Without texture coordinates every format still comes out.
+    // Its texture coordinates are ours, so that every format comes out, with textures.
     let exported = call("export {} --format glb,obj,ply,npz", &[&run]).expect(0);
+    assert!(exported.contains("hand_right.png"), "a texture: {exported}");
+    call("render {} --texture 64 --views 0 -o {}", &[&run, &folder.join("textured")]).expect(0);
     assert!(exported.lines().all(|file| Path::new(file).is_file()) && exported.lines().count() >= 4, "{exported}");
     call("evaluate {} --json", &[&run]).expect(0);
 
@@ -383,4 +385,61 @@ fn the_command_line_says_what_is_missing_and_writes_nothing() {
     common::Ended::from(output)
         .refused(3, &["MANO_RIGHT.pkl", &nowhere.display().to_string(), "https://mano.is.tue.mpg.de"]);
     assert!(!run.exists(), "nothing was written");
+}
+
+/// The Python package smplx, in an environment that `scripts/check_smplx.py install` makes: too heavy for every machine, so
+/// the test says so where it is not there (`REQUIRE_SMPLX=1` makes that an error).
+#[test]
+fn parameters_go_through_smplx_and_back() {
+    let Some(_) = common::gpu() else { return };
+    let Some(fixtures) = fixtures() else { return };
+    let home = || std::env::var_os("HOME").map(|h| PathBuf::from(h).join(".cache"));
+    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or_else(home).unwrap_or_default();
+    let environment = std::env::var_os("SMPLX_VENV").map_or_else(|| cache.join("thenar/smplx"), PathBuf::from);
+    if !environment.is_dir() {
+        assert!(std::env::var_os("REQUIRE_SMPLX").is_none_or(|v| v != "1"), "REQUIRE_SMPLX=1 and no {environment:?}");
+        eprintln!("skipped: no smplx ({} is not there; scripts/check_smplx.py install)", environment.display());
+        return;
+    }
+    let folder = empty_folder("smplx");
+    let models = folder.join("models");
+    std::fs::create_dir(&models).expect("a folder");
+    // smplx reads files without chumpy only; the left one is for us alone.
+    std::fs::copy(fixtures.join("numpy_py2_p2/MANO_RIGHT.pkl"), models.join("MANO_RIGHT.pkl")).expect("a copy");
+    std::fs::copy(fixtures.join("chumpy_py2_p2/MANO_LEFT.pkl"), models.join("MANO_LEFT.pkl")).expect("a copy");
+    let (capture, poses) = (folder.join("scene"), folder.join("poses.npz"));
+    call("synth {} --hands right --views 4 --size 192x160", &[&capture]).expect(0);
+    let smplx = |arguments: &[&Path], command: &str| -> Vec<(String, f64)> {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/check_smplx.py");
+        let mut python = std::process::Command::new("python3");
+        let ended =
+            python.arg(script).arg(command).args(arguments).env("SMPLX_VENV", &environment).output().expect("python3");
+        assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+        let said = String::from_utf8(ended.stdout).expect("text");
+        // The package speaks on the same channel.
+        let lines = said.lines().filter(|line| line.starts_with('{'));
+        lines
+            .map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"))
+            .map(|v| (v["what"].as_str().expect("a name").to_owned(), v["most_m"].as_f64().expect("metres")))
+            .collect()
+    };
+    for convention in ["thenar", "smplx"] {
+        let run = folder.join(convention);
+        let options = "--preset draft --progress none --hands right --until fit --set fit.fit_scale=true";
+        let line = format!("reconstruct {{}} -o {{}} {options} --hand-convention {convention} --hand-model {{}}");
+        call(&line, &[&capture, &run, &models]).expect(0);
+        call("export {} --format json", &[&run]).expect(0);
+        let found = smplx(&[&run, &models], "there");
+        let names: Vec<&str> = found.iter().map(|(name, _)| &**name).collect();
+        assert_eq!(names, ["npz", "json: smplx", "json: interhand", "json: easymocap"], "all of them");
+        assert!(found.iter().all(|(_, most)| *most < 1e-5), "{convention}: {found:?}");
+        smplx(&[&poses], "poses");
+        let moved = folder.join(format!("{convention}-moved"));
+        call("repose {} --pose {} -o {} --side right --format ply", &[&run, &poses, &moved]).expect(0);
+        let found = smplx(&[&run, &models, &poses, &moved], "back");
+        assert!(found.len() == 1 && found[0].1 < 1e-5, "{convention}: {found:?}");
+        // Negative: other poses are found to be others.
+        std::fs::copy(moved.join("hand_right_0000.ply"), moved.join("hand_right_0001.ply")).expect("a copy");
+        assert!(smplx(&[&run, &models, &poses, &moved], "back")[0].1 > 1e-3, "the check sees another pose");
+    }
 }

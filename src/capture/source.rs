@@ -4,7 +4,6 @@ use super::CaptureError;
 use image::{DynamicImage, ImageReader};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
@@ -195,11 +194,7 @@ impl Source {
             hasher.update([0]);
             hasher.update(digest);
         }
-        let mut hex = String::with_capacity(64);
-        for byte in hasher.finalize() {
-            let _ = write!(hex, "{byte:02x}"); // writing to a string cannot fail
-        }
-        hex
+        format!("{:x}", hasher.finalize())
     }
 }
 

@@ -65,7 +65,7 @@ pub(super) fn run(args: &EvaluateArgs, out: &mut dyn Write) -> Result<Exit, CliE
 }
 
 /// The run's network, if it has one that is of its mesh.
-fn neural_renderer(run: &FinishedRun, gpu: &Gpu) -> Result<Option<NeuralRenderer>, CliError> {
+pub(super) fn neural_renderer(run: &FinishedRun, gpu: &Gpu) -> Result<Option<NeuralRenderer>, CliError> {
     match run.neural_renderer(gpu) {
         Ok(network) => Ok(Some(network)),
         Err(PipelineError::Unfinished { .. }) => Ok(None),

@@ -1,7 +1,7 @@
 //! `thenar export`: files for other programs, from a run folder.
 
 use super::{CliError, Exit};
-use crate::export::{Frame as ExportFrame, Up, reflectance};
+use crate::export::{Frame as ExportFrame, TextureFormat as ExportTextureFormat, Up, reflectance};
 use crate::mesh::MAX_LEVEL;
 use crate::pipeline::{ExportPlan, FinishedRun};
 use std::io::Write;
@@ -80,6 +80,17 @@ pub enum TextureFrom {
     Vertices,
 }
 
+/// How textures of albedo are stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum TextureFormat {
+    /// Without loss.
+    #[default]
+    Png,
+    /// A fifth of that, with loss.
+    #[value(alias = "jpeg")]
+    Jpg,
+}
+
 /// Mean luminance wanted, or none.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Reflectance(pub Option<f64>);
@@ -138,6 +149,9 @@ pub struct ExportArgs {
     /// Width and height of the texture in pixels.
     #[arg(long, default_value_t = 1024, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(16..=8192))]
     pub texture: u32,
+    /// How the albedo's texture is stored; other maps are PNG.
+    #[arg(long, value_enum, default_value_t)]
+    pub texture_format: TextureFormat,
     /// Where textures come from.
     #[arg(long, value_enum, default_value_t)]
     pub texture_from: TextureFrom,
@@ -190,6 +204,10 @@ pub(super) fn run(args: &ExportArgs, out: &mut dyn Write) -> Result<Exit, CliErr
         },
         up: args.up,
         texture_px: args.texture,
+        texture_format: match args.texture_format {
+            TextureFormat::Png => ExportTextureFormat::Png,
+            TextureFormat::Jpg => ExportTextureFormat::Jpeg,
+        },
         photographs: args.texture_from == TextureFrom::Photographs,
         reflectance: args.reflectance.0,
         level: args.level,
@@ -218,6 +236,7 @@ mod tests {
             frame: Frame::Gltf,
             up: Up::Cameras,
             texture: 1024,
+            texture_format: TextureFormat::Png,
             texture_from: TextureFrom::Photographs,
             reflectance: Reflectance(Some(0.35)),
             level: None,
@@ -235,7 +254,7 @@ mod tests {
             "the others"
         );
         let args: ExportArgs = parse_only(
-            "run --format rig,stl,usda,usdz,json,bvh,maps --frame print --up 3 --level 1 --texture-from vertices --reflectance fitted",
+            "run --format rig,stl,usda,usdz,json,bvh,maps --frame print --up 3 --level 1 --texture-format jpg --texture-from vertices --reflectance fitted",
         )
         .expect("all");
         assert_eq!(
@@ -243,6 +262,7 @@ mod tests {
             (Frame::Print, Up::Camera(3), Some(1), TextureFrom::Vertices, Reflectance(None)),
             "the rest"
         );
+        assert_eq!(args.texture_format, TextureFormat::Jpg, "textures");
         let names: Vec<&str> = Format::value_variants().iter().map(|f| f.name()).collect();
         assert_eq!(names, crate::pipeline::EXPORT_FORMATS, "every format there is, by its name");
         for wrong in [

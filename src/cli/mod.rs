@@ -15,10 +15,12 @@ mod export;
 mod inspect;
 mod interrupt;
 mod logging;
+mod motion;
 mod presets;
 mod progress;
 mod reconstruct;
 mod render;
+mod report;
 mod repose;
 mod synth;
 
@@ -32,10 +34,12 @@ pub use evaluate::EvaluateArgs;
 pub use export::{ExportArgs, Format, Frame, Pose};
 pub use inspect::InspectArgs;
 pub use interrupt::Interrupt;
+pub use motion::{Background, MotionArgs};
 pub use presets::PresetsArgs;
 pub use progress::{Progress, ProgressMode};
 pub use reconstruct::ReconstructArgs;
 pub use render::{RenderArgs, RenderMode};
+pub use report::ReportArgs;
 pub use repose::{ReposeArgs, ReposeFormat, ReposeSide};
 pub use synth::{SynthArgs, SynthHands};
 
@@ -80,10 +84,12 @@ pub enum Command {
     Export(ExportArgs),
     /// Write a run's hands in other poses: animated, or a mesh a frame.
     Repose(ReposeArgs),
-    /// Draw a run's hands as its cameras see them.
-    Render(RenderArgs),
+    /// Draw a run's hands as its cameras see them, or a camera that moves.
+    Render(Box<RenderArgs>),
     /// Say how good a run is.
     Evaluate(EvaluateArgs),
+    /// Tell all about a run in one HTML file.
+    Report(ReportArgs),
     /// Make a synthetic capture with its true answer beside it.
     Synth(SynthArgs),
     /// List the graphics devices, fastest kind first.
@@ -180,6 +186,7 @@ pub fn run_to(command: Command, out: &mut dyn Write) -> Result<Exit, CliError> {
         Command::Repose(args) => repose::run(&args, out),
         Command::Render(args) => render::run(&args, out),
         Command::Evaluate(args) => evaluate::run(&args, out),
+        Command::Report(args) => report::run(&args, out),
         Command::Presets(args) => presets::run(&args, out),
         Command::Synth(args) => synth::run(&args, out),
         Command::Devices(args) => devices::run(&args, out),

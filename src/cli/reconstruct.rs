@@ -5,14 +5,14 @@ use super::capture_args::CaptureArgs;
 use super::interrupt::Interrupt;
 use super::progress::Progress;
 use super::progress::ProgressMode;
-use super::{CliError, Exit};
+use super::{CliError, Exit, report};
 use crate::capture::Capture;
 use crate::fitting::pose::HandChoice;
 use crate::gpu::DeviceChoice;
 use crate::gpu::Gpu;
 use crate::hand::mano::ManoConvention;
 use crate::pipeline::Stage;
-use crate::pipeline::{Advance, PipelineError, Reconstruction, RunOptions, RunRecord};
+use crate::pipeline::{Advance, FinishedRun, PipelineError, Reconstruction, RunOptions, RunRecord};
 use crate::preset::Preset;
 use std::io::Write;
 use std::path::PathBuf;
@@ -60,6 +60,9 @@ pub struct ReconstructArgs {
     /// Go on from the checkpoint of RUN.
     #[arg(long)]
     pub resume: bool,
+    /// Write `report.html` into RUN at the end.
+    #[arg(long)]
+    pub report: bool,
     /// How to read the capture.
     #[command(flatten)]
     pub reading: CaptureArgs,
@@ -158,8 +161,29 @@ pub(super) fn run(args: &ReconstructArgs, out: &mut dyn Write) -> Result<Exit, C
         }
     }
     progress.done(&args.output);
+    if args.report {
+        // The run's device and its memory go first.
+        drop(run);
+        report(args)?;
+    }
     writeln!(out, "{}", args.output.display())?;
     Ok(Exit::Done)
+}
+
+/// Writes the report of a run that has ended. One that ended before there was a mesh has none, which is no failure.
+fn report(args: &ReconstructArgs) -> Result<(), CliError> {
+    let run = match FinishedRun::read(&args.output) {
+        Ok(run) => run,
+        Err(reason @ PipelineError::Unfinished { .. }) => {
+            tracing::warn!("there is no report: {reason}");
+            return Ok(());
+        }
+        Err(e) => return Err(e.into()),
+    };
+    let path = report::default_path(&args.output);
+    report::write(&run, &path, None, &Gpu::new(&args.device)?)?;
+    tracing::info!("report: {}", path.display());
+    Ok(())
 }
 
 #[cfg(test)]
@@ -184,6 +208,7 @@ mod tests {
             set: vec![],
             detect: false,
             resume: false,
+            report: false,
             reading: CaptureArgs::default(),
             device: DeviceChoice::Auto,
             progress: ProgressMode::Auto,
@@ -195,7 +220,7 @@ mod tests {
     fn every_documented_option_parses() {
         let args: ReconstructArgs = parse_only(
             "room -o run --preset my.ron --hands both --hand-model ./models --hand-convention arctic --until fit --hold-out 3,11 --exclude 1,2 \
-             --seed 7 --set ham.level=2 --set fit.starts=4 --detect --resume --device 1 --progress json",
+             --seed 7 --set ham.level=2 --set fit.starts=4 --detect --resume --report --device 1 --progress json",
         )
         .expect("documented");
         assert_eq!(args.preset.as_deref(), Some("my.ron"), "preset");
@@ -204,7 +229,7 @@ mod tests {
         assert_eq!(args.hand_convention.map(|c| c.name).as_deref(), Some("arctic"), "convention");
         assert_eq!(args.until, Some(Stage::Fit), "until");
         assert_eq!((args.hold_out, args.exclude), (vec![3, 11], vec![1, 2]), "view lists");
-        assert_eq!((args.seed, args.resume, args.detect), (7, true, true), "seed, resume, detect");
+        assert_eq!((args.seed, args.resume, args.detect, args.report), (7, true, true, true), "seed and switches");
         assert_eq!(args.set.len(), 2, "--set repeats");
         assert_eq!(args.device, DeviceChoice::Index(1), "device");
         assert_eq!(args.progress, ProgressMode::Json, "progress");

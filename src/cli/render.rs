@@ -1,6 +1,7 @@
-//! `thenar render`: pictures of a reconstruction as its cameras see it.
+//! `thenar render`: pictures of a reconstruction as its cameras see it; [`super::motion`] is about cameras that move.
 
 use super::args::ViewSelection;
+use super::motion::{self, MotionArgs};
 use super::{CliError, Exit};
 use crate::capture::Capture;
 use crate::export::atomic;
@@ -30,7 +31,7 @@ pub enum RenderMode {
 }
 
 /// Arguments of `thenar render`.
-#[derive(Clone, Debug, PartialEq, Eq, clap::Args)]
+#[derive(Clone, Debug, PartialEq, clap::Args)]
 pub struct RenderArgs {
     /// Run folder.
     pub run: PathBuf,
@@ -44,17 +45,20 @@ pub struct RenderArgs {
     /// how much nearer to each photograph it is.
     #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(16..=8192))]
     pub texture: Option<u32>,
-    /// Folder for the pictures.
-    #[arg(short, long = "output", value_name = "DIR")]
+    /// Folder for the pictures; with a moving camera a new one, or FILE.mp4 for a video with its frames beside it.
+    #[arg(short, long = "output", value_name = "DIR|FILE.mp4")]
     pub output: PathBuf,
     /// Graphics device by name or index, see `thenar devices`.
     #[arg(long, default_value = "auto", value_name = "NAME|INDEX")]
     pub device: DeviceChoice,
+    /// A camera that moves.
+    #[command(flatten)]
+    pub motion: MotionArgs,
 }
 
 impl RenderMode {
     /// How the hands are shaded; `None` for photographs and networks.
-    const fn picture(self) -> Option<PictureMode> {
+    pub(super) const fn picture(self) -> Option<PictureMode> {
         match self {
             Self::Shaded => Some(PictureMode::Shaded),
             Self::Albedo => Some(PictureMode::Albedo),
@@ -67,6 +71,9 @@ impl RenderMode {
 
 pub(super) fn run(args: &RenderArgs, out: &mut dyn Write) -> Result<Exit, CliError> {
     let run = FinishedRun::read(&args.run)?;
+    if args.motion.wanted() {
+        return motion::run(args, &run, out);
+    }
     let views: Vec<usize> = match &args.views {
         ViewSelection::All => (0..run.views()).collect(),
         ViewSelection::HeldOut => run.record.hold_out.clone(),

@@ -3,7 +3,6 @@
 use super::network::Network;
 use super::{DetectError, landmarks, palm};
 use sha2::{Digest, Sha256};
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 /// Environment variable that names the folder.
@@ -70,11 +69,7 @@ impl ModelFile {
         let path = folder.join(self.name);
         let unusable = |problem: String| DetectError::Model { path: path.clone(), problem, command: FETCH };
         let bytes = std::fs::read(&path).map_err(|e| unusable(format!("it cannot be read ({e})")))?;
-        let mut sum = String::with_capacity(64);
-        for byte in Sha256::digest(&bytes) {
-            let _ = write!(sum, "{byte:02x}"); // writing to a string cannot fail
-        }
-        if sum != self.sha256 {
+        if format!("{:x}", Sha256::digest(&bytes)) != self.sha256 {
             return Err(unusable("it is not the file of mediapipe 0.10.21 (its SHA-256 differs)".to_owned()));
         }
         let network = Network::read(&bytes).map_err(|e| unusable(e.to_string()))?;

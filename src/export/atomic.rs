@@ -156,6 +156,18 @@ where
     Ok(bytes.into_inner())
 }
 
+/// JPEG bytes of an image.
+///
+/// # Errors
+/// [`ExportError::Encode`].
+pub fn jpeg_bytes(image: &image::RgbImage, quality: u8) -> Result<Vec<u8>, ExportError> {
+    let mut bytes = Vec::new();
+    image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, quality)
+        .encode_image(image)
+        .map_err(|e| ExportError::Encode { what: "a JPEG", reason: e.to_string() })?;
+    Ok(bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

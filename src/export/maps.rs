@@ -29,7 +29,7 @@ pub fn displacement_image(relief: &Relief) -> (ImageBuffer<Luma<u16>, Vec<u16>>,
     (ImageBuffer::from_raw(relief.size, relief.size, pixels).unwrap_or_default(), f64::from(range))
 }
 
-/// Writes the maps a hand has: `hand_<side>_albedo.png`, `_coverage.png` (white: from photographs), `_normal.png`,
+/// Writes the maps a hand has: `hand_<side>_albedo.png` (or `.jpg`), `_coverage.png` (white: from photographs), `_normal.png`,
 /// `_displacement.png` (16 bits). Returns the files, and the displacement's range in metres if there is one.
 ///
 /// # Errors
@@ -37,22 +37,22 @@ pub fn displacement_image(relief: &Relief) -> (ImageBuffer<Luma<u16>, Vec<u16>>,
 pub fn write(folder: &Path, hand: &ExportHand, texture_px: u32) -> Result<(Vec<PathBuf>, Option<f64>), ExportError> {
     let mut files = Vec::new();
     let mut put = |map: &str, bytes: Vec<u8>| -> Result<(), ExportError> {
-        let path = folder.join(format!("hand_{}_{map}.png", hand.side));
+        let path = folder.join(format!("hand_{}_{map}", hand.side));
         atomic::write(&path, &bytes)?;
         files.push(path);
         Ok(())
     };
-    put("albedo", atomic::png_bytes(&texture::bake(hand, texture_px)?)?)?;
+    put(&format!("albedo.{}", hand.texture_format.ending()), texture::encoded(hand, texture_px)?)?;
     if let Some(texture) = &hand.texture
         && let Some(coverage) = GrayImage::from_raw(texture.size, texture.size, texture.coverage.clone())
     {
-        put("coverage", atomic::png_bytes(&coverage)?)?;
+        put("coverage.png", atomic::png_bytes(&coverage)?)?;
     }
     let mut range = None;
     if let Some(relief) = &hand.relief {
-        put("normal", atomic::png_bytes(&normal_image(relief))?)?;
+        put("normal.png", atomic::png_bytes(&normal_image(relief))?)?;
         let (image, metres) = displacement_image(relief);
-        put("displacement", atomic::png_bytes(&image)?)?;
+        put("displacement.png", atomic::png_bytes(&image)?)?;
         range = Some(metres);
     }
     Ok((files, range))

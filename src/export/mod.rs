@@ -1,4 +1,4 @@
-//! Results as files: GLB, OBJ, PLY, NPZ, JSON, and the folder of a synthetic scene. The only writers of results, every
+//! Results as files: GLB, OBJ, PLY, NPZ, JSON, reports, and the folder of a synthetic scene. The only writers of results, every
 //! file whole or not at all (see [`atomic`]).
 
 pub mod atomic;
@@ -15,6 +15,7 @@ pub mod obj;
 pub mod parameters;
 pub mod ply;
 pub mod reflectance;
+pub mod report;
 mod scene;
 pub mod stl;
 pub mod texture;
@@ -25,6 +26,7 @@ mod zip;
 pub use calibration::{CalibrationFormat, calibration_files};
 pub use frame::{Frame, Up, apply, gltf_from_capture, gltf_from_hand};
 pub use scene::write_scene;
+pub use texture::TextureFormat;
 
 use crate::anatomy::Side;
 use crate::hand::{HandModel, HandParameters, PosedHand};
@@ -61,6 +63,8 @@ pub struct ExportHand {
     pub texture: Option<Arc<HandTexture>>,
     /// What the mesh lacks of a finer one, over the UV layout.
     pub relief: Option<Arc<Relief>>,
+    /// How the albedo's texture is stored.
+    pub texture_format: TextureFormat,
 }
 
 impl From<&TrueHand> for ExportHand {
@@ -78,6 +82,7 @@ impl From<&TrueHand> for ExportHand {
             model_hash: hand.model.hash.clone(),
             texture: None,
             relief: None,
+            texture_format: TextureFormat::default(),
         }
     }
 }
@@ -99,6 +104,7 @@ impl ExportHand {
             model_hash: model.hash.clone(),
             texture: None,
             relief: None,
+            texture_format: TextureFormat::default(),
         }
     }
 
@@ -269,6 +275,7 @@ mod testing {
             model_hash: "abc".into(),
             texture: None,
             relief: None,
+            texture_format: TextureFormat::default(),
         }
     }
 

@@ -1,4 +1,4 @@
-//! OBJ with MTL and a PNG texture: shortest decimals that read back exactly, metres, outward winding, v up. OBJ has no
+//! OBJ with MTL and a texture: shortest decimals that read back exactly, metres, outward winding, v up. OBJ has no
 //! unit or frame, so the header states both.
 
 use super::{ExportError, ExportHand, Provenance, atomic, texture};
@@ -51,7 +51,8 @@ fn push(text: &mut String, words: std::fmt::Arguments<'_>) {
     let _ = text.write_fmt(words);
 }
 
-/// Writes `path` and, when the hand has UVs, `<stem>.mtl` and `<stem>.png` (albedo, `texture_px` texels wide) beside it.
+/// Writes `path` and, when the hand has UVs, `<stem>.mtl` and `<stem>.png` or `.jpg` (albedo, `texture_px` texels wide)
+/// beside it.
 /// The OBJ comes last, so that what it names exists. Returns all files.
 ///
 /// # Errors
@@ -74,7 +75,7 @@ pub fn write(
     Ok(files)
 }
 
-/// Writes `<stem>.png` (albedo, `texture_px` texels wide) and `<stem>.mtl` into a folder; returns both.
+/// Writes `<stem>.png` or `.jpg` (albedo, `texture_px` texels wide) and `<stem>.mtl` into a folder; returns both.
 ///
 /// # Errors
 /// [`ExportError::Mesh`] without UVs, [`ExportError::Encode`] or [`ExportError::Io`].
@@ -84,14 +85,15 @@ pub fn write_material(
     hand: &ExportHand,
     texture_px: u32,
 ) -> Result<Vec<PathBuf>, ExportError> {
-    let (mtl, png) = (folder.join(format!("{stem}.mtl")), folder.join(format!("{stem}.png")));
-    atomic::write(&png, &atomic::png_bytes(&texture::bake(hand, texture_px)?)?)?;
+    let name = format!("{stem}.{}", hand.texture_format.ending());
+    let (mtl, image) = (folder.join(format!("{stem}.mtl")), folder.join(&name));
+    atomic::write(&image, &texture::encoded(hand, texture_px)?)?;
     let text = format!(
-        "# {}\nnewmtl skin\nKa 0 0 0\nKd 1 1 1\nKs 0.04 0.04 0.04\nNs 20\nillum 2\nmap_Kd {stem}.png\n",
+        "# {}\nnewmtl skin\nKa 0 0 0\nKd 1 1 1\nKs 0.04 0.04 0.04\nNs 20\nillum 2\nmap_Kd {name}\n",
         Provenance::GENERATOR
     );
     atomic::write(&mtl, text.as_bytes())?;
-    Ok(vec![png, mtl])
+    Ok(vec![image, mtl])
 }
 
 #[cfg(test)]

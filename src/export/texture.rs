@@ -2,9 +2,55 @@
 //! ([`crate::texture`]), else from its vertices. Colours spread over the gaps, so that filtering and mip levels see no
 //! background.
 
-use super::{ExportError, ExportHand, level_8bit};
+use super::{ExportError, ExportHand, atomic, level_8bit};
 use crate::texture::atlas::{PADDING, spread, texels};
 use image::{Rgb, RgbImage};
+
+/// How the albedo of textures is stored. Normals and displacement are PNG always: what JPEG does to colours is not seen, what
+/// it does to a surface is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TextureFormat {
+    /// Without loss.
+    #[default]
+    Png,
+    /// A fifth of that, with loss.
+    Jpeg,
+}
+
+/// JPEG quality.
+const QUALITY: u8 = 92;
+
+impl TextureFormat {
+    /// Ending of file names.
+    #[must_use]
+    pub const fn ending(self) -> &'static str {
+        match self {
+            Self::Png => "png",
+            Self::Jpeg => "jpg",
+        }
+    }
+
+    /// Its name among media types.
+    #[must_use]
+    pub const fn mime(self) -> &'static str {
+        match self {
+            Self::Png => "image/png",
+            Self::Jpeg => "image/jpeg",
+        }
+    }
+}
+
+/// The texture of [`bake`] as a file in the hand's format.
+///
+/// # Errors
+/// As [`bake`], or [`ExportError::Encode`].
+pub fn encoded(hand: &ExportHand, size: u32) -> Result<Vec<u8>, ExportError> {
+    let image = bake(hand, size)?;
+    match hand.texture_format {
+        TextureFormat::Png => atomic::png_bytes(&image),
+        TextureFormat::Jpeg => atomic::jpeg_bytes(&image, QUALITY),
+    }
+}
 
 /// A square texture of `size` texels; the image's top row is v = 1. Texels beyond the padding get the mean albedo.
 ///
@@ -62,6 +108,18 @@ mod tests {
         let mut bare = hand();
         bare.uv_faces.clear();
         assert!(bake(&bare, 16).is_err(), "no UVs, no texture");
+    }
+
+    #[test]
+    fn a_jpeg_shows_the_same() {
+        let mut small = hand();
+        small.texture_format = TextureFormat::Jpeg;
+        let (png, jpeg) = (encoded(&hand(), 256).expect("a PNG"), encoded(&small, 256).expect("a JPEG"));
+        let [a, b] = [&png, &jpeg].map(|bytes| image::load_from_memory(bytes).expect("an image").to_rgb8());
+        assert_eq!(image::guess_format(&jpeg).ok(), Some(image::ImageFormat::Jpeg), "as its name says");
+        assert_eq!(a.dimensions(), b.dimensions(), "as large");
+        let sum: u64 = a.as_raw().iter().zip(b.as_raw()).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
+        assert!(sum < 3 * a.as_raw().len() as u64, "colours are off by {sum} in {}", a.as_raw().len());
     }
 
     #[test]

@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 /// Alignment of files in a package, bytes.
 const ALIGNMENT: usize = 64;
 
-/// The text of a stage with all hands; textures are named `<stem>_<side>_albedo.png` and `…_normal.png`.
+/// The text of a stage with all hands; textures are named `<stem>_<side>_albedo.png` (or `.jpg`) and
+/// `…_normal.png`.
 ///
 /// # Errors
 /// [`ExportError::Mesh`] when the arrays do not belong together.
@@ -151,18 +152,18 @@ fn material(text: &mut String, hand: &ExportHand, stem: &str) {
 }
 
 fn albedo_name(stem: &str, hand: &ExportHand) -> String {
-    format!("{stem}_{}_albedo.png", hand.side)
+    format!("{stem}_{}_albedo.{}", hand.side, hand.texture_format.ending())
 }
 
 fn normal_name(stem: &str, hand: &ExportHand) -> String {
     format!("{stem}_{}_normal.png", hand.side)
 }
 
-/// The stage's textures: names and PNG bytes.
+/// The stage's textures: names and bytes.
 fn textures(hands: &[ExportHand], stem: &str, texture_px: u32) -> Result<Vec<(String, Vec<u8>)>, ExportError> {
     let mut files = Vec::new();
     for hand in hands.iter().filter(|h| !h.uv_faces.is_empty()) {
-        files.push((albedo_name(stem, hand), atomic::png_bytes(&texture::bake(hand, texture_px)?)?));
+        files.push((albedo_name(stem, hand), texture::encoded(hand, texture_px)?));
         if let Some(relief) = &hand.relief {
             files.push((normal_name(stem, hand), atomic::png_bytes(&maps::normal_image(relief))?));
         }

@@ -53,6 +53,7 @@ mod tests {
             model_hash: model.hash,
             texture: None,
             relief: None,
+            texture_format: crate::export::TextureFormat::default(),
         }
     }
 

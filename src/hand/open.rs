@@ -164,10 +164,9 @@ fn read_npz(side: Side, name: &str, path: &str, bytes: &[u8]) -> Result<HandMode
     let limits = rows::<2, f64>(&archive.floats("joint_limits", &[45, 2])?);
     let joint_limits = std::array::from_fn(|i| limits[i]);
     let wrist_loop = archive.indices("wrist_loop", &[0], count)?;
-    let hash = Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect();
     Ok(HandModel {
         name: name.to_owned(),
-        hash,
+        hash: format!("{:x}", Sha256::digest(bytes)),
         side,
         template,
         faces,

@@ -46,14 +46,14 @@ pub(super) struct Scoring<'a> {
 impl RunViews<'_> {
     /// The view's own light where it took part, else the rig's mean light; a plain light before HAM.
     pub(super) fn light(&self, view: usize) -> [f64; LIGHT_STRIDE] {
+        let took_part = self.used.get(view) == Some(&true);
+        self.lights.get(view).filter(|_| took_part).copied().unwrap_or_else(|| self.mean_light())
+    }
+
+    /// The rig's mean light in world space; a plain light before HAM.
+    pub(super) fn mean_light(&self) -> [f64; LIGHT_STRIDE] {
         let used: Vec<usize> = (0..self.lights.len()).filter(|v| self.used[*v]).collect();
-        if self.lights.is_empty() {
-            STUDIO_LIGHT
-        } else if used.contains(&view) {
-            self.lights[view]
-        } else {
-            mean_light(self.lights, &used)
-        }
+        if self.lights.is_empty() { STUDIO_LIGHT } else { mean_light(self.lights, &used) }
     }
 
     /// Premultiplied RGBA of a view at the photograph's size.

@@ -9,8 +9,8 @@ use crate::anatomy::{JOINTS, Side};
 use crate::export::glb::animated::{self, Clip};
 use crate::export::meta::About;
 use crate::export::{
-    ExportError, ExportHand, Frame, Provenance, Up, atomic, bvh, glb, gltf_from_capture, gltf_from_hand, maps, meta,
-    npz, obj, parameters, ply, reflectance, stl, usd,
+    ExportError, ExportHand, Frame, Provenance, TextureFormat, Up, atomic, bvh, glb, gltf_from_capture, gltf_from_hand,
+    maps, meta, npz, obj, parameters, ply, reflectance, stl, usd,
 };
 use crate::hand::{Pose, pose_hand};
 use crate::mesh::vertex_normals;
@@ -36,6 +36,8 @@ pub struct ExportPlan {
     pub up: Up,
     /// Texture side in pixels.
     pub texture_px: u32,
+    /// How its albedo is stored.
+    pub texture_format: TextureFormat,
     /// Make textures from the capture's photographs where they can be read; else from the albedo of the vertices.
     pub photographs: bool,
     /// Mean luminance that albedo is brought to, linear (see [`reflectance`]); `None` leaves it as HAM found it.
@@ -58,6 +60,7 @@ impl ExportPlan {
             frame: Frame::Gltf,
             up: Up::Cameras,
             texture_px: 1024,
+            texture_format: TextureFormat::Png,
             photographs: true,
             reflectance: Some(reflectance::USUAL),
             level: None,
@@ -111,6 +114,9 @@ impl<'a> Job<'a> {
         notes.append(&mut run.notes);
         let mut facts = Vec::new();
         let mut hands = std::mem::take(&mut run.hands);
+        for hand in &mut hands {
+            hand.texture_format = plan.texture_format;
+        }
         if plan.photographs && plan.wants(&["glb", "rig", "obj", "usda", "usdz", "maps"]) {
             textures(plan, &run, &mut hands, &mut notes);
         }
@@ -371,7 +377,7 @@ fn textures(plan: &ExportPlan, run: &Exportable, hands: &mut [ExportHand], notes
 }
 
 #[expect(clippy::cast_precision_loss, reason = "vertex counts are far below 2^53")]
-fn mean_point(hands: &[ExportHand]) -> [f64; 3] {
+pub(super) fn mean_point(hands: &[ExportHand]) -> [f64; 3] {
     let count: usize = hands.iter().map(|h| h.positions.len()).sum();
     let sum: Vector3<f64> = hands.iter().flat_map(|h| &h.positions).map(|p| Vector3::from(*p)).sum();
     (sum / count.max(1) as f64).into()
@@ -384,7 +390,7 @@ fn length_m(joints: &[[f64; 3]; 21]) -> f64 {
 }
 
 /// A hand at a coarser level (at most its own), with what the fine one has more in its relief where `relief_px` asks for it.
-fn at_level(
+pub(super) fn at_level(
     hand: &ExportHand,
     levels: &crate::mesh::SubdivisionLevels,
     level: usize,

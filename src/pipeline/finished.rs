@@ -8,6 +8,7 @@ use super::reconstruction::joined;
 use super::run_folder::RunRecord;
 use super::{Exportable, PipelineError, PosableHand, masks, results};
 use crate::anatomy::{KEYPOINTS, Side};
+use crate::camera::Camera;
 use crate::capture::Capture;
 use crate::export::{ExportHand, joints, ply};
 use crate::fitting::ham::{FineMesh, Vertices, to_f32};
@@ -22,6 +23,12 @@ use crate::metrics::{
 use crate::shading::LIGHT_STRIDE;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
+
+/// What of a true hand results are held against: all above its boundary and a margin.
+pub(super) fn wrist_cut(truth: &TriMesh) -> Option<WristCut> {
+    const WRIST_MARGIN_M: f64 = 0.005;
+    WristCut::from_boundary(truth, WRIST_MARGIN_M)
+}
 
 /// What [`FinishedRun::evaluate`] uses beyond the run and its capture.
 #[derive(Default)]
@@ -259,6 +266,20 @@ impl FinishedRun {
         self.run_views().render(maker, &(&self.vertices).into(), faces, view, mode)
     }
 
+    /// Premultiplied RGBA of what any camera (capture metres) sees, under the rig's mean light.
+    ///
+    /// # Errors
+    /// A GPU error.
+    pub fn render_from(
+        &self,
+        maker: &mut PictureMaker,
+        camera: &Camera,
+        mode: PictureMode,
+    ) -> Result<Vec<[f32; 4]>, PipelineError> {
+        let light = self.run_views().mean_light();
+        Ok(maker.render(&(&self.vertices).into(), &self.mesh.topology.faces, camera, &light, mode)?)
+    }
+
     /// Premultiplied RGBA of a snapshot of this run as a view sees it.
     ///
     /// # Errors
@@ -308,14 +329,13 @@ impl FinishedRun {
 
     /// Surface and joint errors against `ground_truth/` (mesh_*.ply, joints.json), above the wrist cut.
     fn surface(&self, truth: &Path) -> Result<Option<SurfaceScore>, PipelineError> {
-        const WRIST_MARGIN_M: f64 = 0.005;
         let (mut to_truth, mut to_result) = (SurfaceSamples::default(), SurfaceSamples::default());
         for hand in self.hands() {
             let path = truth.join(format!("mesh_{}.ply", hand.side));
             let real = ply::read(&path)?;
             let real = TriMesh { positions: real.positions, faces: real.faces };
             let ours = TriMesh { positions: hand.positions, faces: hand.faces };
-            let cut = WristCut::from_boundary(&real, WRIST_MARGIN_M);
+            let cut = wrist_cut(&real);
             to_truth.extend(SurfaceSamples::measure(&ours, &ReferenceSurface::new(&real), cut.as_ref()));
             to_result.extend(SurfaceSamples::measure(&real, &ReferenceSurface::new(&ours), cut.as_ref()));
         }

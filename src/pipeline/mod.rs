@@ -1,6 +1,7 @@
 //! One reconstruction: the stages in order behind a single `advance()`. The command line calls it in its own loop, the
 //! studio in a named worker thread; pausing is not calling.
 
+mod camera_path;
 mod checkpoint;
 mod comparison;
 mod detection;
@@ -11,10 +12,12 @@ mod exportable;
 mod finished;
 mod masks;
 mod neural;
+mod orbit;
 mod perceptual;
 mod picture;
 mod posable;
 mod reconstruction;
+mod report;
 mod repose;
 mod results;
 mod run_folder;
@@ -22,6 +25,7 @@ mod safetensors;
 mod snapshot;
 mod textures;
 
+pub use camera_path::CameraPath;
 pub use checkpoint::{Checkpoint, CheckpointFacts, CheckpointHand};
 pub use comparison::ViewShader;
 pub use detection::{DETECTION, KeypointSource, detected_keypoints};
@@ -32,10 +36,12 @@ pub use export_files::{EXPORT_FORMATS, ExportPlan};
 pub use exportable::Exportable;
 pub use finished::{EvaluateOptions, FinishedRun};
 pub use masks::judged_masks;
+pub use orbit::Orbit;
 pub use perceptual::read_lpips;
 pub use picture::{PictureMaker, PictureMode, to_rgba8};
 pub use posable::PosableHand;
 pub use reconstruction::{Reconstruction, RunOptions};
+pub use report::ReportSources;
 pub use repose::{ReposePlan, ReposedHand, Reposing, repose};
 pub use run_folder::{RunFolder, RunRecord, lies_in};
 pub use snapshot::{HandSnapshot, Snapshot, ViewPicture};

@@ -40,10 +40,6 @@ pub(super) struct NeuralHeader {
     pub tensors_hash: String,
 }
 
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
-}
-
 /// SHA-256 of what a network was trained on: triangles, positions and albedo, all little-endian.
 pub(super) fn mesh_hash(faces: &[[u32; 3]], vertices: &Vertices) -> String {
     let mut hash = Sha256::new();
@@ -54,7 +50,7 @@ pub(super) fn mesh_hash(faces: &[[u32; 3]], vertices: &Vertices) -> String {
     for x in vertices.positions.as_flattened().iter().chain(vertices.albedo.as_flattened()) {
         hash.update(x.to_le_bytes());
     }
-    hex(&hash.finalize())
+    format!("{:x}", hash.finalize())
 }
 
 /// Rest-pose positions of all hands in the order of the mesh.
@@ -88,7 +84,7 @@ pub(super) fn write(folder: &Path, header: &NeuralHeader, model: &NeuralModel) -
     ];
     let tensors = safetensors::to_bytes(&tensors.into_iter().collect())
         .map_err(|e| ExportError::Encode { what: TENSORS, reason: e.to_string() })?;
-    let header = NeuralHeader { tensors_hash: hex(&Sha256::digest(&tensors)), ..header.clone() };
+    let header = NeuralHeader { tensors_hash: format!("{:x}", Sha256::digest(&tensors)), ..header.clone() };
     let text = ron::ser::to_string_pretty(&header, ron::ser::PrettyConfig::default())
         .map_err(|e| ExportError::Encode { what: HEADER, reason: e.to_string() })?;
     atomic::write(&folder.join(TENSORS), &tensors)?;
@@ -111,7 +107,7 @@ pub(super) fn read(folder: &Path) -> Result<Option<(NeuralHeader, NeuralModel)>,
     }
     let path = folder.join(TENSORS);
     let bytes = std::fs::read(&path).map_err(ExportError::io(&path))?;
-    if hex(&Sha256::digest(&bytes)) != header.tensors_hash {
+    if format!("{:x}", Sha256::digest(&bytes)) != header.tensors_hash {
         let problem = format!("does not belong to the {HEADER} beside it; train again with --resume --until neural");
         return Err(damaged(&path, problem).into());
     }
@@ -220,6 +216,18 @@ impl FinishedRun {
             self.checkpoint.facts.cameras.get(view).ok_or(PipelineError::NoSuchView { view, last })?;
         let gain = gain_of(renderer.model(), view);
         Ok(renderer.render(camera, gain.unwrap_or([1.0; 3]))?)
+    }
+
+    /// The same through any camera (capture metres), without the gain of one.
+    ///
+    /// # Errors
+    /// A GPU error.
+    pub fn render_neural_from(
+        &self,
+        renderer: &mut NeuralRenderer,
+        camera: &Camera,
+    ) -> Result<Vec<[f32; 4]>, PipelineError> {
+        Ok(renderer.render(camera, [1.0; 3])?)
     }
 }
 

@@ -32,7 +32,7 @@ pub(super) const STUDIO_LIGHT: [f64; LIGHT_STRIDE] = [0.75, -0.25, -0.25, 0.0, 0
 const CLAY: [f32; 4] = [0.82, 0.82, 0.82, 0.0];
 
 /// The lamp that shows clay: at the upper left of the camera and beside it, so that wrinkles across either way show.
-fn raking_light(camera: &Camera) -> [f64; LIGHT_STRIDE] {
+pub(super) fn raking_light(camera: &Camera) -> [f64; LIGHT_STRIDE] {
     let from = camera.rotation.transpose() * Vector3::new(-0.62, -0.62, -0.48);
     [0.52, 0.5 * from.y, 0.5 * from.z, 0.5 * from.x, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0]
 }

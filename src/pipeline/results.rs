@@ -154,6 +154,7 @@ pub(super) fn export_hands(
                 model_hash: model.hash.clone(),
                 texture: None,
                 relief: None,
+                texture_format: crate::export::TextureFormat::default(),
             }
         })
         .collect()

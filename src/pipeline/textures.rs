@@ -152,7 +152,7 @@ pub struct TexturedView {
 }
 
 impl FinishedRun {
-    /// Whether the run's hands have texture coordinates (MANO has none).
+    /// Whether the run's hands have texture coordinates; a model that could not be laid out has none.
     #[must_use]
     pub fn has_layout(&self) -> bool {
         self.mesh.hands.iter().all(|h| !h.uv_faces.is_empty())

@@ -148,6 +148,7 @@ pub(crate) fn posable(side: Side) -> anyhow::Result<PosableHand> {
         model_hash: String::new(),
         texture: None,
         relief: None,
+        texture_format: thenar::export::TextureFormat::default(),
         positions,
     };
     Ok(PosableHand { rest, hand })

@@ -16,6 +16,10 @@ pub(super) use crate::export::reflectance::linear;
 pub(super) struct Builder {
     pub(super) root: json::Root,
     pub(super) bytes: Vec<u8>,
+    /// A file for one viewer that is to be small: no tangents, and no vertex colours beside a texture.
+    pub(super) preview: bool,
+    /// Errors in millimetres: the mesh and its accessor, for the attribute `_ERROR_MM`.
+    pub(super) errors: Vec<(usize, usize)>,
 }
 
 /// Buffer 0 is pushed last, when its length is known.
@@ -115,11 +119,21 @@ impl Builder {
         index
     }
 
-    /// The static node of a hand.
-    pub(super) fn hand(&mut self, hand: &ExportHand, texture_px: u32) -> Result<json::Index<json::Node>, ExportError> {
+    /// The static node of a hand; `errors_mm` has one number for each of its vertices, or none.
+    pub(super) fn hand(
+        &mut self,
+        hand: &ExportHand,
+        errors_mm: &[f32],
+        texture_px: u32,
+    ) -> Result<json::Index<json::Node>, ExportError> {
         let name = format!("hand_{}", hand.side);
-        let (primitive, _) = self.primitive(hand, texture_px)?;
+        let (primitive, vertices) = self.primitive(hand, texture_px)?;
         let mesh = self.mesh(&name, primitive, None);
+        if errors_mm.len() == hand.positions.len() {
+            let errors: Vec<[f32; 1]> = vertices.iter().map(|v| [errors_mm[*v as usize]]).collect();
+            let accessor = self.floats(&errors, false);
+            self.errors.push((mesh.value(), accessor.value()));
+        }
         Ok(self.root.push(json::Node { mesh: Some(mesh), name: Some(name), ..Default::default() }))
     }
 
@@ -153,10 +167,9 @@ impl Builder {
         set(Semantic::Positions, self.floats(&pick(&hand.positions), true));
         set(Semantic::Normals, self.floats(&pick(&hand.normals), false));
         let colours: Vec<[f64; 3]> = hand.albedo.iter().map(|a| a.map(linear)).collect();
-        let colours = self.floats(&pick(&colours), false);
         let (mut texture, mut normal_texture) = (None, None);
         if hand.uv_faces.is_empty() {
-            set(Semantic::Colors(0), colours);
+            set(Semantic::Colors(0), self.floats(&pick(&colours), false));
         } else {
             let uvs: Vec<[f32; 2]> = corners
                 .iter()
@@ -166,14 +179,17 @@ impl Builder {
                 })
                 .collect();
             set(Semantic::TexCoords(0), self.floats(&uvs, false));
-            set(Semantic::Colors(0), self.bytes4(&vec![[255; 4]; corners.len()], true));
-            set(Semantic::Colors(1), colours);
-            set(Semantic::Tangents, self.floats(&corner_tangents(hand, &indices, corners.len()), false));
-            let albedo = atomic::png_bytes(&texture::bake(hand, texture_px)?)?;
-            texture = Some(self.texture(&albedo, &format!("{name}_albedo")));
+            if !self.preview {
+                set(Semantic::Colors(0), self.bytes4(&vec![[255; 4]; corners.len()], true));
+                set(Semantic::Colors(1), self.floats(&pick(&colours), false));
+                set(Semantic::Tangents, self.floats(&corner_tangents(hand, &indices, corners.len()), false));
+            }
+            let albedo = texture::encoded(hand, texture_px)?;
+            texture = Some(self.texture((&albedo, hand.texture_format.mime()), &format!("{name}_albedo")));
             if let Some(relief) = &hand.relief {
                 let normals = atomic::png_bytes(&maps::normal_image(relief))?;
-                let json::texture::Info { index, tex_coord, .. } = self.texture(&normals, &format!("{name}_normal"));
+                let json::texture::Info { index, tex_coord, .. } =
+                    self.texture((&normals, "image/png"), &format!("{name}_normal"));
                 normal_texture = Some(json::material::NormalTexture {
                     index,
                     tex_coord,
@@ -209,11 +225,11 @@ impl Builder {
         Ok((primitive, corners.into_iter().map(|(vertex, _)| vertex).collect()))
     }
 
-    fn texture(&mut self, png: &[u8], name: &str) -> json::texture::Info {
-        let view = self.view(png, None, None);
+    fn texture(&mut self, (bytes, mime): (&[u8], &str), name: &str) -> json::texture::Info {
+        let view = self.view(bytes, None, None);
         let source = self.root.push(json::Image {
             buffer_view: Some(view),
-            mime_type: Some(json::image::MimeType("image/png".to_owned())),
+            mime_type: Some(json::image::MimeType(mime.to_owned())),
             name: Some(name.to_owned()),
             uri: None,
             extensions: None,

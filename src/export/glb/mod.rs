@@ -1,4 +1,4 @@
-//! Binary glTF 2.0: one node and mesh per hand, metres, +Y up, albedo as an embedded PNG texture and as vertex colours.
+//! Binary glTF 2.0: one node and mesh per hand, metres, +Y up, albedo as an embedded texture and as vertex colours.
 //!
 //! glTF multiplies `COLOR_0` into the base colour texture, so a file that carried albedo in both would look too dark in
 //! every viewer. A hand with a texture therefore has a white `COLOR_0` and its albedo (linear, as glTF wants) in `COLOR_1`,
@@ -26,7 +26,29 @@ pub fn to_bytes(hands: &[ExportHand], provenance: &Provenance, texture_px: u32) 
     let mut nodes = Vec::new();
     for hand in hands {
         hand.check()?;
-        nodes.push(builder.hand(hand, texture_px)?);
+        nodes.push(builder.hand(hand, &[], texture_px)?);
+    }
+    let facts = hands.first().map(|h| provenance.pairs(h)).unwrap_or_default();
+    finish(builder, nodes, hands.first().map(|h| &*h.model_name), facts)
+}
+
+/// A small file for the viewer of a report: only the attributes that it draws. `errors_mm` has for each
+/// hand the distance of each of its vertices from the true surface (negative: not measured), as the attribute `_ERROR_MM`;
+/// or it is empty.
+///
+/// # Errors
+/// As [`to_bytes`].
+pub fn preview(
+    hands: &[ExportHand],
+    errors_mm: &[Vec<f32>],
+    provenance: &Provenance,
+    texture_px: u32,
+) -> Result<Vec<u8>, ExportError> {
+    let mut builder = Builder { preview: true, ..Builder::default() };
+    let mut nodes = Vec::new();
+    for (i, hand) in hands.iter().enumerate() {
+        hand.check()?;
+        nodes.push(builder.hand(hand, errors_mm.get(i).map_or(&[], |e| e), texture_px)?);
     }
     let facts = hands.first().map(|h| provenance.pairs(h)).unwrap_or_default();
     finish(builder, nodes, hands.first().map(|h| &*h.model_name), facts)
@@ -39,7 +61,7 @@ fn finish(
     model: Option<&str>,
     facts: Vec<(String, String)>,
 ) -> Result<Vec<u8>, ExportError> {
-    let Builder { mut root, bytes } = builder;
+    let Builder { mut root, bytes, errors, .. } = builder;
     root.asset = json::Asset {
         generator: Some(Provenance::GENERATOR.to_owned()),
         copyright: model.map(super::licence),
@@ -60,6 +82,9 @@ fn finish(
     let mut value = serde_json::to_value(&root).map_err(encode)?;
     let facts: serde_json::Map<String, serde_json::Value> = facts.into_iter().map(|(k, v)| (k, v.into())).collect();
     value["asset"]["extras"] = serde_json::Value::Object(facts);
+    for (mesh, accessor) in errors {
+        value["meshes"][mesh]["primitives"][0]["attributes"]["_ERROR_MM"] = accessor.into();
+    }
     container(serde_json::to_vec(&value).map_err(encode)?, bytes)
 }
 
@@ -138,6 +163,42 @@ mod tests {
             json.contains("\"preset\":\"draft\"") && json.contains("\"generator\":\"thenar"),
             "provenance is there"
         );
+    }
+
+    #[test]
+    fn a_preview_is_small_and_carries_errors() {
+        let errors = vec![0.5, -1.0, 0.25, 2.0];
+        let sample = ExportHand { texture_format: crate::export::TextureFormat::Jpeg, ..hand() };
+        let bytes = preview(&[sample], std::slice::from_ref(&errors), &Provenance::default(), 64).expect("a GLB");
+        // The crate knows no attributes of applications, which the format allows (the Khronos validator is asked in
+        // tests/exports.rs).
+        let gltf = gltf::Gltf::from_slice_without_validation(&bytes).expect("a GLB");
+        let blob = gltf.blob.as_deref().expect("a binary chunk");
+        let primitive = gltf.meshes().next().and_then(|m| m.primitives().next()).expect("a primitive");
+        let reader = primitive.reader(|_| Some(blob));
+        assert!(reader.read_colors(0).is_none() && reader.read_tangents().is_none(), "only what is drawn");
+        let gltf::image::Source::View { view, mime_type } = gltf.images().next().expect("an image").source() else {
+            panic!("embedded")
+        };
+        let image = image::load_from_memory(&blob[view.offset()..view.offset() + view.length()]).expect("an image");
+        assert_eq!((mime_type, image.width()), ("image/jpeg", 64), "a JPEG");
+        let length = u32::from_le_bytes([bytes[12], bytes[13], bytes[14], bytes[15]]) as usize;
+        let json: serde_json::Value = serde_json::from_slice(&bytes[20..20 + length]).expect("JSON");
+        let index = json["meshes"][0]["primitives"][0]["attributes"]["_ERROR_MM"].as_u64().expect("an attribute");
+        let accessor = gltf.accessors().nth(usize::try_from(index).expect("small")).expect("an accessor");
+        let view = accessor.view().expect("a view");
+        let found: Vec<f32> = blob[view.offset()..view.offset() + view.length()]
+            .chunks_exact(4)
+            .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+            .collect();
+        let positions: Vec<[f32; 3]> = reader.read_positions().expect("positions").collect();
+        assert_eq!(found.len(), positions.len(), "one a vertex");
+        for (p, e) in positions.iter().zip(&found) {
+            let source = hand().positions.iter().position(|q| floats(*q) == *p).expect("one of ours");
+            assert_eq!(*e, errors[source], "each at its place");
+        }
+        let plain = preview(&[hand()], &[], &Provenance::default(), 64).expect("a GLB");
+        assert!(!String::from_utf8_lossy(&plain).contains("_ERROR_MM"), "none without");
     }
 
     #[test]

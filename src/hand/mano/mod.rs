@@ -6,12 +6,13 @@
 //! `weights` (V×16), `kintree_table` (2×16), `f` (F×3), `hands_components` (45×45), `hands_mean` (45). Everything is checked
 //! here, so that a damaged file is one sentence and no panic later.
 //!
-//! What MANO leaves open is a [`ManoConvention`]. MANO has no texture coordinates: a model of it has none, exports colour its
-//! vertices. It has no joint limits either and takes those of the open hand, whose joints and rest pose are the same.
+//! What MANO leaves open is a [`ManoConvention`]. MANO has no texture coordinates: a model that is loaded from a file gets a
+//! layout of its own, made once and kept in the user's cache. It has no joint limits either and takes those of the open hand, whose joints and rest pose are the same.
 
 mod convention;
 mod fields;
 mod find;
+mod layout;
 mod wrist;
 
 pub use convention::{ManoConvention, TipConvention};
@@ -86,6 +87,7 @@ pub fn load(path: &Path, side: Side, convention: &ManoConvention) -> Result<Hand
 fn load_as_filed(path: &Path, side: Side, convention: &ManoConvention) -> Result<HandModel, HandError> {
     let name = path.display().to_string();
     let mut model = parse(&name, &read_limited(path, &name)?, side, convention)?;
+    layout::lay_out(&mut model);
     model.origin.file = Some(path.canonicalize().unwrap_or_else(|_| path.to_owned()));
     Ok(model)
 }

@@ -33,6 +33,7 @@ fn export_hand(rest: &RestHand) -> ExportHand {
         model_hash: "abc".into(),
         texture: None,
         relief: None,
+        texture_format: crate::export::TextureFormat::default(),
     }
 }
 
