@@ -17,6 +17,7 @@
 )]
 
 mod backend;
+mod commands;
 mod dialogs;
 mod fonts;
 mod frame;
@@ -76,7 +77,7 @@ pub struct Options {
 /// `compare wipe|side|difference`, `curve NAME on|off`, `scrub FRACTION`, `live`, `show WHAT on|off` (`cameras residuals hands joints grid curves export help developer keypoints`),
 /// `tab parameters|pose|findings|capture`, `finding N`, `pose begin|captured|relaxed|rest|reset`, `wait-posable`, `synergy N VALUE`, `angle N DEGREES`,
 /// `export FORMAT,…`, `wait-exported`, `dialog`, `wait-banner`,
-/// `pose-hands left|right|both`, `size WIDTHxHEIGHT`, `screenshot PATH`, `measure SECONDS`, `quit`. A failed command ends the window with an error.
+/// `command WORD` (any row of the table of commands), `pose-hands left|right|both`, `size WIDTHxHEIGHT`, `screenshot PATH`, `measure SECONDS`, `quit`. A failed command ends the window with an error.
 pub const SCRIPT_VARIABLE: &str = "THENAR_STUDIO_SCRIPT";
 
 /// Facts about the machine that decide how much is drawn.

@@ -1,6 +1,7 @@
 //! Commands for tests and reproducible pictures; see [`SCRIPT_VARIABLE`](super::SCRIPT_VARIABLE).
 
 use super::backend::ExportRequest;
+use super::commands::{self, Id};
 use super::session::{
     AS_FOUND, Action, Chosen, Framed, NamedPose, PoseAction, RunState, SYNERGIES, Session, set_reading,
 };
@@ -40,6 +41,7 @@ pub(super) enum Step {
     Reading(String, String),
     Detect(bool),
     OpenAgain,
+    Command(Id),
     Shading(Shading),
     Compare(CompareMode),
     ScrubFraction(f64),
@@ -120,6 +122,10 @@ fn parse_step(text: &str) -> anyhow::Result<Step> {
         }
         "detect" => Step::Detect(on_or_off(text, rest)?),
         "open-again" => Step::OpenAgain,
+        "command" => {
+            let entry = commands::by_word(rest).ok_or_else(|| anyhow::anyhow!("`{text}`: what is `{rest}`?"))?;
+            Step::Command(entry.id)
+        }
         "hands" => Step::Hands(rest.parse().map_err(|e| anyhow::anyhow!("`{text}`: {e}"))?),
         "scrub" => Step::ScrubFraction(rest.parse()?),
         "shading" => Step::Shading(named(text, rest, &Shading::ALL, |s| s.name())?),
@@ -312,6 +318,13 @@ fn simple_step(step: &Step, session: &mut Session, actions: &mut ViewActions, wa
         Step::Detect(on) => session.detect = *on,
         Step::OpenAgain if session.refused.is_some() => actions.0.push(Action::OpenRefused),
         Step::OpenAgain => actions.0.push(Action::OpenAgain),
+        Step::Command(id) => {
+            let entry = id.entry();
+            if let Some(why) = (entry.why_not)(session) {
+                return Outcome::Failed(format!("{}: {why}", entry.name));
+            }
+            actions.0.extend(entry.run(session));
+        }
         Step::Preset(name) => match session.presets.iter().position(|p| p.name == *name) {
             Some(index) => session.preset = index,
             None => return Outcome::Failed(format!("there is no preset `{name}`")),
@@ -475,6 +488,7 @@ mod tests {
             "reading units ell",
             "reading lens none",
             "detect perhaps",
+            "command dance",
         ] {
             assert!(parse(bad).is_err(), "`{bad}` is refused");
         }

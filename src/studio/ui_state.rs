@@ -71,6 +71,17 @@ pub(crate) enum Tab {
     Capture,
 }
 
+/// What is typed into the palette, and which of its rows is chosen.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Palette {
+    /// The letters so far.
+    pub typed: String,
+    /// Row of the list.
+    pub at: usize,
+    /// The row was just changed by a key and is to be scrolled to.
+    pub moved: bool,
+}
+
 /// The panels' memory.
 #[derive(Clone, Debug)]
 pub(crate) struct UiState {
@@ -98,8 +109,12 @@ pub(crate) struct UiState {
     pub zoom_to_hands: bool,
     /// Detected keypoints over the photograph.
     pub show_keypoints: bool,
-    /// G is held: show the photograph alone.
+    /// G is held or the photograph alone was chosen: no render.
     pub blink: bool,
+    /// The photograph alone was chosen.
+    pub photograph_alone: bool,
+    /// The palette, while it is open.
+    pub palette: Option<Palette>,
     /// Curves that are switched off.
     pub hidden_curves: BTreeSet<String>,
     /// Exponential smoothing of the curves, 0..0.99; display only.
@@ -156,6 +171,8 @@ impl Default for UiState {
             zoom_to_hands: true,
             show_keypoints: false,
             blink: false,
+            photograph_alone: false,
+            palette: None,
             hidden_curves: BTreeSet::new(),
             smoothing: 0.0,
             drop_hover: false,

@@ -28,20 +28,6 @@ const FACTS: [(&str, &str); 6] = [
     ("frame", "Which instant of a sequence: an image's name without ending (--frame)"),
 ];
 
-/// The button above the views that opens and closes the panel.
-pub(super) fn button_of_panel(ui: &mut Ui, session: &mut Session) {
-    let open = session.ui.tab == Tab::Capture;
-    let response = ui.selectable_label(open, "Capture");
-    if response.on_hover_text("How the capture was read, and why; set it by hand (I)").clicked() {
-        toggle(session);
-    }
-}
-
-/// Shows the panel, or the parameters again.
-pub(super) fn toggle(session: &mut Session) {
-    session.ui.tab = if session.ui.tab == Tab::Capture { Tab::Parameters } else { Tab::Capture };
-}
-
 pub(super) fn show(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>) {
     let Some(capture) = session.capture.clone() else { return };
     ui.horizontal(|ui| {

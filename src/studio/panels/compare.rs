@@ -1,10 +1,12 @@
 //! The selected view beside its render: wipe, side by side, difference; hold G to see the photograph alone.
 
+use super::menu::{tool, tool_called};
 use super::textures::Textures;
 use super::theme::{self, ACCENT, TEXT, WEAK, WELL};
 use crate::anatomy::KEYPOINT_BONES;
 use crate::capture::View;
 use crate::detect::DetectedHands;
+use crate::studio::commands::Id;
 use crate::studio::picture::{Picture, heat};
 use crate::studio::session::{Action, Session};
 use crate::studio::ui_state::CompareMode;
@@ -19,17 +21,15 @@ pub(super) fn show(ui: &mut Ui, session: &mut Session, textures: &mut Textures, 
     ui.horizontal_wrapped(|ui| {
         theme::title(ui, "COMPARE");
         ui.label(RichText::new(&view.name).strong());
-        for mode in CompareMode::ALL {
-            ui.selectable_value(&mut session.ui.compare, mode, mode.name());
+        for id in [Id::Wipe, Id::Side, Id::Difference] {
+            tool(ui, session, id, actions);
         }
     });
     ui.horizontal(|ui| {
         ui.checkbox(&mut session.ui.zoom_to_hands, "zoom to hands");
         ui.checkbox(&mut session.ui.show_keypoints, "keypoints")
             .on_hover_text("What the detector saw in this photograph");
-        if theme::button(ui, "⌖", None, "Look through this camera in 3D (Enter)") {
-            actions.push(Action::FlyTo(session.selected));
-        }
+        tool_called(ui, session, Id::LookThrough, "⌖", actions);
     });
     let picture = session.picture();
     let area = {

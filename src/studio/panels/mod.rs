@@ -13,7 +13,9 @@ mod inspector;
 mod legend;
 mod log;
 mod loss;
+mod menu;
 mod overlay;
+mod palette;
 mod pose;
 mod run_options;
 mod textures;
@@ -25,9 +27,10 @@ mod views;
 pub(super) use textures::Textures;
 pub(super) use theme::apply as apply_theme;
 
-use super::session::{Action, Framed, Session};
-use super::ui_state::{Shading, Tab};
-use egui::{Context, Key, LayerId, Modifiers, Panel, Rect, Ui, UiBuilder};
+use super::commands;
+use super::session::{Action, Session};
+use super::ui_state::Tab;
+use egui::{Context, LayerId, Panel, Rect, Ui, UiBuilder};
 
 /// Least size of the window, points: the panels are laid out so that nothing overlaps down to it.
 pub(super) const LEAST_SIZE: [f32; 2] = [1000.0, 700.0];
@@ -42,13 +45,17 @@ const COMPARE_HEIGHT: f32 = 175.0;
 
 /// Draws everything and returns the rectangle that is left for the 3D view, in points.
 pub(super) fn layout(ctx: &Context, session: &mut Session, textures: &mut Textures, actions: &mut Vec<Action>) -> Rect {
-    keys(ctx, session, actions);
+    session.notice_edits();
+    commands::keys(ctx, session, actions);
     textures.follow(ctx, session);
     let builder = UiBuilder::new().layer_id(LayerId::background()).max_rect(ctx.viewport_rect());
     let mut root = Ui::new(ctx.clone(), egui::Id::new("thenar"), builder);
     let screen = ctx.viewport_rect();
     let bar = theme::bar_frame();
     let side = theme::side_frame();
+    Panel::top("menu").frame(theme::menu_frame()).resizable(false).show_separator_line(false).show(&mut root, |ui| {
+        menu::show(ui, session, actions);
+    });
     Panel::top("top").frame(bar).resizable(false).show(&mut root, |ui| top_bar::show(ui, session, actions));
     overlay::banner(&mut root, session, actions);
     if session.capture.is_none() {
@@ -58,7 +65,7 @@ pub(super) fn layout(ctx: &Context, session: &mut Session, textures: &mut Textur
         return Rect::from_min_size(rect.center(), egui::Vec2::ZERO);
     }
     if session.ui.show_curves {
-        let height = (screen.height() * 0.27).clamp(150.0, 320.0);
+        let height = (screen.height() * 0.24).clamp(150.0, 320.0);
         Panel::bottom("bottom")
             .frame(side)
             .resizable(true)
@@ -127,92 +134,8 @@ fn windows(ctx: &Context, session: &mut Session, view: Rect, actions: &mut Vec<A
     overlay::drop_target(ctx, session);
     export::show(ctx, session, actions);
     help::show(ctx, session);
+    palette::show(ctx, session, actions);
     developer::show(ctx, session);
-}
-
-/// Keyboard shortcuts; none while text is being typed.
-fn keys(ctx: &Context, session: &mut Session, actions: &mut Vec<Action>) {
-    if ctx.text_edit_focused() {
-        return;
-    }
-    let has_capture = session.capture.is_some();
-    // What has the focus is pressed by Enter.
-    let enter_is_free = ctx.memory(|m| m.focused().is_none());
-    let can_resume = session.why_not_resume().is_none();
-    let ui = &mut session.ui;
-    let (mut stop_export, mut toggle_capture) = (false, false);
-    ctx.input_mut(|i| {
-        ui.blink = i.key_down(Key::G);
-        let mut pressed = |modifiers: Modifiers, key: Key| i.consume_key(modifiers, key);
-        if pressed(Modifiers::COMMAND | Modifiers::SHIFT, Key::O) {
-            actions.push(Action::OpenAgain);
-        }
-        if pressed(Modifiers::COMMAND, Key::O) {
-            actions.push(Action::OpenDialog);
-        }
-        if pressed(Modifiers::COMMAND | Modifiers::SHIFT, Key::R) {
-            actions.push(Action::Start);
-        }
-        if pressed(Modifiers::COMMAND, Key::R) {
-            actions.push(if can_resume { Action::Resume } else { Action::Start });
-        }
-        if pressed(Modifiers::COMMAND, Key::E) {
-            ui.show_export = !ui.show_export;
-        }
-        if pressed(Modifiers::NONE, Key::F1) {
-            ui.show_help = !ui.show_help;
-        }
-        if pressed(Modifiers::NONE, Key::F12) {
-            ui.show_developer = !ui.show_developer;
-        }
-        if pressed(Modifiers::NONE, Key::Escape) {
-            (ui.show_help, ui.show_developer, stop_export) = (false, false, true);
-        }
-        if !has_capture {
-            return;
-        }
-        if pressed(Modifiers::SHIFT, Key::F) {
-            actions.push(Action::Frame(Framed::Everything));
-        }
-        if pressed(Modifiers::SHIFT, Key::N) {
-            actions.push(Action::FindingBy(-1));
-        }
-        let selected = session.selected;
-        let simple = [
-            (Key::T, Action::TogglePause),
-            (Key::OpenBracket, Action::SelectBy(-1)),
-            (Key::CloseBracket, Action::SelectBy(1)),
-            (Key::F, Action::Frame(Framed::Hands)),
-            (Key::N, Action::FindingBy(1)),
-            (Key::Enter, Action::FlyTo(selected)),
-            (Key::X, Action::ToggleExclude(selected)),
-            (Key::H, Action::ToggleHoldOut(selected)),
-            (Key::Home, Action::Scrub(0)),
-            (Key::End, Action::GoLive),
-            (Key::Comma, Action::ScrubBy(-1)),
-            (Key::Period, Action::ScrubBy(1)),
-        ];
-        for (key, action) in simple {
-            if (key != Key::Enter || enter_is_free) && pressed(Modifiers::NONE, key) {
-                actions.push(action);
-            }
-        }
-        for (key, shading) in [Key::Num1, Key::Num2, Key::Num3].into_iter().zip(Shading::ALL) {
-            if pressed(Modifiers::NONE, key) {
-                ui.shading = shading;
-            }
-        }
-        if pressed(Modifiers::NONE, Key::V) {
-            ui.show_cameras = !ui.show_cameras;
-        }
-        toggle_capture = pressed(Modifiers::NONE, Key::I);
-    });
-    if stop_export {
-        ui.show_export = false;
-    }
-    if toggle_capture {
-        capture::toggle(session);
-    }
 }
 
 #[cfg(test)]

@@ -112,7 +112,12 @@ pub(crate) fn apply(ctx: &Context) {
 
 /// Frame of the top bar.
 pub(crate) fn bar_frame() -> Frame {
-    Frame::NONE.fill(BAR).inner_margin(Margin::symmetric(10, 7))
+    Frame::NONE.fill(BAR).inner_margin(Margin::symmetric(10, 5))
+}
+
+/// Frame of the row of menus.
+pub(crate) fn menu_frame() -> Frame {
+    Frame::NONE.fill(BAR).inner_margin(Margin { left: 6, right: 10, top: 3, bottom: 0 })
 }
 
 /// Frame of the side and bottom panels.

@@ -1,9 +1,10 @@
 //! The list of views: thumbnail, name, score, signs. Click selects, double-click looks through the camera, X excludes,
 //! H holds out.
 
+use super::findings;
 use super::textures::Textures;
 use super::theme::{self, ACCENT, AMBER, HELD_OUT, RED, TEXT, WEAK};
-use super::{capture, findings};
+use crate::studio::commands::Id;
 use crate::studio::session::{Action, Session};
 use egui::{Align2, FontId, Pos2, Rect, RichText, Sense, Stroke, StrokeKind, Ui, vec2};
 
@@ -21,7 +22,7 @@ pub(super) fn show(ui: &mut Ui, session: &mut Session, textures: &Textures, acti
     });
     ui.horizontal_wrapped(|ui| {
         findings::button(ui, session);
-        capture::button_of_panel(ui, session);
+        super::menu::tool(ui, session, Id::Capture, actions);
     });
     egui::ScrollArea::vertical().auto_shrink([false, false]).show_rows(ui, ROW, opened.views.len(), |ui, rows| {
         for view in rows {

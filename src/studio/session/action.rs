@@ -113,6 +113,8 @@ pub(crate) enum Action {
     Select(usize),
     /// Select the next (+1) or previous (−1) view.
     SelectBy(isize),
+    /// Select the last (true) or the first view.
+    SelectEnd(bool),
     /// Look through a camera.
     FlyTo(usize),
     /// Look at the hands or at everything.
@@ -125,6 +127,10 @@ pub(crate) enum Action {
     ToggleExclude(usize),
     /// Keep a view from every stage of the next run but compare it, or let it take part again.
     ToggleHoldOut(usize),
+    /// Undo the last edit.
+    Undo,
+    /// Do again what was undone.
+    Redo,
     /// Choose the folder that runs are written to.
     ResultsDialog,
     /// Choose the folder with MANO's files.

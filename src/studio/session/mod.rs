@@ -2,6 +2,7 @@
 //! every rule of the window (what a button does, when it is disabled, what scrubbing moves) is testable without one.
 
 mod action;
+mod edits;
 mod findings;
 mod folders;
 mod hand;
@@ -124,6 +125,9 @@ pub(crate) struct Session {
     pub preset: usize,
     /// Changed parameters by key.
     pub overrides: BTreeMap<String, f64>,
+    history: edits::History,
+    /// Something was edited since the project file was written.
+    edited: bool,
     /// The error on show.
     pub banner: Option<Problem>,
     /// A folder to be typed under the banner, as no dialog can be shown, and the text so far.
@@ -145,7 +149,7 @@ impl Session {
     #[must_use]
     pub(crate) fn new(presets: Vec<PresetInfo>) -> Self {
         let preset = presets.iter().position(|p| p.name == "standard").unwrap_or(0);
-        Self {
+        let mut session = Self {
             started: Instant::now(),
             device: None,
             opening: None,
@@ -192,6 +196,8 @@ impl Session {
             presets,
             preset,
             overrides: BTreeMap::new(),
+            history: edits::History::default(),
+            edited: false,
             banner: None,
             typed: None,
             notice: None,
@@ -199,7 +205,9 @@ impl Session {
             log: VecDeque::new(),
             snapshot_interval: Duration::from_millis(250),
             ui: UiState::default(),
-        }
+        };
+        session.history.begin(session.choices());
+        session
     }
 
     /// Adds a log line.
@@ -246,6 +254,10 @@ impl Session {
                 }
                 None
             }
+            Action::SelectEnd(last) => {
+                self.select(if last { self.view_count().saturating_sub(1) } else { 0 });
+                None
+            }
             Action::FlyTo(view) => {
                 self.select(view);
                 (view < self.view_count()).then_some(Effect::FlyTo(view))
@@ -265,6 +277,14 @@ impl Session {
             }
             Action::ToggleHoldOut(view) => {
                 self.toggle_held_out(view);
+                None
+            }
+            Action::Undo => {
+                self.step_history(false);
+                None
+            }
+            Action::Redo => {
+                self.step_history(true);
                 None
             }
             Action::ResultsDialog => Some(Effect::ResultsDialog),

@@ -163,6 +163,9 @@ impl Session {
             self.shown = self.newest.clone();
             self.shown_revision += 1;
         }
+        if !again {
+            self.history.begin(self.choices());
+        }
     }
 
     /// Cameras and scores of the run; lists of another length than the capture's views are none.

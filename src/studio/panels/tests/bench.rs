@@ -5,7 +5,7 @@ use crate::studio::backend::Backend;
 use crate::studio::session::Effect;
 use crate::studio::testing::{MorphBackend, test_capture};
 use crate::studio::worker::{Command, Event, TakenSnapshot};
-use egui::{Event as Input, PointerButton, Pos2, RawInput, vec2};
+use egui::{Event as Input, Key, Modifiers, PointerButton, Pos2, RawInput, vec2};
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -6,6 +6,7 @@ use crate::fitting::pose::{PoseSettings, Triangulator};
 use crate::pipeline::{Code, Severity, diagnose};
 use crate::studio::testing::test_capture;
 use crate::studio::worker::Event;
+use egui::{Key, Modifiers};
 use std::sync::Arc;
 
 /// A capture of eight views whose view 3 lies 12 px aside, examined.

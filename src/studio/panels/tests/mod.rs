@@ -2,6 +2,7 @@
 
 mod bench;
 mod capture;
+mod commands;
 mod findings;
 mod layout;
 mod pose;
@@ -11,7 +12,7 @@ use super::*;
 use crate::studio::session::{Effect, RunState};
 use crate::studio::worker::{Command, Event, TakenSnapshot};
 use bench::Bench;
-use egui::{Event as Input, pos2, vec2};
+use egui::{Event as Input, Key, Modifiers, pos2, vec2};
 use std::sync::Arc;
 use std::time::Duration;
 

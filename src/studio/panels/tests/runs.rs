@@ -113,7 +113,7 @@ fn f_frames_the_hands_and_shift_f_everything() {
     assert_eq!(bench.key(Key::F, Modifiers::SHIFT), [Action::Frame(Framed::Everything)], "Shift+F is all");
     bench.key(Key::F1, Modifiers::NONE);
     bench.settle();
-    assert!(bench.says("Shift+F") && bench.says("see everything"), "the sheet of keys has both");
+    assert!(bench.says("Shift+F") && bench.says("Frame everything"), "the sheet of keys has both");
 }
 
 #[test]
