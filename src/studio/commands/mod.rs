@@ -1,8 +1,11 @@
 //! Every command of the window, in one table: it feeds the menus, the tips of the buttons, the keys, the palette, the sheet
 //! of keys and the scripts of the tests, so that none of them can say something else than the others.
 
+mod run_rows;
 mod search;
+mod sight_rows;
 mod table;
+mod work_rows;
 
 pub(crate) use search::search;
 pub(crate) use table::{Id, TABLE};
@@ -50,6 +53,7 @@ impl Menu {
 }
 
 /// Something that can be asked of the window.
+#[derive(Clone, Copy)]
 pub(crate) struct Entry {
     /// Which.
     pub id: Id,
@@ -164,7 +168,23 @@ pub(crate) fn by_word(word: &str) -> Option<&'static Entry> {
 #[must_use]
 pub(crate) fn shortcut_text(shortcut: KeyboardShortcut) -> String {
     let mac = cfg!(target_os = "macos");
-    shortcut.format(if mac { &ModifierNames::SYMBOLS } else { &ModifierNames::NAMES }, mac)
+    let text = shortcut.format(if mac { &ModifierNames::SYMBOLS } else { &ModifierNames::NAMES }, mac);
+    // egui calls these keys by names that nobody finds on a keyboard.
+    let signs = [
+        (Key::OpenBracket, "["),
+        (Key::CloseBracket, "]"),
+        (Key::OpenCurlyBracket, "{"),
+        (Key::CloseCurlyBracket, "}"),
+        (Key::Comma, ","),
+        (Key::Period, "."),
+        (Key::Plus, "+"),
+        (Key::Equals, "="),
+        (Key::Minus, "-"),
+    ];
+    match signs.iter().find(|(key, _)| *key == shortcut.logical_key) {
+        Some((key, sign)) => text.replace(key.name(), sign),
+        None => text,
+    }
 }
 
 /// Carries out the commands whose keys were pressed. Nothing while text is typed; a command that cannot be carried out says

@@ -1,6 +1,6 @@
 //! The sheet of keys, from the table of commands.
 
-use super::theme::{ACCENT, WEAK};
+use super::theme::{accent, faint};
 use crate::studio::commands::{Menu, TABLE, shortcut_text};
 use crate::studio::session::Session;
 use egui::{Align2, Context, Grid, RichText, Ui, Window};
@@ -16,20 +16,22 @@ pub(super) fn show(ctx: &Context, session: &mut Session) {
         .resizable(false)
         .anchor(Align2::CENTER_CENTER, [0.0, 0.0])
         .show(ctx, |ui| {
-            // Two columns, so that it fits the least window.
+            // Columns, so that it fits the least window.
             ui.horizontal_top(|ui| {
-                for menus in
-                    [&[Menu::File, Menu::Edit, Menu::View][..], &[Menu::Compare, Menu::Run, Menu::Window, Menu::Help]]
-                {
+                for menus in [
+                    &[Menu::File, Menu::Edit, Menu::Run][..],
+                    &[Menu::View, Menu::Compare],
+                    &[Menu::Window, Menu::Help],
+                ] {
                     ui.vertical(|ui| {
                         for menu in menus {
                             section(ui, menu.name(), &keys_of(*menu));
                         }
-                        if menus.contains(&Menu::View) {
+                        if menus.contains(&Menu::Help) {
                             section(ui, "Mouse", &MOUSE.map(|(key, what)| (key.to_owned(), what)));
                         }
                     });
-                    ui.add_space(18.0);
+                    ui.add_space(14.0);
                 }
             });
         });
@@ -48,11 +50,11 @@ fn keys_of(menu: Menu) -> Vec<(String, &'static str)> {
 }
 
 fn section(ui: &mut Ui, title: &str, keys: &[(String, &str)]) {
-    ui.label(RichText::new(title).strong().color(ACCENT));
+    ui.label(RichText::new(title).strong().color(accent()));
     Grid::new(title).num_columns(2).spacing([16.0, 2.0]).show(ui, |ui| {
         for (key, what) in keys {
             ui.label(RichText::new(key).monospace().strong());
-            ui.label(RichText::new(*what).color(WEAK));
+            ui.label(RichText::new(*what).color(faint()));
             ui.end_row();
         }
     });

@@ -1,9 +1,9 @@
 //! The menus, and buttons that are commands: both from the table of commands.
 
-use super::theme::{RED, WEAK};
+use super::theme::{faint, field, red, rule};
 use crate::studio::commands::{Entry, Id, Menu, TABLE};
 use crate::studio::session::{Action, Session};
-use egui::{Align, Button, Layout, MenuBar, RichText, Ui};
+use egui::{Align, Button, Layout, MenuBar, RichText, Stroke, Ui};
 
 /// The row of menus, the search for commands, and what is computed on.
 pub(super) fn show(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>) {
@@ -22,8 +22,11 @@ pub(super) fn show(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             device(ui, session);
             let palette = Id::Palette.entry();
-            let text = RichText::new(format!("{}  {}", palette.name, palette.key_text())).color(WEAK);
-            if ui.add(Button::new(text).min_size(egui::vec2(190.0, 0.0))).on_hover_text(palette.help).clicked() {
+            let text = RichText::new(format!("{}  {}", palette.name, palette.key_text())).color(faint());
+            // Framed, unlike the menus: it is a field to type into.
+            let button =
+                Button::new(text).min_size(egui::vec2(190.0, 0.0)).fill(field()).stroke(Stroke::new(1.0, rule()));
+            if ui.add(button).on_hover_text(palette.help).clicked() {
                 actions.extend(palette.run(session));
             }
         });
@@ -51,10 +54,10 @@ fn device(ui: &mut Ui, session: &Session) {
         Some(Ok(name)) => {
             // `llvmpipe (LLVM 15.0.6, 256 bits) (software)`: the first words say which it is, the rest is in the tip.
             let short: String = name.split(" (").next().unwrap_or(name).chars().take(26).collect();
-            ui.label(RichText::new(short).color(WEAK).small()).on_hover_text(format!("Computing on {name}"));
+            ui.label(RichText::new(short).color(faint()).small()).on_hover_text(format!("Computing on {name}"));
         }
         Some(Err(why)) => {
-            ui.label(RichText::new("⚠ no device").color(RED)).on_hover_text(why);
+            ui.label(RichText::new("⚠ no device").color(red())).on_hover_text(why);
         }
         None => {}
     }

@@ -1,6 +1,7 @@
 //! What lies over the rest: the error banner, passing notices, the buttons on the 3D view.
 
 use super::menu::{tool, tool_called};
+use super::textures::Textures;
 use super::theme::{ACCENT, AMBER, PANEL, RED, TEXT, WEAK, WELL, button};
 use crate::studio::commands::Id;
 use crate::studio::session::{Action, Folder, Session};
@@ -131,7 +132,7 @@ pub(super) fn drop_target(ctx: &Context, session: &Session) {
 
 /// Shading modes and switches.
 fn buttons(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>) {
-    for id in [Id::Albedo, Id::Clay, Id::Normals] {
+    for id in [Id::Albedo, Id::Clay, Id::Normals, Id::Neural] {
         tool(ui, session, id, actions);
     }
     ui.add_space(8.0);
@@ -143,11 +144,22 @@ fn buttons(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>) {
 }
 
 /// Shading modes and switches on the 3D view, and what it shows.
-pub(super) fn viewport(root: &mut Ui, rect: Rect, session: &mut Session, actions: &mut Vec<Action>) {
+pub(super) fn viewport(
+    root: &mut Ui,
+    rect: Rect,
+    session: &mut Session,
+    textures: &mut Textures,
+    actions: &mut Vec<Action>,
+) {
+    // Over the mesh, which is hidden then, and under the buttons.
+    if let Some(texture) = textures.network(root.ctx(), session) {
+        let whole = Rect::from_min_max(egui::Pos2::ZERO, egui::pos2(1.0, 1.0));
+        root.painter_at(rect).image(texture.id(), rect, whole, Color32::WHITE);
+    }
     let bar = Rect::from_min_size(rect.min + vec2(10.0, 8.0), vec2(rect.width() - 20.0, 24.0));
     let layout = Layout::left_to_right(Align::Center).with_main_wrap(true);
     // Opaque: frustums must not show through between the words.
-    let frame = Frame::NONE.fill(PANEL).corner_radius(4).inner_margin(Margin::symmetric(4, 1));
+    let frame = Frame::NONE.fill(super::theme::sheet()).corner_radius(4).inner_margin(Margin::symmetric(4, 1));
     let shown = root.scope_builder(UiBuilder::new().max_rect(bar).layout(layout), |ui| {
         frame.show(ui, |ui| buttons(ui, session, actions)).response.rect
     });
@@ -160,6 +172,14 @@ pub(super) fn viewport(root: &mut Ui, rect: Rect, session: &mut Session, actions
             format!("{} hands · {vertices} vertices · {joints} sets of joints", s.hands.len())
         },
     );
+    if let Some((words, fallback)) = session.neural_words() {
+        let colour = if fallback { AMBER } else { TEXT };
+        let font = egui::FontId::proportional(11.5);
+        let galley = root.painter().layout(words, font, colour, (rect.width() - 40.0).max(80.0));
+        let place = Rect::from_min_size(rect.left_bottom() + vec2(12.0, -30.0 - galley.size().y), galley.size());
+        root.painter().rect_filled(place.expand2(vec2(5.0, 3.0)), 3.0, PANEL);
+        root.painter().galley(place.min, galley, colour);
+    }
     let painter = root.painter();
     painter.text(
         rect.left_bottom() + vec2(12.0, -8.0),

@@ -1,6 +1,6 @@
 //! The palette: a few letters find any command, Enter carries it out.
 
-use super::theme::{ACCENT, TEXT, WEAK};
+use super::theme::{accent, faint, ink};
 use crate::studio::commands::{self, Entry};
 use crate::studio::session::{Action, Session};
 use egui::{Align, Align2, Context, Frame, Key, Layout, Modifiers, RichText, ScrollArea, TextEdit, Ui, Window};
@@ -55,7 +55,7 @@ pub(super) fn show(ctx: &Context, session: &mut Session, actions: &mut Vec<Actio
                     }
                 }
                 if found.is_empty() {
-                    ui.label(RichText::new("No command is called so").color(WEAK));
+                    ui.label(RichText::new("No command is called so").color(faint()));
                 }
             });
         });
@@ -72,20 +72,20 @@ pub(super) fn show(ctx: &Context, session: &mut Session, actions: &mut Vec<Actio
 fn row(ui: &mut Ui, session: &Session, entry: &Entry, here: bool) -> egui::Response {
     let why_not = (entry.why_not)(session);
     let frame = Frame::NONE.inner_margin(egui::Margin::symmetric(6, 3)).corner_radius(3);
-    let frame = if here { frame.fill(ACCENT.gamma_multiply(0.3)) } else { frame };
+    let frame = if here { frame.fill(accent().gamma_multiply(0.3)) } else { frame };
     let inner = frame.show(ui, |ui| {
         ui.horizontal(|ui| {
             ui.style_mut().interaction.selectable_labels = false;
-            let colour = if why_not.is_some() { WEAK } else { TEXT };
+            let colour = if why_not.is_some() { faint() } else { ink() };
             let on = entry.on.is_some_and(|on| on(session));
             ui.label(RichText::new(entry.name).color(colour));
-            ui.label(RichText::new(entry.menu.name()).small().color(WEAK));
+            ui.label(RichText::new(entry.menu.name()).small().color(faint()));
             if on {
-                ui.label(RichText::new("✔").small().color(ACCENT));
+                ui.label(RichText::new("✔").small().color(accent()));
             }
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| match &why_not {
-                Some(why) => _ = ui.add(egui::Label::new(RichText::new(why).small().color(WEAK)).truncate()),
-                None => _ = ui.label(RichText::new(entry.key_text()).monospace().color(WEAK)),
+                Some(why) => _ = ui.add(egui::Label::new(RichText::new(why).small().color(faint())).truncate()),
+                None => _ = ui.label(RichText::new(entry.key_text()).monospace().color(faint())),
             });
         });
     });

@@ -1,7 +1,7 @@
 //! The bar: open, preset, reconstruct, pause, stop; where the run stands; export and help.
 
 use super::menu::{tool, tool_called};
-use super::theme::{ACCENT, AMBER, RED, TEXT, WEAK, primary_button};
+use super::theme::{accent, amber, faint, ink, primary_button, red};
 use crate::pipeline::Stage;
 use crate::studio::commands::Id;
 use crate::studio::session::{Action, RunState, Session};
@@ -102,11 +102,11 @@ fn progress(ui: &mut Ui, session: &Session) {
     for stage in Stage::ALL.into_iter().filter(|s| *s != Stage::Neural || asked) {
         let here = current.is_some_and(|s| s.stage == stage) && session.is_active();
         let (sign, colour) = if session.stages_done.contains(&stage) {
-            ("✔", ACCENT)
+            ("✔", accent())
         } else if here {
-            ("⏺", TEXT)
+            ("⏺", ink())
         } else {
-            ("○", WEAK)
+            ("○", faint())
         };
         // Without room for all names, the one under way keeps its own.
         let text = if wide || here { format!("{sign} {}", stage.name()) } else { sign.to_owned() };
@@ -115,24 +115,24 @@ fn progress(ui: &mut Ui, session: &Session) {
     match session.state {
         RunState::Idle if session.steps.is_empty() => {}
         RunState::Starting => {
-            ui.label(RichText::new("preparing").color(WEAK));
+            ui.label(RichText::new("preparing").color(faint()));
         }
         state => {
             let Some(last) = current else { return };
             let done = f64::from(last.iter) / f64::from(last.iters.max(1));
             if session.is_active() && wide {
                 #[expect(clippy::cast_possible_truncation, reason = "a fraction")]
-                let bar = egui::ProgressBar::new(done as f32).desired_width(70.0).desired_height(8.0).fill(ACCENT);
+                let bar = egui::ProgressBar::new(done as f32).desired_width(70.0).desired_height(8.0).fill(accent());
                 ui.add(bar);
             }
             let mut text = format!("{} {}/{}", last.phase, last.iter, last.iters);
             let (word, colour) = match state {
-                RunState::Paused => ("paused", AMBER),
-                RunState::Finished => ("finished", ACCENT),
-                RunState::Stopped => ("stopped", AMBER),
-                RunState::Failed => ("failed", RED),
-                RunState::Idle if session.resumable => ("unfinished", AMBER),
-                _ => ("", WEAK),
+                RunState::Paused => ("paused", amber()),
+                RunState::Finished => ("finished", accent()),
+                RunState::Stopped => ("stopped", amber()),
+                RunState::Failed => ("failed", red()),
+                RunState::Idle if session.resumable => ("unfinished", amber()),
+                _ => ("", faint()),
             };
             if state == RunState::Running
                 && let Some((rate, eta)) = session.rate()
@@ -142,7 +142,7 @@ fn progress(ui: &mut Ui, session: &Session) {
             if !word.is_empty() {
                 ui.label(RichText::new(word).color(colour).strong());
             }
-            ui.add(egui::Label::new(RichText::new(&text).color(WEAK)).truncate()).on_hover_text(&text);
+            ui.add(egui::Label::new(RichText::new(&text).color(faint())).truncate()).on_hover_text(&text);
         }
     }
 }

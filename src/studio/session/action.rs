@@ -105,6 +105,8 @@ pub(crate) enum Action {
     Start,
     /// Go on with the unfinished run.
     Resume,
+    /// Train the network on the run that is open.
+    TrainNetwork,
     /// Pause or go on.
     TogglePause,
     /// End the run.
@@ -145,6 +147,8 @@ pub(crate) enum Action {
     GoLive,
     /// Write result files.
     Export(ExportRequest),
+    /// Write the curves as a table.
+    SaveCurves,
     /// Choose the export folder.
     ExportDialog,
     /// Move the hands.
@@ -153,6 +157,8 @@ pub(crate) enum Action {
     Reveal(PathBuf),
     /// Take a folder that was chosen in a dialog, or typed where there is none.
     Take(Folder, PathBuf),
+    /// Say no more of the run that was under way the last time.
+    DismissInterrupted,
     /// Close the notice.
     DismissNotice,
     /// Close the banner.

@@ -24,6 +24,8 @@ pub(crate) struct Choices {
     pub overrides: BTreeMap<String, f64>,
     /// Hands that are looked for.
     pub hands: HandChoice,
+    /// The network is trained.
+    pub train_network: bool,
 }
 
 impl Choices {
@@ -45,6 +47,9 @@ impl Choices {
         }
         if self.preset != next.preset {
             return Some("another preset".to_owned());
+        }
+        if self.train_network != next.train_network {
+            return Some("neural renderer".to_owned());
         }
         if self.hands != next.hands {
             return Some("which hands".to_owned());
@@ -122,11 +127,13 @@ impl Session {
             preset: self.preset,
             overrides: self.overrides.clone(),
             hands: self.hands,
+            train_network: self.train_network,
         }
     }
 
-    fn choose(&mut self, choices: Choices) {
-        let Choices { excluded, held_out, preset, overrides, hands } = choices;
+    pub(super) fn choose(&mut self, choices: Choices) {
+        let Choices { excluded, held_out, preset, overrides, hands, train_network } = choices;
+        self.train_network = train_network;
         (self.excluded, self.held_out, self.hands) = (excluded, held_out, hands);
         (self.preset, self.overrides) = (preset, overrides);
     }

@@ -32,6 +32,12 @@ fn ready(id: Id) -> Bench {
             let _ = bench.session.apply(Action::Undo);
         }
         Id::Pause | Id::Stop => bench.session.state = RunState::Running,
+        Id::TrainNetwork => bench.session.has_network = false,
+        Id::ByResidual => bench.session.ui.measure = crate::studio::session::Measure::Psnr,
+        Id::WorstView => bench.session.ui.measure = crate::studio::session::Measure::Iou,
+        Id::Studio => bench.session.ui.arrangement = Arrangement::Simple,
+        Id::UsualSize => bench.session.ui.zoom = 1.5,
+        Id::WholePicture => bench.session.ui.closer = 2.0,
         Id::Close => bench.session.ui.show_help = true,
         // What is chosen already would change nothing.
         Id::Albedo => bench.session.ui.shading = crate::studio::ui_state::Shading::Clay,
