@@ -84,7 +84,7 @@ pub(super) fn read_metrics(path: &Path) -> anyhow::Result<Vec<StepReport>> {
     Ok(text.lines().filter_map(parse_metrics).collect())
 }
 
-/// PSNR over rendered ∩ mask and IoU of each view, from `views.csv`; empty where there are none yet.
+/// PSNR over rendered ∩ mask and `IoU` of each view, from `views.csv`; empty where there are none yet.
 pub(super) fn read_scores(folder: &Path) -> [Vec<Option<f64>>; 2] {
     let path = folder.join("views.csv");
     match std::fs::read_to_string(&path) {

@@ -74,7 +74,7 @@ pub(super) fn show(ui: &mut Ui, session: &mut Session, textures: &mut Textures, 
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             magnification(ui, session, actions);
             ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
-                footer(ui, session, picture.as_ref())
+                footer(ui, session, picture.as_ref());
             });
         });
     });

@@ -43,7 +43,7 @@ pub(super) fn capture_camera(
         1.0,
     );
     let bevy_from_world = placement.bevy_from_world.as_daffine3();
-    let turned = DMat3::from_quat(pose.rotation.as_dquat()).transpose() * DMat3::from(bevy_from_world.matrix3);
+    let turned = DMat3::from_quat(pose.rotation.as_dquat()).transpose() * bevy_from_world.matrix3;
     let rotation = DMat3::from_diagonal(DVec3::new(1.0, -1.0, -1.0)) * turned;
     let centre = bevy_from_world.inverse().transform_point3(pose.translation.as_dvec3());
     let translation = -(rotation * centre);
