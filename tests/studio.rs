@@ -45,6 +45,7 @@ fn window_child() {
     let backend = morph::MorphBackend {
         steps: 240,
         step_time: Duration::from_millis(milliseconds),
+        network: std::env::var_os("THENAR_TEST_NETWORK").is_some(),
         camera_off: std::env::var("THENAR_TEST_CAMERA_OFF").ok().and_then(|v| v.parse().ok()),
         ..Default::default()
     };
@@ -282,6 +283,81 @@ fn the_mouse_selects_a_camera_flies_into_it_and_orbits() {
         display.mouse(&["mousemove", "540", "330", "mouseup", "1"]);
     });
     assert!(child.ends_well(), "selecting, flying and orbiting work by mouse");
+}
+
+/// Pixels of the colour that the test engine's network paints, in the 3D view.
+fn network_blue(path: &Path) -> bool {
+    let mut seen = Measured::open(path);
+    let near = |p: image::Rgb<u8>| (0..3).all(|c| p.0[c].abs_diff(morph::NETWORK_BLUE[c]) <= 12);
+    let value = count(&seen.picture, VIEW, near);
+    seen.verdict("network", value, 500)
+}
+
+#[test]
+fn the_network_paints_the_hands_in_the_view_and_the_check_can_fail() {
+    let Some(display) = display() else { return };
+    let pictures = Pictures::new();
+    let run = "reconstruct; wait-finished; wait-picture; show cameras off; show joints off; command neural";
+    let script = [
+        format!("open {}; wait-open; {run}; wait-network", pictures.dir().display()),
+        pictures.shot("network.png"),
+        "command albedo".into(),
+        pictures.shot("network_albedo.png"),
+        "command neural; scrub 0.5".into(),
+        pictures.shot("network_scrubbed.png"),
+        "command follow; fly 4; wait-through 4; wait-network".into(),
+        pictures.shot("network_through.png"),
+        "quit".into(),
+    ]
+    .join(";");
+    assert!(run_window(&display, &script, &[("THENAR_TEST_NETWORK", "1")]), "the script runs to its end");
+    assert!(network_blue(&pictures.at("network.png")), "from the orbit");
+    assert!(network_blue(&pictures.at("network_through.png")), "and through a camera");
+    assert!(!network_blue(&pictures.at("network_albedo.png")), "another mode has it not");
+    assert!(!network_blue(&pictures.at("network_scrubbed.png")), "nor has an earlier step");
+    assert!(hands(&pictures.at("network_scrubbed.png")), "which shows its mesh instead");
+    // Without a network the same script waits for one in vain, and says why.
+    let script = format!("open {}; wait-open; {run}; wait-network; quit", pictures.dir().display());
+    assert!(!run_window(&display, &script, &[]), "a run without network has none to show");
+}
+
+#[test]
+fn keys_reach_the_palette_and_the_palette_its_commands() {
+    let Some(display) = display() else { return };
+    if Command::new("xdotool").arg("version").stdout(Stdio::null()).status().is_err() {
+        assert!(!std::env::var("REQUIRE_GPU").is_ok_and(|v| v == "1"), "REQUIRE_GPU=1 but xdotool is not installed");
+        println!("skipped: no xdotool");
+        return;
+    }
+    let pictures = Pictures::new();
+    let script = [
+        format!("open {}; wait-open", pictures.dir().display()),
+        pictures.shot("keys_before.png"),
+        "wait-on palette".into(),
+        pictures.shot("keys_palette.png"),
+        "wait-on clay; wait-off palette".into(),
+        pictures.shot("keys_after.png"),
+        "quit".into(),
+    ]
+    .join(";");
+    let child = Guard(window_command(&display, &script, &[]).spawn().expect("this test runs"));
+    until_written(&pictures.at("keys_before.png"), |_| display.mouse(&["mousemove", "400", "300"]));
+    // A second press would close it again; each try is an odd number of presses apart.
+    until_written(&pictures.at("keys_palette.png"), |tries| {
+        std::thread::sleep(Duration::from_millis(200 * u64::from(tries)));
+        display.mouse(&["key", "ctrl+k"]);
+    });
+    until_written(&pictures.at("keys_after.png"), |tries| {
+        std::thread::sleep(Duration::from_millis(200 * u64::from(tries)));
+        if tries > 0 {
+            display.mouse(&["key", "Escape"]);
+            display.mouse(&["key", "ctrl+k"]);
+        }
+        display.mouse(&["type", "--delay", "60", "clay"]);
+        std::thread::sleep(Duration::from_millis(400));
+        display.mouse(&["key", "Return"]);
+    });
+    assert!(child.ends_well(), "a command found by its letters is carried out");
 }
 
 /// Epochs of the two phases of HAM in the program's test.

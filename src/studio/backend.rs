@@ -8,6 +8,7 @@ use crate::capture::{Capture, OpenOptions};
 use crate::detect::DetectedHands;
 use crate::export::Frame;
 use crate::fitting::pose::HandChoice;
+use crate::hand::Pose;
 use crate::hand::mano::ManoConvention;
 use crate::pipeline::{Advance, ExportPlan, PhaseRates, PosableHand, Snapshot, StepReport, ViewPicture};
 use std::path::{Path, PathBuf};
@@ -27,11 +28,21 @@ pub trait Engine {
     /// A lost device.
     fn snapshot(&mut self) -> anyhow::Result<Snapshot>;
 
-    /// Renders one view of a snapshot at the photograph's size.
+    /// Renders one view of a snapshot at the photograph's size. [`Look::Neural`] is of the run's last step.
     ///
     /// # Errors
-    /// A lost device.
-    fn render_view(&mut self, snapshot: &Snapshot, view: usize) -> anyhow::Result<ViewPicture>;
+    /// A lost device; no network.
+    fn render_view(&mut self, snapshot: &Snapshot, view: usize, look: Look) -> anyhow::Result<ViewPicture>;
+
+    /// The hands as the run's network shows them through any camera, straight RGBA8, row by row; `poses` are one a hand, and
+    /// none for that of the capture.
+    ///
+    /// # Errors
+    /// There is no network, or none that fits; a lost device.
+    fn render_network(&mut self, camera: &Camera, poses: Option<&[Pose]>) -> anyhow::Result<Vec<u8>> {
+        let _ = (camera, poses);
+        anyhow::bail!("this run has no network")
+    }
 
     /// Keypoints found in the images so far, a view each; `None` when those of the capture are used.
     fn detected_keypoints(&self) -> Detected {
@@ -77,6 +88,26 @@ pub struct RunViews {
     pub cameras: Vec<Camera>,
     /// PSNR of the final meshes over rendered ∩ mask, dB; `None` of a view that was not compared. Empty before the end.
     pub psnr_db: Vec<Option<f64>>,
+    /// Intersection over union of the silhouettes of the final meshes with the masks, likewise.
+    pub iou: Vec<Option<f64>>,
+    /// The run has a network that can be shown.
+    pub has_network: bool,
+}
+
+/// What a rendered view shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Look {
+    /// As the photograph: albedo under the view's light.
+    #[default]
+    Shaded,
+    /// Albedo alone.
+    Albedo,
+    /// By the run's network.
+    Neural,
+    /// World normals as colours.
+    Normals,
+    /// Grey clay.
+    Clay,
 }
 
 /// Which files to write where.
@@ -148,6 +179,8 @@ pub struct RunRequest {
     pub hand_model: HandModelChoice,
     /// Find the keypoints in the images although the capture has its own.
     pub detect: bool,
+    /// Train the network after HAM.
+    pub neural: bool,
 }
 
 impl RunRequest {
@@ -165,6 +198,7 @@ impl RunRequest {
             seed: 0,
             hand_model: HandModelChoice::Open,
             detect: false,
+            neural: false,
         }
     }
 }
@@ -176,6 +210,8 @@ pub struct ResumeRequest {
     pub capture: Arc<Capture>,
     /// The run folder.
     pub run_dir: PathBuf,
+    /// Train the network, although the run was to end before it.
+    pub neural: bool,
 }
 
 /// A reconstruction that has just begun, or goes on.

@@ -95,7 +95,11 @@ pub(super) fn show_time(
     mut usual: Local<Option<WinitSettings>>,
 ) {
     let usual = usual.get_or_insert_with(|| settings.clone());
-    let wanted = if session.exporting.is_some() { window::redraw_settings(true) } else { usual.clone() };
+    let wanted = if session.exporting.is_some() || session.neural_waits() {
+        window::redraw_settings(true)
+    } else {
+        usual.clone()
+    };
     if settings.focused_mode != wanted.focused_mode {
         *settings = wanted;
     }
@@ -126,14 +130,20 @@ pub(super) fn draw(
     mut camera: Single<&mut Camera, With<viewport::ViewCamera>>,
     mut window: Single<&mut Window, With<PrimaryWindow>>,
     mut redraw: MessageWriter<RequestRedraw>,
-    mut themed: Local<bool>,
+    mut themed: Local<Option<bool>>,
     // File dialogs must be opened from the main thread on macOS.
     _main_thread: NonSendMarker,
 ) -> Result {
     let ctx = contexts.ctx_mut()?.clone();
-    if !*themed {
-        panels::apply_theme(&ctx);
-        *themed = true;
+    if *themed != Some(session.ui.light) {
+        panels::apply_theme(&ctx, session.ui.light);
+        *themed = Some(session.ui.light);
+    }
+    // Not so large that the panels would have no room.
+    let most = (window.width() / panels::LEAST_SIZE[0]).min(window.height() / panels::LEAST_SIZE[1]).max(1.0);
+    let zoom = session.ui.zoom.min(most);
+    if (ctx.zoom_factor() - zoom).abs() > 1e-3 {
+        ctx.set_zoom_factor(zoom);
     }
     let mut actions = std::mem::take(&mut view_actions.0);
     let centre = panels::layout(&ctx, &mut session, &mut textures.0, &mut actions);
@@ -185,9 +195,15 @@ fn place_view(
     }
     // The buttons at the top of the view belong to egui.
     let open = centre.with_min_y((centre.min.y + bar).min(centre.max.y));
+    // The mouse of the 3D view counts the window's points, which are egui's but for the zoom.
+    let zoom = ctx.zoom_factor();
     let covered = |p| ctx.layer_id_at(p).is_some_and(|l: egui::LayerId| l.order != egui::Order::Background);
     let taken = ctx.egui_is_using_pointer() || ctx.pointer_latest_pos().is_some_and(covered);
     view.taken = taken;
-    view.open = if active { Rect::new(open.min.x, open.min.y, open.max.x, open.max.y) } else { Rect::EMPTY };
-    view.view_size = Vec2::new(centre.width(), centre.height());
+    view.open = if active {
+        Rect::new(open.min.x * zoom, open.min.y * zoom, open.max.x * zoom, open.max.y * zoom)
+    } else {
+        Rect::EMPTY
+    };
+    view.view_size = Vec2::new(centre.width(), centre.height()) * zoom;
 }

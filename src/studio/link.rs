@@ -3,7 +3,7 @@
 use super::backend::Backend;
 use super::session::{self, Action, Effect, Folder, Session};
 use super::viewport;
-use super::worker::Worker;
+use super::worker::{Command, Worker};
 use super::{dialogs, fonts};
 use bevy::prelude::*;
 use std::path::PathBuf;
@@ -75,6 +75,10 @@ impl Link {
             session.on_picture(picture);
             changed = true;
         }
+        if let Some(made) = self.worker.network_frames.take() {
+            session.on_network(made);
+            changed = true;
+        }
         while let Ok(answer) = self.answers.try_recv() {
             changed = true;
             self.dialog_open &= matches!(answer, Answer::Revealed | Answer::NotRevealed(_));
@@ -95,6 +99,15 @@ impl Link {
         }
         if let Some(request) = session.wants_picture() {
             self.worker.want_picture(request);
+        }
+        if let Some((path, text)) = session.wants_project_saved() {
+            self.worker.send(Command::SaveProject { path, text });
+        }
+        if let Some((path, text)) = session.wants_settings_saved() {
+            self.worker.send(Command::SaveSettings { path, text });
+        }
+        if let Some(request) = session.wants_network() {
+            self.worker.want_network(request);
         }
     }
 

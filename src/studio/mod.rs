@@ -17,10 +17,12 @@
 )]
 
 mod backend;
+mod commands;
 mod dialogs;
 mod fonts;
 mod frame;
 mod link;
+mod network;
 mod opened_run;
 mod panels;
 mod picture;
@@ -30,6 +32,7 @@ mod residual;
 mod run_place;
 mod script;
 mod session;
+mod settings;
 mod track;
 mod ui_state;
 mod viewport;
@@ -41,8 +44,8 @@ mod worker;
 mod testing;
 
 pub use backend::{
-    Backend, Detected, Engine, ExportJob, ExportRequest, HandModelChoice, Opened, Parameter, PresetInfo, ResumeRequest,
-    RunRecord, RunRequest, RunViews, Started,
+    Backend, Detected, Engine, ExportJob, ExportRequest, HandModelChoice, Look, Opened, Parameter, PresetInfo,
+    ResumeRequest, RunRecord, RunRequest, RunViews, Started,
 };
 pub use problem::Problem;
 pub use program::Program;
@@ -72,11 +75,11 @@ pub struct Options {
 /// `open PATH`, `reading KEY VALUE|as-found`, `detect on|off`, `open-again`, `preset NAME`, `set KEY NUMBER`, `hands auto|left|right|both`, `results PATH`, `reconstruct`, `pause`, `stop`, `resume`,
 /// `wait-open`, `wait-findings`, `wait-mesh`, `wait-steps N`, `wait-stage pose|fit|ham`, `wait-finished`, `wait-stopped`, `wait-picture`, `wait-selected N`,
 /// `wait-through N`, `wait-orbit`, `wait SECONDS`, `select N`, `fly N`, `exclude N`, `hold-out N`, `frame`, `frame-all`,
-/// `shading albedo|clay|normals`,
-/// `compare wipe|side|difference`, `curve NAME on|off`, `scrub FRACTION`, `live`, `show WHAT on|off` (`cameras residuals hands joints grid curves export help developer keypoints`),
+/// `shading albedo|clay|normals|neural`, `wait-network`, `wait-on WORD`, `wait-off WORD`, `look shaded|neural|albedo|normals|clay`,
+/// `compare wipe|side|difference|overlay`, `curve NAME on|off`, `scrub FRACTION`, `live`, `show WHAT on|off` (`cameras residuals hands joints grid curves export help developer keypoints`),
 /// `tab parameters|pose|findings|capture`, `finding N`, `pose begin|captured|relaxed|rest|reset`, `wait-posable`, `synergy N VALUE`, `angle N DEGREES`,
 /// `export FORMAT,…`, `wait-exported`, `dialog`, `wait-banner`,
-/// `pose-hands left|right|both`, `size WIDTHxHEIGHT`, `screenshot PATH`, `measure SECONDS`, `quit`. A failed command ends the window with an error.
+/// `command WORD` (any row of the table of commands), `pose-hands left|right|both`, `size WIDTHxHEIGHT`, `screenshot PATH`, `measure SECONDS`, `quit`. A failed command ends the window with an error.
 pub const SCRIPT_VARIABLE: &str = "THENAR_STUDIO_SCRIPT";
 
 /// Facts about the machine that decide how much is drawn.
@@ -115,6 +118,11 @@ pub fn run_with(backend: Arc<dyn Backend>, options: Options) -> anyhow::Result<(
     let script = options.script.as_deref().map(script::parse).transpose().context("THENAR_STUDIO_SCRIPT")?;
     let mut session = Session::new(backend.presets());
     session.snapshot_interval = Duration::from_millis(if software { 900 } else { 200 });
+    // Scripts must find the same window each time.
+    if let Some(path) = settings::place().filter(|_| script.is_none() || std::env::var_os(settings::VARIABLE).is_some())
+    {
+        session.remember_in(path);
+    }
     let mut app = App::new();
     app.add_plugins(window::default_plugins(script.is_some()));
     app.add_plugins(EguiPlugin::default());

@@ -1,9 +1,12 @@
 //! A run folder opened in the window: its curves, its stored snapshots, its final meshes, rendered and exported again.
 
-use super::backend::{Detected, Engine, ExportJob, ExportRequest, Opened, RunRecord, RunViews};
+use super::backend::{Detected, Engine, ExportJob, ExportRequest, Look, Opened, RunRecord, RunViews};
+use super::network::{self, Network};
+use crate::camera::Camera;
 use crate::capture::Capture;
 use crate::export::ExportHand;
 use crate::gpu::{DeviceChoice, Gpu};
+use crate::hand::Pose;
 use crate::mesh::vertex_normals;
 use crate::pipeline::{
     self, Advance, FinishedRun, HandSnapshot, KeypointSource, PictureMaker, PictureMode, PosableHand, Snapshot, Stage,
@@ -33,7 +36,8 @@ pub(super) fn open(folder: &Path, device: &DeviceChoice) -> anyhow::Result<Opene
     snapshots.push(last.clone());
     let snapshots = snapshots.into_iter().map(Arc::new).collect();
     let gpu = Gpu::new(device)?;
-    let engine = Finished { maker: PictureMaker::new(&gpu)?, run, folder: folder.to_owned(), last };
+    let maker = PictureMaker::new(&gpu)?;
+    let engine = Finished { maker, gpu, network: None, run, folder: folder.to_owned(), last };
     let resumable = !engine.run.checkpoint.facts.finished || engine.run.checkpoint.ham.is_none();
     let detected = detected(&engine.run.record, &capture, folder)?;
     let record = RunRecord { detected, ..run_record(folder, &engine.run.record, steps, snapshots, resumable) };
@@ -80,25 +84,24 @@ pub(super) fn read_metrics(path: &Path) -> anyhow::Result<Vec<StepReport>> {
     Ok(text.lines().filter_map(parse_metrics).collect())
 }
 
-/// PSNR over rendered ∩ mask of each view, from `views.csv`; empty where there is none yet.
-pub(super) fn read_scores(folder: &Path) -> Vec<Option<f64>> {
+/// PSNR over rendered ∩ mask and `IoU` of each view, from `views.csv`; empty where there are none yet.
+pub(super) fn read_scores(folder: &Path) -> [Vec<Option<f64>>; 2] {
     let path = folder.join("views.csv");
     match std::fs::read_to_string(&path) {
-        Ok(text) => parse_scores(&text),
+        Ok(text) => ["psnr_shared_db", "iou"].map(|column| parse_scores(&text, column)),
         Err(error) => {
             if error.kind() != std::io::ErrorKind::NotFound {
                 tracing::warn!("{} cannot be read ({error}); views show their own scores only", path.display());
             }
-            Vec::new()
+            [Vec::new(), Vec::new()]
         }
     }
 }
 
 /// The column is counted from the end of the line, as a view's name may hold commas.
-fn parse_scores(text: &str) -> Vec<Option<f64>> {
+fn parse_scores(text: &str, column: &str) -> Vec<Option<f64>> {
     let mut lines = text.lines();
-    let Some(from_end) = lines.next().and_then(|head| head.rsplit(',').position(|name| name == "psnr_shared_db"))
-    else {
+    let Some(from_end) = lines.next().and_then(|head| head.rsplit(',').position(|name| name == column)) else {
         return Vec::new();
     };
     let mut scores = Vec::new();
@@ -217,9 +220,40 @@ fn read_snapshot(path: &Path, hands: &[ExportHand], faces: &[Arc<Vec<[u32; 3]>>]
 /// Renders and exports a run at rest.
 struct Finished {
     maker: PictureMaker,
+    gpu: Gpu,
+    network: Option<Network>,
     run: FinishedRun,
     folder: PathBuf,
     last: Snapshot,
+}
+
+/// The mode of the renderer; `None` for the network's.
+pub(super) const fn mode_of(look: Look) -> Option<PictureMode> {
+    match look {
+        Look::Shaded => Some(PictureMode::Shaded),
+        Look::Albedo => Some(PictureMode::Albedo),
+        Look::Normals => Some(PictureMode::Normals),
+        Look::Clay => Some(PictureMode::Clay),
+        Look::Neural => None,
+    }
+}
+
+/// A view by the network of a run.
+pub(super) fn neural_view(run: &FinishedRun, network: &mut Network, view: usize) -> anyhow::Result<ViewPicture> {
+    let rgba = network.view(run, view)?;
+    let camera = &run.checkpoint.facts.cameras[view];
+    Ok(ViewPicture { view, width: camera.width_px, height: camera.height_px, rgba })
+}
+
+impl Finished {
+    /// The run and its network, which is uploaded the first time.
+    fn network(&mut self) -> anyhow::Result<(&FinishedRun, &mut Network)> {
+        let network = match self.network.take() {
+            Some(network) => network,
+            None => Network::open(&self.run, &self.gpu)?,
+        };
+        Ok((&self.run, self.network.insert(network)))
+    }
 }
 
 impl Engine for Finished {
@@ -231,10 +265,19 @@ impl Engine for Finished {
         Ok(self.last.clone())
     }
 
-    fn render_view(&mut self, snapshot: &Snapshot, view: usize) -> anyhow::Result<ViewPicture> {
-        let pixels = self.run.render_snapshot(&mut self.maker, snapshot, view, PictureMode::Shaded)?;
+    fn render_view(&mut self, snapshot: &Snapshot, view: usize, look: Look) -> anyhow::Result<ViewPicture> {
+        let Some(mode) = mode_of(look) else {
+            let (run, network) = self.network()?;
+            return neural_view(run, network, view);
+        };
+        let pixels = self.run.render_snapshot(&mut self.maker, snapshot, view, mode)?;
         let camera = &self.run.checkpoint.facts.cameras[view];
         Ok(ViewPicture { view, width: camera.width_px, height: camera.height_px, rgba: to_rgba8(&pixels) })
+    }
+
+    fn render_network(&mut self, camera: &Camera, poses: Option<&[Pose]>) -> anyhow::Result<Vec<u8>> {
+        let (run, network) = self.network()?;
+        network.look(run, camera, poses)
     }
 
     fn posable(&mut self) -> anyhow::Result<Vec<PosableHand>> {
@@ -242,7 +285,13 @@ impl Engine for Finished {
     }
 
     fn views(&self) -> RunViews {
-        RunViews { cameras: self.run.checkpoint.facts.cameras.clone(), psnr_db: read_scores(&self.folder) }
+        let [psnr_db, iou] = read_scores(&self.folder);
+        RunViews {
+            cameras: self.run.checkpoint.facts.cameras.clone(),
+            psnr_db,
+            iou,
+            has_network: network::is_in(&self.folder),
+        }
     }
 
     fn export(&mut self, request: &ExportRequest) -> anyhow::Result<ExportJob> {
@@ -261,11 +310,12 @@ mod tests {
             0,00,2,left,9.88,9.88,,,17.76,21.01,0.7937,detection-rejected\n\
             1,\"one, \"\"two\"\"\",1,left,5.50,5.50,,,28.87,28.88,0.1423,\n\
             2,02,,,,,,,,,,excluded\n";
-        assert_eq!(parse_scores(text), [Some(21.01), Some(28.88), None], "one a view");
+        assert_eq!(parse_scores(text, "psnr_shared_db"), [Some(21.01), Some(28.88), None], "one a view");
+        assert_eq!(parse_scores(text, "iou"), [Some(0.7937), Some(0.1423), None], "and of the silhouettes");
         let early: String =
             text.lines().take(1).chain(["0,00,2,left,9.88,9.88,,,,,,"]).map(|l| format!("{l}\n")).collect();
-        assert!(parse_scores(&early).is_empty(), "none before the end of HAM");
-        assert!(parse_scores("0,00,1").is_empty(), "nor from another file");
+        assert!(parse_scores(&early, "psnr_shared_db").is_empty(), "none before the end of HAM");
+        assert!(parse_scores("0,00,1", "iou").is_empty(), "nor from another file");
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Small image work of the window: thumbnails, scores of a rendered view, difference pictures. All on the CPU.
 
+use super::backend::Look;
 use crate::capture::View;
+use crate::metrics;
 use crate::pipeline::ViewPicture;
 use image::RgbImage;
 use std::time::Duration;
@@ -12,14 +14,20 @@ pub(crate) struct Picture {
     pub view: usize,
     /// Step of the snapshot it shows.
     pub step: u32,
+    /// What it shows of it.
+    pub look: Look,
     /// Width in pixels.
     pub width: u32,
     /// Height in pixels.
     pub height: u32,
     /// RGBA8, sRGB; alpha 0 where no hand is rendered.
     pub rgba: Vec<u8>,
-    /// PSNR over rendered ∩ mask (over the rendered pixels when there is no mask); `None` when nothing is covered.
+    /// PSNR over rendered ∩ mask (over the rendered pixels when there is no mask); `None` when nothing is covered, and of
+    /// pictures that are not meant to look like the photograph.
     pub psnr_db: Option<f64>,
+    /// SSIM on the box of rendered ∩ mask, what lies outside of both taken from the photograph; `None` as `psnr_db`, and
+    /// while a run is under way, which it would hold up.
+    pub ssim: Option<f64>,
     /// Intersection over union of the rendered silhouette with the mask; `None` without a mask.
     pub iou: Option<f64>,
     /// Bounding box of the rendered pixels `[x0, y0, x1, y1)`.
@@ -29,13 +37,28 @@ pub(crate) struct Picture {
 }
 
 impl Picture {
-    /// Scores `rendered` against its photograph.
+    /// Scores `rendered`, which shows a step in a way, against its photograph; `thorough`: with what takes longer.
     #[must_use]
-    pub(crate) fn new(rendered: ViewPicture, view: Option<&View>, step: u32, cost: Duration) -> Self {
-        let (psnr_db, iou) = view.map_or((None, None), |v| (psnr_db(&rendered, v), iou(&rendered, v)));
+    pub(crate) fn new(
+        rendered: ViewPicture,
+        view: Option<&View>,
+        (step, look): (u32, Look),
+        cost: Duration,
+        thorough: bool,
+    ) -> Self {
+        let photographic = matches!(look, Look::Shaded | Look::Neural);
+        let psnr_db = view.filter(|_| photographic).and_then(|v| psnr_db(&rendered, v));
+        let ssim = view.filter(|_| photographic && thorough).and_then(|v| ssim(&rendered, v));
+        let iou = view.and_then(|v| iou(&rendered, v));
         let ViewPicture { view, width, height, rgba } = rendered;
         let covered_px = bounds(width, rgba.chunks_exact(4).map(|p| p[3] > 0));
-        Self { view, step, width, height, rgba, psnr_db, iou, covered_px, cost }
+        Self { view, step, look, width, height, rgba, psnr_db, ssim, iou, covered_px, cost }
+    }
+
+    /// View, step and what is shown.
+    #[must_use]
+    pub(crate) const fn key(&self) -> (usize, u32, Look) {
+        (self.view, self.step, self.look)
     }
 }
 
@@ -82,6 +105,29 @@ fn psnr_db(rendered: &ViewPicture, view: &View) -> Option<f64> {
     }
     let mse = sum / f64::from(count);
     Some(if mse <= 1e-12 { 120.0 } else { -10.0 * mse.log10() })
+}
+
+/// SSIM on the box of the pixels that are rendered and in the mask. Other pixels are the photograph's in both pictures, so
+/// that the ground behind the hand counts as equal and the borders of the windows do not see it.
+fn ssim(rendered: &ViewPicture, view: &View) -> Option<f64> {
+    if !same_size(rendered, view) {
+        return None;
+    }
+    let mask = view.mask.as_ref().map(|m| m.as_raw().as_slice());
+    let shared: Vec<bool> = rendered
+        .rgba
+        .chunks_exact(4)
+        .enumerate()
+        .map(|(i, p)| p[3] > 0 && mask.is_none_or(|m| m.get(i).is_some_and(|v| *v >= 128)))
+        .collect();
+    let photo = metrics::Picture::from(&view.image);
+    let mut other = photo.clone();
+    for ((pixel, shared), p) in other.rgb.iter_mut().zip(&shared).zip(rendered.rgba.chunks_exact(4)) {
+        if *shared {
+            *pixel = [0, 1, 2].map(|c| f64::from(p[c]) / 255.0);
+        }
+    }
+    metrics::ssim_on_mask(&photo, &other, &shared)
 }
 
 fn iou(rendered: &ViewPicture, view: &View) -> Option<f64> {
@@ -157,10 +203,17 @@ mod tests {
         let exact = ViewPicture { view: 0, width, height, rgba };
         assert_eq!(iou(&exact, &view), Some(1.0), "the mask covers itself");
         assert_eq!(psnr_db(&exact, &view), Some(120.0), "the photograph equals itself");
+        assert!(ssim(&exact, &view).is_some_and(|s| (s - 1.0).abs() < 1e-9), "and is similar to itself");
         let mut off = exact.clone();
         off.rgba.chunks_exact_mut(4).for_each(|p| p[0] = p[0].saturating_add(26));
         let psnr = psnr_db(&off, &view).expect("covered");
         assert!((20.0..30.0).contains(&psnr), "a tenth off in one of three channels is about 25 dB, not {psnr}");
+        let similarity = ssim(&off, &view).expect("covered");
+        assert!((0.2..0.9995).contains(&similarity), "and no longer as similar: {similarity}");
+        let scored = |look, thorough| Picture::new(off.clone(), Some(&view), (1, look), Duration::ZERO, thorough);
+        assert!(scored(Look::Shaded, true).ssim.is_some() && scored(Look::Shaded, false).ssim.is_none(), "when asked");
+        let albedo = scored(Look::Albedo, true);
+        assert!(albedo.psnr_db.is_none() && albedo.iou.is_some(), "an albedo is no photograph, but has a silhouette");
         off.rgba.chunks_exact_mut(4).for_each(|p| p[3] = 0);
         assert_eq!(psnr_db(&off, &view), None, "nothing rendered, nothing scored");
     }

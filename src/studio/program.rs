@@ -1,16 +1,19 @@
 //! The real program behind the window: captures, presets and reconstructions as the command line has them.
 
 use super::backend::{
-    Backend, Detected, Engine, ExportJob, ExportRequest, HandModelChoice, Opened, Parameter, PresetInfo, ResumeRequest,
-    RunRequest, RunViews, Started,
+    Backend, Detected, Engine, ExportJob, ExportRequest, HandModelChoice, Look, Opened, Parameter, PresetInfo,
+    ResumeRequest, RunRequest, RunViews, Started,
 };
-use super::{opened_run, run_place};
+use super::network::{self, Network};
+use super::opened_run::{self, mode_of};
+use super::run_place;
+use crate::camera::Camera;
 use crate::capture::{Capture, OpenOptions};
 use crate::fitting::pose::HandChoice;
 use crate::gpu::{DeviceChoice, Gpu, list_devices};
-use crate::hand::{HandModel, mano, open_hands};
+use crate::hand::{HandModel, Pose, mano, open_hands};
 use crate::pipeline::{
-    Advance, PhaseRates, PictureMode, PosableHand, Reconstruction, RunOptions, RunRecord, Snapshot, Stage, ViewPicture,
+    Advance, FinishedRun, PhaseRates, PosableHand, Reconstruction, RunOptions, RunRecord, Snapshot, Stage, ViewPicture,
 };
 use crate::preset::{Preset, PresetError, SHIPPED};
 use std::path::{Path, PathBuf};
@@ -93,17 +96,17 @@ impl Backend for Program {
         let options = RunOptions {
             run_dir: run_dir.clone(),
             preset_name: request.preset.clone(),
+            until: if request.neural || preset.neural.enabled { Stage::Neural } else { Stage::Ham },
             preset,
-            until: Stage::Ham,
             hold_out: request.held_out.clone(),
             exclude: request.excluded.clone(),
             seed: request.seed,
             detect: request.detect,
         };
         let gpu = Gpu::new(&self.device)?;
-        let run = Reconstruction::new(Arc::clone(&request.capture), models, options, gpu)
+        let run = Reconstruction::new(Arc::clone(&request.capture), models, options, gpu.clone())
             .map_err(|error| run_place::explain(&parent, error))?;
-        Ok(Started { engine: Box::new(Live { run }), run_dir, steps: Vec::new() })
+        Ok(Started { engine: Box::new(Live { run, gpu, network: None }), run_dir, steps: Vec::new() })
     }
 
     fn resume(&self, request: &ResumeRequest) -> anyhow::Result<Started> {
@@ -112,7 +115,7 @@ impl Backend for Program {
             run_dir: request.run_dir.clone(),
             preset_name: String::new(),
             preset: Preset::default(),
-            until: Stage::Ham,
+            until: if request.neural { Stage::Neural } else { Stage::Ham },
             hold_out: Vec::new(),
             exclude: Vec::new(),
             seed: 0,
@@ -120,9 +123,9 @@ impl Backend for Program {
         };
         let gpu = Gpu::new(&self.device)?;
         let models = RunRecord::read(&request.run_dir)?.load_models()?;
-        let run = Reconstruction::resume(Arc::clone(&request.capture), models, options, gpu)?;
+        let run = Reconstruction::resume(Arc::clone(&request.capture), models, options, gpu.clone())?;
         let steps = opened_run::read_metrics(&request.run_dir.join("metrics.jsonl"))?;
-        Ok(Started { engine: Box::new(Live { run }), run_dir: request.run_dir.clone(), steps })
+        Ok(Started { engine: Box::new(Live { run, gpu, network: None }), run_dir: request.run_dir.clone(), steps })
     }
 }
 
@@ -143,6 +146,20 @@ fn parameters(preset: &Preset) -> Vec<Parameter> {
 /// A reconstruction under way.
 struct Live {
     run: Reconstruction,
+    gpu: Gpu,
+    /// The run as it was written at its end, with its network: read when it is first looked at.
+    network: Option<(FinishedRun, Network)>,
+}
+
+impl Live {
+    fn network(&mut self) -> anyhow::Result<&mut (FinishedRun, Network)> {
+        if self.network.is_none() {
+            let run = FinishedRun::read(self.run.folder())?;
+            let network = Network::open(&run, &self.gpu)?;
+            self.network = Some((run, network));
+        }
+        self.network.as_mut().ok_or_else(|| anyhow::anyhow!("this run has no network"))
+    }
 }
 
 impl Engine for Live {
@@ -154,8 +171,17 @@ impl Engine for Live {
         Ok(self.run.snapshot()?)
     }
 
-    fn render_view(&mut self, snapshot: &Snapshot, view: usize) -> anyhow::Result<ViewPicture> {
-        Ok(self.run.render_view(snapshot, view, PictureMode::Shaded)?)
+    fn render_view(&mut self, snapshot: &Snapshot, view: usize, look: Look) -> anyhow::Result<ViewPicture> {
+        if let Some(mode) = mode_of(look) {
+            return Ok(self.run.render_view(snapshot, view, mode)?);
+        }
+        let (run, network) = self.network()?;
+        opened_run::neural_view(run, network, view)
+    }
+
+    fn render_network(&mut self, camera: &Camera, poses: Option<&[Pose]>) -> anyhow::Result<Vec<u8>> {
+        let (run, network) = self.network()?;
+        network.look(run, camera, poses)
     }
 
     fn detected_keypoints(&self) -> Detected {
@@ -176,7 +202,11 @@ impl Engine for Live {
     }
 
     fn views(&self) -> RunViews {
-        RunViews { cameras: self.run.cameras(), psnr_db: opened_run::read_scores(self.run.folder()) }
+        let folder = self.run.folder();
+        // While it is trained, what lies there is of an earlier time.
+        let has_network = self.run.stage().is_none() && network::is_in(folder);
+        let [psnr_db, iou] = opened_run::read_scores(folder);
+        RunViews { cameras: self.run.cameras(), psnr_db, iou, has_network }
     }
 
     fn stop(&mut self) -> anyhow::Result<()> {

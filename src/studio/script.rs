@@ -1,10 +1,11 @@
 //! Commands for tests and reproducible pictures; see [`SCRIPT_VARIABLE`](super::SCRIPT_VARIABLE).
 
-use super::backend::ExportRequest;
+use super::backend::{ExportRequest, Look};
+use super::commands::{self, Id};
 use super::session::{
     AS_FOUND, Action, Chosen, Framed, NamedPose, PoseAction, RunState, SYNERGIES, Session, set_reading,
 };
-use super::ui_state::{CompareMode, Shading, Tab};
+use super::ui_state::{CompareMode, LOOKS, Shading, Tab, look_name};
 use super::viewport::ViewActions;
 use super::{frame::FrameTimes, viewport::Motion};
 use crate::anatomy::Side;
@@ -40,6 +41,7 @@ pub(super) enum Step {
     Reading(String, String),
     Detect(bool),
     OpenAgain,
+    Command(Id),
     Shading(Shading),
     Compare(CompareMode),
     ScrubFraction(f64),
@@ -57,6 +59,9 @@ pub(super) enum Step {
     WaitStopped,
     WaitPicture,
     WaitExported,
+    WaitNetwork,
+    WaitOn(Id, bool),
+    Look(Look),
     WaitBanner,
     WaitSelected(usize),
     WaitThrough(usize),
@@ -120,6 +125,10 @@ fn parse_step(text: &str) -> anyhow::Result<Step> {
         }
         "detect" => Step::Detect(on_or_off(text, rest)?),
         "open-again" => Step::OpenAgain,
+        "command" => {
+            let entry = commands::by_word(rest).ok_or_else(|| anyhow::anyhow!("`{text}`: what is `{rest}`?"))?;
+            Step::Command(entry.id)
+        }
         "hands" => Step::Hands(rest.parse().map_err(|e| anyhow::anyhow!("`{text}`: {e}"))?),
         "scrub" => Step::ScrubFraction(rest.parse()?),
         "shading" => Step::Shading(named(text, rest, &Shading::ALL, |s| s.name())?),
@@ -158,6 +167,13 @@ fn parse_step(text: &str) -> anyhow::Result<Step> {
             formats: rest.split(',').map(str::to_owned).collect(),
             ..ExportRequest::default()
         })),
+        "wait-on" | "wait-off" => {
+            let entry = commands::by_word(rest).filter(|e| e.on.is_some());
+            let entry = entry.ok_or_else(|| anyhow::anyhow!("`{text}`: `{rest}` is no switch"))?;
+            Step::WaitOn(entry.id, word == "wait-on")
+        }
+        "wait-network" => Step::WaitNetwork,
+        "look" => Step::Look(named(text, rest, &LOOKS, look_name)?),
         "wait-selected" => Step::WaitSelected(number()?),
         "wait-through" => Step::WaitThrough(number()?),
         "wait-orbit" => Step::WaitOrbit,
@@ -290,6 +306,7 @@ fn simple_step(step: &Step, session: &mut Session, actions: &mut ViewActions, wa
             | Step::WaitStopped
             | Step::WaitPicture
             | Step::WaitExported
+            | Step::WaitNetwork
     );
     if let (true, Some(problem)) = (waits, &session.banner) {
         return Outcome::Failed(problem.what.clone());
@@ -312,6 +329,13 @@ fn simple_step(step: &Step, session: &mut Session, actions: &mut ViewActions, wa
         Step::Detect(on) => session.detect = *on,
         Step::OpenAgain if session.refused.is_some() => actions.0.push(Action::OpenRefused),
         Step::OpenAgain => actions.0.push(Action::OpenAgain),
+        Step::Command(id) => {
+            let entry = id.entry();
+            if let Some(why) = (entry.why_not)(session) {
+                return Outcome::Failed(format!("{}: {why}", entry.name));
+            }
+            actions.0.extend(entry.run(session));
+        }
         Step::Preset(name) => match session.presets.iter().position(|p| p.name == *name) {
             Some(index) => session.preset = index,
             None => return Outcome::Failed(format!("there is no preset `{name}`")),
@@ -340,6 +364,14 @@ fn simple_step(step: &Step, session: &mut Session, actions: &mut ViewActions, wa
         Step::WaitStopped => return done_when(session.state == RunState::Stopped),
         Step::WaitSelected(view) => return done_when(session.selected == *view),
         Step::WaitExported => return done_when(session.exporting.is_none() && waited > Duration::from_millis(50)),
+        Step::WaitOn(id, on) => return done_when(id.entry().on.is_some_and(|is_on| is_on(session) == *on)),
+        Step::WaitNetwork => {
+            if let Some(why) = session.why_not_neural() {
+                return Outcome::Failed(why);
+            }
+            return done_when(session.network_is_current());
+        }
+        Step::Look(look) => session.ui.look = *look,
         Step::WaitBanner => return done_when(session.banner.is_some()),
         Step::WaitPicture => return done_when(session.picture().is_some_and(|(_, exact)| exact)),
         Step::Screenshot(_)
@@ -475,6 +507,8 @@ mod tests {
             "reading units ell",
             "reading lens none",
             "detect perhaps",
+            "command dance",
+            "wait-on stop-run",
         ] {
             assert!(parse(bad).is_err(), "`{bad}` is refused");
         }

@@ -1,10 +1,28 @@
 //! What the panels remember between frames: modes, sliders, open windows.
 
+use super::backend::Look;
+use super::session::Measure;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+/// Which panels there are, and where.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Arrangement {
+    /// The 3D view with the list of views.
+    Simple,
+    /// All panels around the 3D view.
+    #[default]
+    Studio,
+    /// The pictures large, the 3D view small.
+    Compare,
+}
+
+/// Bounds of the size of letters and buttons.
+const ZOOM: std::ops::RangeInclusive<f32> = 0.75..=2.0;
+
 /// What the vertices' colours mean.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Shading {
     /// The albedo itself.
     #[default]
@@ -13,11 +31,13 @@ pub(crate) enum Shading {
     Clay,
     /// World normals.
     Normals,
+    /// By the run's network, as a photograph.
+    Neural,
 }
 
 impl Shading {
     /// All modes in the order of their keys.
-    pub(crate) const ALL: [Self; 3] = [Self::Albedo, Self::Clay, Self::Normals];
+    pub(crate) const ALL: [Self; 4] = [Self::Albedo, Self::Clay, Self::Normals, Self::Neural];
 
     /// Name on screen.
     #[must_use]
@@ -26,6 +46,7 @@ impl Shading {
             Self::Albedo => "Albedo",
             Self::Clay => "Clay",
             Self::Normals => "Normals",
+            Self::Neural => "Neural",
         }
     }
 }
@@ -40,11 +61,13 @@ pub(crate) enum CompareMode {
     Side,
     /// Heat map of the difference.
     Difference,
+    /// The render over the photograph, more or less opaque.
+    Overlay,
 }
 
 impl CompareMode {
     /// All modes.
-    pub(crate) const ALL: [Self; 3] = [Self::Wipe, Self::Side, Self::Difference];
+    pub(crate) const ALL: [Self; 4] = [Self::Wipe, Self::Side, Self::Difference, Self::Overlay];
 
     /// Name on screen.
     #[must_use]
@@ -53,7 +76,23 @@ impl CompareMode {
             Self::Wipe => "Wipe",
             Self::Side => "Side",
             Self::Difference => "Difference",
+            Self::Overlay => "Overlay",
         }
+    }
+}
+
+/// What can be rendered beside a photograph, in the order of the list.
+pub(crate) const LOOKS: [Look; 5] = [Look::Shaded, Look::Neural, Look::Albedo, Look::Normals, Look::Clay];
+
+/// Name on screen.
+#[must_use]
+pub(crate) const fn look_name(look: Look) -> &'static str {
+    match look {
+        Look::Shaded => "Shaded",
+        Look::Albedo => "Albedo",
+        Look::Neural => "Neural",
+        Look::Normals => "Normals",
+        Look::Clay => "Clay",
     }
 }
 
@@ -71,15 +110,36 @@ pub(crate) enum Tab {
     Capture,
 }
 
+/// What is typed into the palette, and which of its rows is chosen.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Palette {
+    /// The letters so far.
+    pub typed: String,
+    /// Row of the list.
+    pub at: usize,
+    /// The row was just changed by a key and is to be scrolled to.
+    pub moved: bool,
+}
+
 /// The panels' memory.
 #[derive(Clone, Debug)]
 pub(crate) struct UiState {
+    /// Which panels there are.
+    pub arrangement: Arrangement,
+    /// Panels are light.
+    pub light: bool,
+    /// Size of letters and buttons, 1 = usual.
+    pub zoom: f32,
     /// Mesh colours.
     pub shading: Shading,
     /// Frustums and thumbnails.
     pub show_cameras: bool,
-    /// Frustums are coloured by their residuals.
+    /// Frustums are coloured by the measure.
     pub show_residuals: bool,
+    /// What views are coloured and sorted by.
+    pub measure: Measure,
+    /// The worst views are listed first.
+    pub worst_first: bool,
     /// The selected finding is to be scrolled to.
     pub scroll_to_finding: bool,
     /// The meshes.
@@ -94,12 +154,24 @@ pub(crate) struct UiState {
     pub compare: CompareMode,
     /// Wipe position, 0 = all render, 1 = all photograph.
     pub wipe: f32,
+    /// Opacity of the render in an overlay, 0 = the photograph alone.
+    pub opacity: f32,
+    /// What is rendered beside the photograph.
+    pub look: Look,
+    /// How much closer than the whole crop the compare panel looks, 1 or more.
+    pub closer: f32,
+    /// The middle of what it looks at then, photograph pixels; `None` = that of the crop.
+    pub looked_at: Option<[f32; 2]>,
     /// Compare panel shows the hands only, not the whole picture.
     pub zoom_to_hands: bool,
     /// Detected keypoints over the photograph.
     pub show_keypoints: bool,
-    /// G is held: show the photograph alone.
+    /// G is held or the photograph alone was chosen: no render.
     pub blink: bool,
+    /// The photograph alone was chosen.
+    pub photograph_alone: bool,
+    /// The palette, while it is open.
+    pub palette: Option<Palette>,
     /// Curves that are switched off.
     pub hidden_curves: BTreeSet<String>,
     /// Exponential smoothing of the curves, 0..0.99; display only.
@@ -140,12 +212,25 @@ pub(crate) const FORMATS: [(&str, &str); 4] = [
     ("npz", "hand-model parameters"),
 ];
 
+impl UiState {
+    /// Makes letters and buttons larger or smaller, within reason; whole twentieths.
+    pub(crate) fn set_zoom(&mut self, zoom: f32) {
+        let zoom = if zoom.is_finite() { zoom } else { 1.0 };
+        self.zoom = ((zoom * 20.0).round() / 20.0).clamp(*ZOOM.start(), *ZOOM.end());
+    }
+}
+
 impl Default for UiState {
     fn default() -> Self {
         Self {
+            arrangement: Arrangement::default(),
+            light: false,
+            zoom: 1.0,
             shading: Shading::default(),
             show_cameras: true,
             show_residuals: true,
+            measure: Measure::default(),
+            worst_first: false,
             scroll_to_finding: false,
             show_hands: true,
             show_joints: true,
@@ -153,9 +238,15 @@ impl Default for UiState {
             show_curves: true,
             compare: CompareMode::default(),
             wipe: 0.5,
+            opacity: 0.5,
+            look: Look::default(),
+            closer: 1.0,
+            looked_at: None,
             zoom_to_hands: true,
             show_keypoints: false,
             blink: false,
+            photograph_alone: false,
+            palette: None,
             hidden_curves: BTreeSet::new(),
             smoothing: 0.0,
             drop_hover: false,

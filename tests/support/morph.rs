@@ -12,12 +12,12 @@ use thenar::anatomy::{KEYPOINTS, Side};
 use thenar::camera::Camera;
 use thenar::capture::{Capture, CaptureError, Inference, Keypoints, OpenOptions, View};
 use thenar::export::ExportHand;
-use thenar::hand::{FineModel, HandParameters, RestHand, open_hand};
+use thenar::hand::{FineModel, HandParameters, Pose, RestHand, open_hand};
 use thenar::mesh::vertex_normals;
 use thenar::pipeline::{Advance, HandSnapshot, PosableHand, Snapshot, Stage, StepReport, ViewPicture};
 use thenar::studio::{
-    Backend, Engine, ExportJob, ExportRequest, Opened, Parameter, PresetInfo, ResumeRequest, RunRequest, RunViews,
-    Started,
+    Backend, Engine, ExportJob, ExportRequest, Look, Opened, Parameter, PresetInfo, ResumeRequest, RunRequest,
+    RunViews, Started,
 };
 
 /// Centres of the two test hands, world metres.
@@ -154,6 +154,22 @@ pub(crate) fn posable(side: Side) -> anyhow::Result<PosableHand> {
     Ok(PosableHand { rest, hand })
 }
 
+/// What the network of the tests paints.
+pub(crate) const NETWORK_BLUE: [u8; 4] = [70, 120, 230, 255];
+
+/// The lumps in one colour.
+fn painted(camera: &Camera, colour: [u8; 4]) -> Vec<u8> {
+    let mut rgba = Vec::new();
+    for y in 0..camera.height_px {
+        for x in 0..camera.width_px {
+            let px = Vector2::new(f64::from(x) + 0.5, f64::from(y) + 0.5);
+            let hit = (0..2).any(|h| hits(camera, &px, h).is_some());
+            rgba.extend(if hit { colour } else { [0; 4] });
+        }
+    }
+    rgba
+}
+
 /// Makes [`MorphEngine`]s.
 #[derive(Clone, Debug)]
 pub(crate) struct MorphBackend {
@@ -175,6 +191,8 @@ pub(crate) struct MorphBackend {
     pub repaired: Option<usize>,
     /// Time that an export takes.
     pub export_time: Duration,
+    /// A finished run has a network: it paints the lumps blue.
+    pub network: bool,
 }
 
 impl Default for MorphBackend {
@@ -189,6 +207,7 @@ impl Default for MorphBackend {
             resume_at: None,
             repaired: None,
             export_time: Duration::ZERO,
+            network: false,
         }
     }
 }
@@ -253,7 +272,7 @@ impl Backend for MorphBackend {
     }
 
     fn results_folder(&self, capture: &Capture) -> PathBuf {
-        PathBuf::from(format!("{}.thenar/runs", capture.name))
+        capture.root.with_extension("thenar").join("runs")
     }
 
     /// Goes on at `resume_at`: its earlier lines are those a new engine would tell.
@@ -398,18 +417,21 @@ impl Engine for MorphEngine {
         Ok(Snapshot { stage, phase: phase.to_owned(), iter, step: self.step, joints, hands })
     }
 
-    fn render_view(&mut self, _snapshot: &Snapshot, view: usize) -> anyhow::Result<ViewPicture> {
-        let source = &self.capture.views[view];
-        let (width, height) = source.image.dimensions();
-        let mut rgba = Vec::new();
-        for y in 0..height {
-            for x in 0..width {
-                let px = Vector2::new(f64::from(x) + 0.5, f64::from(y) + 0.5);
-                let hit = (0..2).any(|h| hits(&source.camera, &px, h).is_some());
-                rgba.extend(if hit { [190, 140, 118, 255] } else { [0; 4] });
-            }
-        }
-        Ok(ViewPicture { view, width, height, rgba })
+    fn render_view(&mut self, _snapshot: &Snapshot, view: usize, look: Look) -> anyhow::Result<ViewPicture> {
+        let camera = self.capture.views[view].camera.clone();
+        let colour = match look {
+            Look::Shaded => [190, 140, 118, 255],
+            Look::Albedo => [220, 170, 140, 255],
+            Look::Normals => [128, 220, 128, 255],
+            Look::Clay => [120, 120, 120, 255],
+            Look::Neural => NETWORK_BLUE,
+        };
+        Ok(ViewPicture { view, width: camera.width_px, height: camera.height_px, rgba: painted(&camera, colour) })
+    }
+
+    fn render_network(&mut self, camera: &Camera, _poses: Option<&[Pose]>) -> anyhow::Result<Vec<u8>> {
+        anyhow::ensure!(self.settings.network, "this run has no network");
+        Ok(painted(camera, NETWORK_BLUE))
     }
 
     fn views(&self) -> RunViews {
@@ -418,7 +440,9 @@ impl Engine for MorphEngine {
             cameras[view] = test_camera(view, cameras.len());
         }
         let ended = self.step >= self.settings.steps;
-        RunViews { psnr_db: if ended { vec![Some(25.5); cameras.len()] } else { Vec::new() }, cameras }
+        let all = |value: f64| if ended { vec![Some(value); cameras.len()] } else { Vec::new() };
+        let (psnr_db, iou, has_network) = (all(25.5), all(0.9), ended && self.settings.network);
+        RunViews { psnr_db, iou, has_network, cameras }
     }
 
     fn posable(&mut self) -> anyhow::Result<Vec<PosableHand>> {

@@ -1,7 +1,7 @@
 //! How the capture was read: every fact that its files do not state, with the reason why it was taken so, a control to set
 //! it by hand, and opening it again with that. The same controls stand under the error when a folder could not be read.
 
-use super::theme::{self, ACCENT, AMBER, TEXT, WEAK, button, primary_button};
+use super::theme::{self, accent, amber, button, faint, ink, primary_button};
 use crate::anatomy::Side;
 use crate::capture::{Axes, Capture, Direction, Format, Inference, OpenOptions, PixelCentre, Units};
 use crate::studio::session::{AS_FOUND, Action, Session};
@@ -28,20 +28,6 @@ const FACTS: [(&str, &str); 6] = [
     ("frame", "Which instant of a sequence: an image's name without ending (--frame)"),
 ];
 
-/// The button above the views that opens and closes the panel.
-pub(super) fn button_of_panel(ui: &mut Ui, session: &mut Session) {
-    let open = session.ui.tab == Tab::Capture;
-    let response = ui.selectable_label(open, "Capture");
-    if response.on_hover_text("How the capture was read, and why; set it by hand (I)").clicked() {
-        toggle(session);
-    }
-}
-
-/// Shows the panel, or the parameters again.
-pub(super) fn toggle(session: &mut Session) {
-    session.ui.tab = if session.ui.tab == Tab::Capture { Tab::Parameters } else { Tab::Capture };
-}
-
 pub(super) fn show(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>) {
     let Some(capture) = session.capture.clone() else { return };
     ui.horizontal(|ui| {
@@ -52,7 +38,7 @@ pub(super) fn show(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>
             }
             let place = capture.root.display().to_string();
             ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
-                ui.add(Label::new(RichText::new(&place).small().color(WEAK)).truncate()).on_hover_text(&place);
+                ui.add(Label::new(RichText::new(&place).small().color(faint())).truncate()).on_hover_text(&place);
             });
         });
     });
@@ -71,7 +57,7 @@ pub(super) fn show(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>
         for inference in capture.inferences.iter().filter(|i| FACTS.iter().all(|(what, _)| *what != i.what)) {
             ui.horizontal(|ui| {
                 name(ui, &inference.what);
-                ui.add(Label::new(RichText::new(&inference.value).color(TEXT)).truncate());
+                ui.add(Label::new(RichText::new(&inference.value).color(ink())).truncate());
             });
             reason(ui, Some(inference));
         }
@@ -99,7 +85,7 @@ fn again(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>) {
         }
         if changes > 0 {
             let text = format!("{changes} not applied");
-            ui.label(RichText::new(text).small().color(AMBER)).on_hover_text("The capture was not read so yet");
+            ui.label(RichText::new(text).small().color(amber())).on_hover_text("The capture was not read so yet");
         }
     });
 }
@@ -124,7 +110,7 @@ fn keypoints(ui: &mut Ui, session: &mut Session, capture: &Capture) {
             session.detect = checked;
         }
     });
-    ui.add(Label::new(RichText::new(text).small().color(WEAK)).wrap());
+    ui.add(Label::new(RichText::new(text).small().color(faint())).wrap());
 }
 
 /// A fact's name, at the width of all names.
@@ -132,14 +118,14 @@ fn name(ui: &mut Ui, text: &str) {
     let size = egui::vec2(NAME, ui.spacing().interact_size.y);
     ui.allocate_ui_with_layout(size, egui::Layout::left_to_right(egui::Align::Center), |ui| {
         ui.set_min_width(NAME);
-        ui.add(Label::new(RichText::new(text).color(WEAK)).truncate());
+        ui.add(Label::new(RichText::new(text).color(faint())).truncate());
     });
 }
 
 fn reason(ui: &mut Ui, inference: Option<&Inference>) {
     if let Some(inference) = inference {
         // The words of the readers.
-        let colour = if inference.reason == "set by hand" { ACCENT } else { WEAK };
+        let colour = if inference.reason == "set by hand" { accent() } else { faint() };
         ui.add(Label::new(RichText::new(&inference.reason).small().color(colour)).wrap());
     }
 }
@@ -233,7 +219,7 @@ pub(super) fn refused(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Acti
     let Some(refused) = &mut session.refused else { return };
     ui.horizontal_wrapped(|ui| {
         for (what, help) in FACTS {
-            ui.label(RichText::new(what).color(WEAK));
+            ui.label(RichText::new(what).color(faint()));
             control(ui, "refused", what, &mut refused.options, None).on_hover_text(help);
         }
         if button(ui, "Open again", why_not, "Read the folder again with what is set here") {

@@ -1,7 +1,7 @@
 //! Figures for developers, hidden until F12: how long each phase takes an epoch. Times come as [`Timing`]s, so that other
 //! measured pieces of work, such as kernels, fill a table of the same form.
 
-use super::theme::{self, WEAK};
+use super::theme::{self, faint};
 use crate::pipeline::{KernelRate, PhaseRates, StepReport};
 use crate::studio::session::Session;
 use egui::{Context, Grid, RichText, Ui, Window, pos2};
@@ -70,7 +70,7 @@ fn table(ui: &mut Ui, title: &str, pass: &str, timings: &[Timing]) {
     Grid::new(title).num_columns(6).spacing([16.0, 3.0]).striped(true).show(ui, |ui| {
         let head = ["", &format!("{pass}s"), &format!("{pass}s/s"), "ms, mean", "ms, median", "ms, newest"];
         for text in head {
-            ui.label(RichText::new(text).small().color(WEAK));
+            ui.label(RichText::new(text).small().color(faint()));
         }
         ui.end_row();
         for timing in timings {
@@ -120,7 +120,8 @@ fn kernels(ui: &mut Ui, pace: &[PhaseRates]) {
     let Some(rates) = pace.iter().rev().find(|p| p.timed_steps > 0) else {
         if !pace.is_empty() {
             ui.label(
-                RichText::new("Kernels are timed from the second step on, where the device has timestamps").color(WEAK),
+                RichText::new("Kernels are timed from the second step on, where the device has timestamps")
+                    .color(faint()),
             );
         }
         return;
@@ -128,7 +129,7 @@ fn kernels(ui: &mut Ui, pace: &[PhaseRates]) {
     theme::title(ui, &format!("KERNELS · {}", rates.phase.name()));
     Grid::new("kernels").num_columns(4).spacing([16.0, 3.0]).striped(true).show(ui, |ui| {
         for text in ["", "calls a step", "ms a step", "share"] {
-            ui.label(RichText::new(text).small().color(WEAK));
+            ui.label(RichText::new(text).small().color(faint()));
         }
         ui.end_row();
         for [name, numbers @ ..] in kernel_rows(rates) {
@@ -140,7 +141,7 @@ fn kernels(ui: &mut Ui, pace: &[PhaseRates]) {
         }
     });
     let timed = format!("Means of {} timed steps of {}, on the device's clock", rates.timed_steps, rates.steps);
-    ui.label(RichText::new(timed).small().color(WEAK));
+    ui.label(RichText::new(timed).small().color(faint()));
 }
 
 pub(super) fn show(ctx: &Context, session: &mut Session) {
@@ -152,7 +153,7 @@ pub(super) fn show(ctx: &Context, session: &mut Session) {
         .default_pos(pos2(200.0, 160.0))
         .show(ctx, |ui| {
             if timings.is_empty() {
-                ui.label(RichText::new("Figures appear here when a reconstruction runs").color(WEAK));
+                ui.label(RichText::new("Figures appear here when a reconstruction runs").color(faint()));
             } else {
                 table(ui, "PHASES", "epoch", &timings);
                 kernels(ui, &session.pace);

@@ -1,6 +1,6 @@
 //! The export window: which files, where to, and the same as a command.
 
-use super::theme::{WEAK, button, primary_button};
+use super::theme::{button, faint, primary_button};
 use crate::studio::backend::ExportRequest;
 use crate::studio::session::{Action, Session};
 use crate::studio::ui_state::FORMATS;
@@ -22,7 +22,7 @@ pub(super) fn show(ctx: &Context, session: &mut Session, actions: &mut Vec<Actio
             for (ticked, (name, what)) in session.ui.formats.iter_mut().zip(FORMATS) {
                 ui.horizontal(|ui| {
                     ui.checkbox(ticked, name.to_uppercase());
-                    ui.label(RichText::new(what).color(WEAK));
+                    ui.label(RichText::new(what).color(faint()));
                 });
             }
             ui.separator();
@@ -35,7 +35,7 @@ pub(super) fn show(ctx: &Context, session: &mut Session, actions: &mut Vec<Actio
                 .map_or_else(|| "exports/ in the run folder".to_owned(), |d| d.display().to_string());
             ui.horizontal(|ui| {
                 ui.label("To");
-                ui.add(egui::Label::new(RichText::new(place).color(WEAK)).truncate());
+                ui.add(egui::Label::new(RichText::new(place).color(faint())).truncate());
             });
             if ui.button("Choose folder…").clicked() {
                 actions.push(Action::ExportDialog);

@@ -2,7 +2,7 @@
 //! A click selects the view, a double click looks through it; N and Shift+N go through the list.
 
 use super::textures::Textures;
-use super::theme::{self, ACCENT, AMBER, HELD_OUT, LINE, RED, TEXT, WEAK, WELL};
+use super::theme::{self, accent, amber, blue, faint, field, ink, red, rule};
 use crate::pipeline::{Finding, Severity};
 use crate::studio::session::{Action, Session};
 use crate::studio::ui_state::Tab;
@@ -12,11 +12,11 @@ use egui::{Color32, Frame, Image, Label, Margin, RichText, Sense, Stroke, Stroke
 const PICTURE: f32 = 52.0;
 
 /// Sign and colour of a severity; its word stands beside them.
-const fn sign(severity: Severity) -> (&'static str, Color32) {
+fn sign(severity: Severity) -> (&'static str, Color32) {
     match severity {
-        Severity::Error => ("✖", RED),
-        Severity::Warning => ("⚠", AMBER),
-        Severity::Info => ("○", HELD_OUT),
+        Severity::Error => ("✖", red()),
+        Severity::Warning => ("⚠", amber()),
+        Severity::Info => ("○", blue()),
     }
 }
 
@@ -24,8 +24,8 @@ const fn sign(severity: Severity) -> (&'static str, Color32) {
 pub(super) fn button(ui: &mut Ui, session: &mut Session) {
     let open = session.ui.tab == Tab::Findings;
     let (text, colour) = match (&session.diagnosis, session.worst()) {
-        (None, _) => ("examining…".to_owned(), WEAK),
-        (Some(_), None) => ("✔ nothing found".to_owned(), WEAK),
+        (None, _) => ("examining…".to_owned(), faint()),
+        (Some(_), None) => ("✔ nothing found".to_owned(), faint()),
         (Some(diagnosis), Some(worst)) => {
             let (sign, colour) = sign(worst);
             let count = diagnosis.findings.len();
@@ -46,7 +46,7 @@ pub(super) fn show(ui: &mut Ui, session: &mut Session, textures: &Textures, acti
     ui.horizontal(|ui| {
         theme::title(ui, "FINDINGS");
         let text = diagnosis.as_ref().map_or_else(|| "the capture is being examined".to_owned(), |d| d.summary());
-        ui.label(RichText::new(text).small().color(WEAK));
+        ui.label(RichText::new(text).small().color(faint()));
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             if ui.small_button("✖").on_hover_text("Back to the parameters").clicked() {
                 session.ui.tab = Tab::Parameters;
@@ -56,7 +56,7 @@ pub(super) fn show(ui: &mut Ui, session: &mut Session, textures: &Textures, acti
     let Some(diagnosis) = diagnosis else { return };
     theme::scroll().show(ui, |ui| {
         if diagnosis.findings.is_empty() {
-            ui.label(RichText::new("Nothing is wrong with this capture as far as can be told.").color(WEAK));
+            ui.label(RichText::new("Nothing is wrong with this capture as far as can be told.").color(faint()));
         }
         for (index, finding) in diagnosis.findings.iter().enumerate() {
             item(ui, session, textures, (index, finding), actions);
@@ -73,7 +73,7 @@ fn item(
     actions: &mut Vec<Action>,
 ) {
     let selected = session.finding == Some(index);
-    let fill = if selected { ACCENT.gamma_multiply(0.22) } else { WELL };
+    let fill = if selected { accent().gamma_multiply(0.22) } else { field() };
     let frame = Frame::NONE.fill(fill).corner_radius(4).inner_margin(Margin::symmetric(6, 5));
     let shown = frame.show(ui, |ui| {
         ui.set_width(ui.available_width());
@@ -90,11 +90,11 @@ fn item(
     let id = ui.id().with(("finding", index));
     let response = ui.interact(shown.response.rect, id, Sense::click());
     let stroke = if response.has_focus() || selected {
-        Stroke::new(1.0, ACCENT)
+        Stroke::new(1.0, accent())
     } else if response.hovered() {
-        Stroke::new(1.0, WEAK)
+        Stroke::new(1.0, faint())
     } else {
-        Stroke::new(1.0, LINE)
+        Stroke::new(1.0, rule())
     };
     ui.painter().rect_stroke(shown.response.rect, 4.0, stroke, StrokeKind::Inside);
     if selected && session.ui.scroll_to_finding {
@@ -116,11 +116,11 @@ fn words(ui: &mut Ui, finding: &Finding) {
     let (sign, colour) = sign(finding.severity);
     ui.horizontal(|ui| {
         ui.label(RichText::new(format!("{sign} {}", finding.severity.name())).small().strong().color(colour));
-        ui.add(Label::new(RichText::new(finding.subject.to_string()).strong().color(TEXT)).truncate());
+        ui.add(Label::new(RichText::new(finding.subject.to_string()).strong().color(ink())).truncate());
     });
-    ui.add(Label::new(RichText::new(&finding.what).color(TEXT)).wrap());
+    ui.add(Label::new(RichText::new(&finding.what).color(ink())).wrap());
     if !finding.evidence.is_empty() {
-        ui.add(Label::new(RichText::new(finding.evidence_text()).small().color(WEAK)).wrap());
+        ui.add(Label::new(RichText::new(finding.evidence_text()).small().color(faint())).wrap());
     }
-    ui.add(Label::new(RichText::new(format!("▶ {}", finding.action)).small().color(TEXT)).wrap());
+    ui.add(Label::new(RichText::new(format!("▶ {}", finding.action)).small().color(ink())).wrap());
 }

@@ -1,6 +1,6 @@
 //! Which hand model the next run fits, how its numbers are meant, and whether its files are there.
 
-use super::theme::{AMBER, WEAK};
+use super::theme::{amber, faint};
 use crate::hand::mano::ManoConvention;
 use crate::studio::session::{Action, Session};
 use egui::{ComboBox, RichText, Ui};
@@ -34,13 +34,13 @@ pub(super) fn details(ui: &mut Ui, session: &mut Session) {
         return;
     }
     if let Some(problem) = session.hand.problem() {
-        ui.label(RichText::new(problem).small().color(AMBER));
+        ui.label(RichText::new(problem).small().color(amber()));
         return;
     }
     let active = session.is_active();
     ui.horizontal(|ui| {
         ui.add_enabled_ui(!active, |ui| convention(ui, &mut session.hand.convention));
-        let text = RichText::new(session.hand.convention.describe()).small().color(WEAK);
+        let text = RichText::new(session.hand.convention.describe()).small().color(faint());
         let folder = session.hand.folder().map_or_else(String::new, |f| f.display().to_string());
         ui.add(egui::Label::new(text).truncate()).on_hover_text(format!("MANO_LEFT and MANO_RIGHT in {folder}"));
     });

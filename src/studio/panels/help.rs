@@ -1,37 +1,13 @@
-//! The sheet of keys.
+//! The sheet of keys, from the table of commands.
 
-use super::theme::WEAK;
+use super::theme::{accent, faint};
+use crate::studio::commands::{Menu, TABLE, shortcut_text};
 use crate::studio::session::Session;
-use egui::{Align2, Context, Grid, RichText, Window};
+use egui::{Align2, Context, Grid, RichText, Ui, Window};
 
-/// Keys and what they do, as shown.
-const KEYS: [(&str, &str); 25] = [
-    ("Ctrl+O", "open a folder"),
-    ("Ctrl+Shift+O", "read the capture again"),
-    ("Ctrl+R", "reconstruct, or resume an unfinished run"),
-    ("Ctrl+Shift+R", "reconstruct anew"),
-    ("T", "pause, go on"),
-    ("Ctrl+E", "export"),
-    ("[  ]", "previous, next view"),
-    ("N  Shift+N", "next, previous finding"),
-    ("Enter", "look through the selected camera"),
-    ("X", "exclude or include the view"),
-    ("H", "hold the view out: not fitted, but compared"),
-    ("G (hold)", "photograph alone"),
-    ("F", "see the hands"),
-    ("Shift+F", "see everything"),
-    ("I", "how the capture was read"),
-    ("1 2 3", "albedo, clay, normals"),
-    ("V", "cameras on, off"),
-    (",  .", "previous, next snapshot"),
-    ("Home  End", "first snapshot, live"),
-    ("F1", "this sheet"),
-    ("F12", "figures for developers"),
-    ("drag", "orbit"),
-    ("right drag", "pan"),
-    ("wheel", "zoom"),
-    ("double-click a camera", "look through it"),
-];
+/// What the mouse does in the 3D view and in the compare panel.
+const MOUSE: [(&str, &str); 4] =
+    [("drag", "orbit"), ("right drag", "pan"), ("wheel", "zoom"), ("double-click a camera", "look through it")];
 
 pub(super) fn show(ctx: &Context, session: &mut Session) {
     Window::new("Keys")
@@ -40,12 +16,47 @@ pub(super) fn show(ctx: &Context, session: &mut Session) {
         .resizable(false)
         .anchor(Align2::CENTER_CENTER, [0.0, 0.0])
         .show(ctx, |ui| {
-            Grid::new("keys").num_columns(2).spacing([24.0, 4.0]).show(ui, |ui| {
-                for (key, what) in KEYS {
-                    ui.label(RichText::new(key).monospace().strong());
-                    ui.label(RichText::new(what).color(WEAK));
-                    ui.end_row();
+            // Columns, so that it fits the least window.
+            ui.horizontal_top(|ui| {
+                for menus in [
+                    &[Menu::File, Menu::Edit, Menu::Run][..],
+                    &[Menu::View, Menu::Compare],
+                    &[Menu::Window, Menu::Help],
+                ] {
+                    ui.vertical(|ui| {
+                        for menu in menus {
+                            section(ui, menu.name(), &keys_of(*menu));
+                        }
+                        if menus.contains(&Menu::Help) {
+                            section(ui, "Mouse", &MOUSE.map(|(key, what)| (key.to_owned(), what)));
+                        }
+                    });
+                    ui.add_space(14.0);
                 }
             });
         });
+}
+
+/// Keys and names of a menu's commands that have any.
+fn keys_of(menu: Menu) -> Vec<(String, &'static str)> {
+    TABLE
+        .iter()
+        .filter(|e| e.menu == menu && !e.keys.is_empty())
+        .map(|e| {
+            let keys: Vec<String> = e.keys.iter().map(|k| shortcut_text(*k)).collect();
+            (if e.held { format!("{} (hold)", keys.join(", ")) } else { keys.join(", ") }, e.name)
+        })
+        .collect()
+}
+
+fn section(ui: &mut Ui, title: &str, keys: &[(String, &str)]) {
+    ui.label(RichText::new(title).strong().color(accent()));
+    Grid::new(title).num_columns(2).spacing([16.0, 2.0]).show(ui, |ui| {
+        for (key, what) in keys {
+            ui.label(RichText::new(key).monospace().strong());
+            ui.label(RichText::new(*what).color(faint()));
+            ui.end_row();
+        }
+    });
+    ui.add_space(4.0);
 }

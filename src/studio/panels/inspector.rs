@@ -1,13 +1,13 @@
 //! Parameters of the chosen preset: what would be used, what was changed, and a way back.
 
-use super::theme::{self, ACCENT, AMBER, WEAK, button};
+use super::theme::{self, accent, amber, button, faint};
 use crate::studio::backend::Parameter;
 use crate::studio::session::{Action, Session};
 use egui::{CollapsingHeader, DragValue, Grid, RichText, Ui};
 
 pub(super) fn show(ui: &mut Ui, session: &mut Session, _actions: &mut Vec<Action>) {
     let Some(preset) = session.preset().cloned() else {
-        ui.label(RichText::new("There are no presets").color(WEAK));
+        ui.label(RichText::new("There are no presets").color(faint()));
         return;
     };
     ui.horizontal(|ui| {
@@ -15,7 +15,7 @@ pub(super) fn show(ui: &mut Ui, session: &mut Session, _actions: &mut Vec<Action
         ui.label(RichText::new(&preset.name).strong());
         let changed = session.overrides.len();
         if changed > 0 {
-            ui.label(RichText::new(format!("{changed} changed")).color(AMBER).small());
+            ui.label(RichText::new(format!("{changed} changed")).color(amber()).small());
         }
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             if button(ui, "Reset", (changed == 0).then_some("Nothing is changed"), "Back to the preset") {
@@ -24,7 +24,7 @@ pub(super) fn show(ui: &mut Ui, session: &mut Session, _actions: &mut Vec<Action
         });
     });
     let when = if session.is_active() { "Changes apply to the next run" } else { preset.summary.as_str() };
-    ui.label(RichText::new(when).small().color(WEAK));
+    ui.label(RichText::new(when).small().color(faint()));
     theme::scroll().show(ui, |ui| {
         let mut groups: Vec<&str> = Vec::new();
         for p in &preset.parameters {
@@ -48,7 +48,7 @@ pub(super) fn show(ui: &mut Ui, session: &mut Session, _actions: &mut Vec<Action
 fn row(ui: &mut Ui, session: &mut Session, parameter: &Parameter) {
     let changed = session.overrides.contains_key(&parameter.key);
     let name = parameter.key.rsplit('.').next().unwrap_or(&parameter.key);
-    let text = RichText::new(name).color(if changed { ACCENT } else { WEAK });
+    let text = RichText::new(name).color(if changed { accent() } else { faint() });
     ui.label(text).on_hover_text(format!("{}\n--set {}=…", parameter.help, parameter.key));
     let mut value = session.parameter(parameter);
     let speed = if parameter.integer { 1.0 } else { (value.abs() * 0.02).max(1e-7) };

@@ -1,6 +1,6 @@
 //! The log: what happened, newest at the bottom, filtered by a word.
 
-use super::theme::{self, AMBER, RED, TEXT, WEAK};
+use super::theme::{self, amber, faint, ink, red};
 use crate::studio::session::{Level, Session};
 use egui::{RichText, ScrollArea, TextEdit, Ui};
 
@@ -9,7 +9,7 @@ pub(super) fn show(ui: &mut Ui, session: &mut Session) {
         theme::title(ui, "LOG");
         let bad = session.log.iter().filter(|l| l.level != Level::Info).count();
         if bad > 0 {
-            ui.label(RichText::new(format!("⚠ {bad}")).color(AMBER).small());
+            ui.label(RichText::new(format!("⚠ {bad}")).color(amber()).small());
         }
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             if ui.button("Copy").on_hover_text("Copy the whole log").clicked() {
@@ -24,12 +24,12 @@ pub(super) fn show(ui: &mut Ui, session: &mut Session) {
         ui.spacing_mut().item_spacing.y = 2.0;
         for line in session.log.iter().filter(|l| filter.is_empty() || l.text.to_lowercase().contains(&filter)) {
             let (sign, colour) = match line.level {
-                Level::Info => ("", TEXT),
-                Level::Warning => ("⚠ ", AMBER),
-                Level::Error => ("✖ ", RED),
+                Level::Info => ("", ink()),
+                Level::Warning => ("⚠ ", amber()),
+                Level::Error => ("✖ ", red()),
             };
             ui.horizontal_wrapped(|ui| {
-                ui.label(RichText::new(format!("{:6.1}", line.at)).monospace().size(11.0).color(WEAK));
+                ui.label(RichText::new(format!("{:6.1}", line.at)).monospace().size(11.0).color(faint()));
                 ui.label(RichText::new(format!("{sign}{}", line.text)).size(12.0).color(colour));
             });
         }

@@ -148,17 +148,17 @@ fn phase_names(ui: &Ui, transform: &PlotTransform, marks: &[Mark]) {
 /// One switch a curve, with its colour.
 fn legend(ui: &mut Ui, session: &mut Session, names: &[String]) {
     if names.is_empty() {
-        ui.label(RichText::new("logarithmic").small().color(WEAK));
+        ui.label(RichText::new("logarithmic").small().color(theme::faint()));
         return;
     }
     ui.spacing_mut().item_spacing.x = 3.0;
     for name in std::iter::once("total").chain(names.iter().map(String::as_str)) {
         let hidden = session.ui.hidden_curves.contains(name);
-        let colour = if hidden { theme::LINE } else { colour(name, names) };
+        let colour = if hidden { theme::rule() } else { theme::on_panel(colour(name, names)) };
         let galley = ui.painter().layout_no_wrap(
             name.to_owned(),
             egui::FontId::proportional(12.0),
-            if hidden { WEAK.gamma_multiply(0.6) } else { theme::TEXT },
+            if hidden { theme::faint().gamma_multiply(0.6) } else { theme::ink() },
         );
         let size = egui::vec2(galley.size().x + 26.0, 18.0);
         let (rect, response) = ui.allocate_exact_size(size, egui::Sense::click());
@@ -167,7 +167,7 @@ fn legend(ui: &mut Ui, session: &mut Session, names: &[String]) {
         }
         let line = [rect.left_center() + egui::vec2(4.0, 0.0), rect.left_center() + egui::vec2(17.0, 0.0)];
         ui.painter().line_segment(line, egui::Stroke::new(3.0, colour));
-        ui.painter().galley(rect.left_center() + egui::vec2(21.0, -galley.size().y * 0.5), galley, theme::TEXT);
+        ui.painter().galley(rect.left_center() + egui::vec2(21.0, -galley.size().y * 0.5), galley, theme::ink());
         if response.on_hover_text("Show or hide this curve").clicked() && !session.ui.hidden_curves.remove(name) {
             session.ui.hidden_curves.insert(name.to_owned());
         }
@@ -189,7 +189,7 @@ pub(super) fn show(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>
             ui.add_space(8.0);
             ui.add(egui::Slider::new(&mut session.ui.smoothing, 0.0..=0.98).show_value(false))
                 .on_hover_text("Smoothing of the drawn curves only; the faint lines are the raw values");
-            ui.label(RichText::new("smooth").small().color(WEAK));
+            ui.label(RichText::new("smooth").small().color(theme::faint()));
         });
     });
     if session.steps.is_empty() {
@@ -206,6 +206,8 @@ pub(super) fn show(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>
     let visible = |c: &Curve| !session.ui.hidden_curves.contains(&c.name);
     let smooth: Vec<Curve> = smooth.into_iter().filter(visible).collect();
     let raw: Vec<Curve> = raw.into_iter().filter(visible).collect();
+    // Plots lie on dark ground in both palettes.
+    ui.visuals_mut().extreme_bg_color = WELL;
     let response = Plot::new("loss")
         .allow_drag(false)
         .allow_scroll(false)

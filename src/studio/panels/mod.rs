@@ -3,6 +3,7 @@
 
 mod capture;
 mod compare;
+mod compare_stage;
 mod developer;
 mod empty;
 mod export;
@@ -13,7 +14,9 @@ mod inspector;
 mod legend;
 mod log;
 mod loss;
+mod menu;
 mod overlay;
+mod palette;
 mod pose;
 mod run_options;
 mod textures;
@@ -25,9 +28,10 @@ mod views;
 pub(super) use textures::Textures;
 pub(super) use theme::apply as apply_theme;
 
-use super::session::{Action, Framed, Session};
-use super::ui_state::{Shading, Tab};
-use egui::{Context, Key, LayerId, Modifiers, Panel, Rect, Ui, UiBuilder};
+use super::commands;
+use super::session::{Action, Session};
+use super::ui_state::{Arrangement, Tab};
+use egui::{Context, LayerId, Panel, Rect, Ui, UiBuilder};
 
 /// Least size of the window, points: the panels are laid out so that nothing overlaps down to it.
 pub(super) const LEAST_SIZE: [f32; 2] = [1000.0, 700.0];
@@ -42,13 +46,17 @@ const COMPARE_HEIGHT: f32 = 175.0;
 
 /// Draws everything and returns the rectangle that is left for the 3D view, in points.
 pub(super) fn layout(ctx: &Context, session: &mut Session, textures: &mut Textures, actions: &mut Vec<Action>) -> Rect {
-    keys(ctx, session, actions);
+    session.notice_edits();
+    commands::keys(ctx, session, actions);
     textures.follow(ctx, session);
     let builder = UiBuilder::new().layer_id(LayerId::background()).max_rect(ctx.viewport_rect());
     let mut root = Ui::new(ctx.clone(), egui::Id::new("thenar"), builder);
     let screen = ctx.viewport_rect();
     let bar = theme::bar_frame();
     let side = theme::side_frame();
+    Panel::top("menu").frame(theme::menu_frame()).resizable(false).show_separator_line(false).show(&mut root, |ui| {
+        menu::show(ui, session, actions);
+    });
     Panel::top("top").frame(bar).resizable(false).show(&mut root, |ui| top_bar::show(ui, session, actions));
     overlay::banner(&mut root, session, actions);
     if session.capture.is_none() {
@@ -57,29 +65,15 @@ pub(super) fn layout(ctx: &Context, session: &mut Session, textures: &mut Textur
         windows(ctx, session, rect, actions);
         return Rect::from_min_size(rect.center(), egui::Vec2::ZERO);
     }
-    if session.ui.show_curves {
-        let height = (screen.height() * 0.27).clamp(150.0, 320.0);
-        Panel::bottom("bottom")
+    let arrangement = session.ui.arrangement;
+    if arrangement == Arrangement::Simple {
+        Panel::bottom("simple timeline")
             .frame(side)
-            .resizable(true)
-            .default_size(height)
-            .size_range(120.0..=(screen.height() - REST_HEIGHT).clamp(150.0, screen.height() * 0.6))
-            .show(&mut root, |ui| {
-                Panel::bottom("timeline")
-                    .frame(egui::Frame::NONE)
-                    .resizable(false)
-                    .show_separator_line(false)
-                    .exact_size(40.0)
-                    .show(ui, |ui| timeline::show(ui, session, actions));
-                let log_width = (ui.available_width() * 0.3).clamp(200.0, 460.0);
-                Panel::right("log")
-                    .frame(theme::inner_frame())
-                    .resizable(true)
-                    .default_size(log_width)
-                    .size_range(140.0..=(ui.available_width() - CURVES_WIDTH).clamp(200.0, 700.0))
-                    .show(ui, |ui| log::show(ui, session));
-                loss::show(ui, session, actions);
-            });
+            .resizable(false)
+            .exact_size(52.0)
+            .show(&mut root, |ui| timeline::show(ui, session, actions));
+    } else if session.ui.show_curves {
+        curves(&mut root, session, actions);
     }
     Panel::left("views")
         .frame(side)
@@ -87,35 +81,104 @@ pub(super) fn layout(ctx: &Context, session: &mut Session, textures: &mut Textur
         .default_size((screen.width() * 0.13).clamp(172.0, 230.0))
         .size_range(140.0..=(screen.width() * 0.2).clamp(172.0, 420.0))
         .show(&mut root, |ui| views::show(ui, session, textures, actions));
+    let centre = match arrangement {
+        Arrangement::Simple => root.available_rect_before_wrap(),
+        Arrangement::Studio => {
+            inspector_beside(&mut root, session, textures, actions);
+            root.available_rect_before_wrap()
+        }
+        Arrangement::Compare => compare_first(&mut root, session, textures, actions),
+    };
+    overlay::viewport(&mut root, centre, session, textures, actions);
+    legend::show(&root, centre, session);
+    windows(ctx, session, centre, actions);
+    centre
+}
+
+/// Loss curves, log and timeline along the lower edge.
+fn curves(root: &mut Ui, session: &mut Session, actions: &mut Vec<Action>) {
+    let screen = root.ctx().viewport_rect();
+    let height = (screen.height() * 0.24).clamp(150.0, 320.0);
+    Panel::bottom("bottom")
+        .frame(theme::side_frame())
+        .resizable(true)
+        .default_size(height)
+        .size_range(120.0..=(screen.height() - REST_HEIGHT).clamp(150.0, screen.height() * 0.6))
+        .show(root, |ui| {
+            Panel::bottom("timeline")
+                .frame(egui::Frame::NONE)
+                .resizable(false)
+                .show_separator_line(false)
+                .exact_size(40.0)
+                .show(ui, |ui| timeline::show(ui, session, actions));
+            let log_width = (ui.available_width() * 0.3).clamp(200.0, 460.0);
+            Panel::right("log")
+                .frame(theme::inner_frame())
+                .resizable(true)
+                .default_size(log_width)
+                .size_range(140.0..=(ui.available_width() - CURVES_WIDTH).clamp(200.0, 700.0))
+                .show(ui, |ui| log::show(ui, session));
+            loss::show(ui, session, actions);
+        });
+}
+
+/// Pictures above, parameters or what stands in their place below, to the right of the 3D view.
+fn inspector_beside(root: &mut Ui, session: &mut Session, textures: &mut Textures, actions: &mut Vec<Action>) {
+    let screen = root.ctx().viewport_rect();
     let widest = (root.available_width() - CENTRE_WIDTH).clamp(280.0, 900.0);
     Panel::right("inspector")
-        .frame(side)
+        .frame(theme::side_frame())
         .resizable(true)
         .default_size((screen.width() * 0.26).clamp(300.0, 460.0).min(widest))
         .size_range(260.0..=widest)
-        .show(&mut root, |ui| {
+        .show(root, |ui| {
             let height = ui.available_height();
             Panel::bottom("parameters")
                 .frame(theme::inner_frame())
                 .resizable(true)
                 .default_size((height * 0.42 + 35.0).min((height - COMPARE_HEIGHT).max(80.0)))
                 .size_range(80.0..=(height - COMPARE_HEIGHT).clamp(80.0, height * 0.8))
-                .show(ui, |ui| match session.ui.tab {
-                    Tab::Parameters => {
-                        run_options::show(ui, session, actions);
-                        inspector::show(ui, session, actions);
-                    }
-                    Tab::Pose => pose::show(ui, session, actions),
-                    Tab::Capture => capture::show(ui, session, actions),
-                    Tab::Findings => findings::show(ui, session, textures, actions),
-                });
+                .show(ui, |ui| tab(ui, session, textures, actions));
             compare::show(ui, session, textures, actions);
         });
-    let centre = root.available_rect_before_wrap();
-    overlay::viewport(&mut root, centre, session, actions);
-    legend::show(&root, centre, session);
-    windows(ctx, session, centre, actions);
-    centre
+}
+
+/// The pictures in the middle, the 3D view above the parameters to their right; the place of the 3D view.
+fn compare_first(root: &mut Ui, session: &mut Session, textures: &mut Textures, actions: &mut Vec<Action>) -> Rect {
+    let mut view = Rect::NOTHING;
+    Panel::right("beside the pictures")
+        // The 3D view lies under the panels: what is filled hides it.
+        .frame(egui::Frame::NONE)
+        .resizable(true)
+        .default_size(CENTRE_WIDTH)
+        .size_range(CENTRE_WIDTH - 60.0..=(root.available_width() - 260.0).max(CENTRE_WIDTH))
+        .show(root, |ui| {
+            let height = ui.available_height();
+            Panel::bottom("parameters beside the pictures")
+                .frame(theme::side_frame())
+                .resizable(true)
+                .default_size(height * 0.45)
+                .size_range(80.0..=height * 0.6)
+                .show(ui, |ui| tab(ui, session, textures, actions));
+            view = ui.available_rect_before_wrap();
+        });
+    egui::CentralPanel::default().frame(theme::side_frame()).show(root, |ui| {
+        compare::show(ui, session, textures, actions);
+    });
+    view
+}
+
+/// Parameters, or what stands in their place.
+fn tab(ui: &mut Ui, session: &mut Session, textures: &Textures, actions: &mut Vec<Action>) {
+    match session.ui.tab {
+        Tab::Parameters => {
+            run_options::show(ui, session, actions);
+            inspector::show(ui, session, actions);
+        }
+        Tab::Pose => pose::show(ui, session, actions),
+        Tab::Capture => capture::show(ui, session, actions),
+        Tab::Findings => findings::show(ui, session, textures, actions),
+    }
 }
 
 fn windows(ctx: &Context, session: &mut Session, view: Rect, actions: &mut Vec<Action>) {
@@ -127,92 +190,8 @@ fn windows(ctx: &Context, session: &mut Session, view: Rect, actions: &mut Vec<A
     overlay::drop_target(ctx, session);
     export::show(ctx, session, actions);
     help::show(ctx, session);
+    palette::show(ctx, session, actions);
     developer::show(ctx, session);
-}
-
-/// Keyboard shortcuts; none while text is being typed.
-fn keys(ctx: &Context, session: &mut Session, actions: &mut Vec<Action>) {
-    if ctx.text_edit_focused() {
-        return;
-    }
-    let has_capture = session.capture.is_some();
-    // What has the focus is pressed by Enter.
-    let enter_is_free = ctx.memory(|m| m.focused().is_none());
-    let can_resume = session.why_not_resume().is_none();
-    let ui = &mut session.ui;
-    let (mut stop_export, mut toggle_capture) = (false, false);
-    ctx.input_mut(|i| {
-        ui.blink = i.key_down(Key::G);
-        let mut pressed = |modifiers: Modifiers, key: Key| i.consume_key(modifiers, key);
-        if pressed(Modifiers::COMMAND | Modifiers::SHIFT, Key::O) {
-            actions.push(Action::OpenAgain);
-        }
-        if pressed(Modifiers::COMMAND, Key::O) {
-            actions.push(Action::OpenDialog);
-        }
-        if pressed(Modifiers::COMMAND | Modifiers::SHIFT, Key::R) {
-            actions.push(Action::Start);
-        }
-        if pressed(Modifiers::COMMAND, Key::R) {
-            actions.push(if can_resume { Action::Resume } else { Action::Start });
-        }
-        if pressed(Modifiers::COMMAND, Key::E) {
-            ui.show_export = !ui.show_export;
-        }
-        if pressed(Modifiers::NONE, Key::F1) {
-            ui.show_help = !ui.show_help;
-        }
-        if pressed(Modifiers::NONE, Key::F12) {
-            ui.show_developer = !ui.show_developer;
-        }
-        if pressed(Modifiers::NONE, Key::Escape) {
-            (ui.show_help, ui.show_developer, stop_export) = (false, false, true);
-        }
-        if !has_capture {
-            return;
-        }
-        if pressed(Modifiers::SHIFT, Key::F) {
-            actions.push(Action::Frame(Framed::Everything));
-        }
-        if pressed(Modifiers::SHIFT, Key::N) {
-            actions.push(Action::FindingBy(-1));
-        }
-        let selected = session.selected;
-        let simple = [
-            (Key::T, Action::TogglePause),
-            (Key::OpenBracket, Action::SelectBy(-1)),
-            (Key::CloseBracket, Action::SelectBy(1)),
-            (Key::F, Action::Frame(Framed::Hands)),
-            (Key::N, Action::FindingBy(1)),
-            (Key::Enter, Action::FlyTo(selected)),
-            (Key::X, Action::ToggleExclude(selected)),
-            (Key::H, Action::ToggleHoldOut(selected)),
-            (Key::Home, Action::Scrub(0)),
-            (Key::End, Action::GoLive),
-            (Key::Comma, Action::ScrubBy(-1)),
-            (Key::Period, Action::ScrubBy(1)),
-        ];
-        for (key, action) in simple {
-            if (key != Key::Enter || enter_is_free) && pressed(Modifiers::NONE, key) {
-                actions.push(action);
-            }
-        }
-        for (key, shading) in [Key::Num1, Key::Num2, Key::Num3].into_iter().zip(Shading::ALL) {
-            if pressed(Modifiers::NONE, key) {
-                ui.shading = shading;
-            }
-        }
-        if pressed(Modifiers::NONE, Key::V) {
-            ui.show_cameras = !ui.show_cameras;
-        }
-        toggle_capture = pressed(Modifiers::NONE, Key::I);
-    });
-    if stop_export {
-        ui.show_export = false;
-    }
-    if toggle_capture {
-        capture::toggle(session);
-    }
 }
 
 #[cfg(test)]

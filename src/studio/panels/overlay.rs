@@ -1,8 +1,10 @@
 //! What lies over the rest: the error banner, passing notices, the buttons on the 3D view.
 
+use super::menu::{tool, tool_called};
+use super::textures::Textures;
 use super::theme::{ACCENT, AMBER, PANEL, RED, TEXT, WEAK, WELL, button};
-use crate::studio::session::{Action, Folder, Framed, PoseAction, Session};
-use crate::studio::ui_state::{Shading, Tab};
+use crate::studio::commands::Id;
+use crate::studio::session::{Action, Folder, Session};
 use egui::{
     Align, Align2, Area, Color32, Context, Frame, Layout, Margin, Order, Panel, Rect, RichText, Stroke, TextEdit, Ui,
     UiBuilder, vec2,
@@ -128,48 +130,36 @@ pub(super) fn drop_target(ctx: &Context, session: &Session) {
     painter.text(rect.center(), Align2::CENTER_CENTER, "Drop to open", egui::FontId::proportional(26.0), TEXT);
 }
 
-/// Opens and closes the pose panel; opening it asks for the hands, if they can be had.
-fn pose(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>) {
-    let open = session.ui.tab == Tab::Pose;
-    let response = ui.selectable_label(open, "Pose");
-    if !response.on_hover_text("Move the hands with sliders, in place of the parameters").clicked() {
-        return;
-    }
-    session.ui.tab = if open { Tab::Parameters } else { Tab::Pose };
-    if !open && session.posing.is_none() && session.why_not_pose().is_none() {
-        actions.push(Action::Pose(PoseAction::Begin));
-    }
-}
-
 /// Shading modes and switches.
 fn buttons(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>) {
-    for (i, shading) in Shading::ALL.into_iter().enumerate() {
-        let on = session.ui.shading == shading;
-        let response = ui.selectable_label(on, shading.name()).on_hover_text(format!("Key {}", i + 1));
-        if response.clicked() {
-            session.ui.shading = shading;
-        }
+    for id in [Id::Albedo, Id::Clay, Id::Normals, Id::Neural] {
+        tool(ui, session, id, actions);
     }
     ui.add_space(8.0);
-    ui.toggle_value(&mut session.ui.show_cameras, "Cameras").on_hover_text("Frustums and thumbnails (V)");
-    ui.toggle_value(&mut session.ui.show_residuals, "Residual")
-        .on_hover_text("Colour the cameras by how far their keypoints lie from the joints");
-    ui.toggle_value(&mut session.ui.show_joints, "Joints").on_hover_text("Triangulated 3D joints");
-    ui.toggle_value(&mut session.ui.show_grid, "Grid")
-        .on_hover_text("Grid of 10 cm squares through the middle of the capture");
-    pose(ui, session, actions);
-    if button(ui, "Frame", None, "See the hands (F); with Shift, everything (Shift+F)") {
-        let all = ui.input(|i| i.modifiers.shift);
-        actions.push(Action::Frame(if all { Framed::Everything } else { Framed::Hands }));
+    for id in [Id::Cameras, Id::Residuals, Id::Joints, Id::Grid, Id::Pose] {
+        tool(ui, session, id, actions);
     }
+    let all = ui.input(|i| i.modifiers.shift);
+    tool_called(ui, session, if all { Id::FrameAll } else { Id::FrameHands }, "Frame", actions);
 }
 
 /// Shading modes and switches on the 3D view, and what it shows.
-pub(super) fn viewport(root: &mut Ui, rect: Rect, session: &mut Session, actions: &mut Vec<Action>) {
+pub(super) fn viewport(
+    root: &mut Ui,
+    rect: Rect,
+    session: &mut Session,
+    textures: &mut Textures,
+    actions: &mut Vec<Action>,
+) {
+    // Over the mesh, which is hidden then, and under the buttons.
+    if let Some(texture) = textures.network(root.ctx(), session) {
+        let whole = Rect::from_min_max(egui::Pos2::ZERO, egui::pos2(1.0, 1.0));
+        root.painter_at(rect).image(texture.id(), rect, whole, Color32::WHITE);
+    }
     let bar = Rect::from_min_size(rect.min + vec2(10.0, 8.0), vec2(rect.width() - 20.0, 24.0));
     let layout = Layout::left_to_right(Align::Center).with_main_wrap(true);
     // Opaque: frustums must not show through between the words.
-    let frame = Frame::NONE.fill(PANEL).corner_radius(4).inner_margin(Margin::symmetric(4, 1));
+    let frame = Frame::NONE.fill(super::theme::sheet()).corner_radius(4).inner_margin(Margin::symmetric(4, 1));
     let shown = root.scope_builder(UiBuilder::new().max_rect(bar).layout(layout), |ui| {
         frame.show(ui, |ui| buttons(ui, session, actions)).response.rect
     });
@@ -182,6 +172,14 @@ pub(super) fn viewport(root: &mut Ui, rect: Rect, session: &mut Session, actions
             format!("{} hands · {vertices} vertices · {joints} sets of joints", s.hands.len())
         },
     );
+    if let Some((words, fallback)) = session.neural_words() {
+        let colour = if fallback { AMBER } else { TEXT };
+        let font = egui::FontId::proportional(11.5);
+        let galley = root.painter().layout(words, font, colour, (rect.width() - 40.0).max(80.0));
+        let place = Rect::from_min_size(rect.left_bottom() + vec2(12.0, -30.0 - galley.size().y), galley.size());
+        root.painter().rect_filled(place.expand2(vec2(5.0, 3.0)), 3.0, PANEL);
+        root.painter().galley(place.min, galley, colour);
+    }
     let painter = root.painter();
     painter.text(
         rect.left_bottom() + vec2(12.0, -8.0),

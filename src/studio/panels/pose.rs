@@ -1,7 +1,7 @@
 //! The pose panel: named poses, synergies, single angles. They move the reconstructed hands in the 3D view; the run and its
 //! files stay as they are.
 
-use super::theme::{self, AMBER, WEAK, button};
+use super::theme::{self, amber, button, faint};
 use crate::anatomy::{JOINT_NAMES, Side};
 use crate::studio::session::{Action, Chosen, NamedPose, PoseAction, Posing, Session};
 use crate::studio::ui_state::Tab;
@@ -31,14 +31,14 @@ pub(super) fn show(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>
     let Some(posing) = &session.posing else {
         ui.label(
             RichText::new("Move the reconstructed hands with sliders. The run and its files stay as they are.")
-                .color(WEAK),
+                .color(faint()),
         );
         let why_not = session.why_not_pose();
         if button(ui, "Pose the hands", why_not, "Bring the hands to rest, so that they can be posed") {
             ask(PoseAction::Begin);
         }
         if let Some(why_not) = why_not {
-            ui.label(RichText::new(why_not).color(AMBER).small());
+            ui.label(RichText::new(why_not).color(amber()).small());
         }
         // A panel shrinks to what is in it; the sliders will want the room.
         ui.take_available_height();
@@ -73,7 +73,8 @@ pub(super) fn show(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>
         }
         if session.posed.is_some() {
             let ms = posing.cost.as_secs_f64() * 1e3;
-            ui.label(RichText::new(format!("{ms:.1} ms")).color(WEAK).small()).on_hover_text("Time of the last mesh");
+            ui.label(RichText::new(format!("{ms:.1} ms")).color(faint()).small())
+                .on_hover_text("Time of the last mesh");
         }
     });
     theme::scroll().show(ui, |ui| {
@@ -102,7 +103,7 @@ const SLIDER: [f32; 2] = [80.0, 260.0];
 /// Width of a name, points.
 fn width_of(ui: &Ui, name: &str) -> f32 {
     let font = egui::TextStyle::Body.resolve(ui.style());
-    ui.painter().layout_no_wrap(name.to_owned(), font, WEAK).size().x
+    ui.painter().layout_no_wrap(name.to_owned(), font, faint()).size().x
 }
 
 /// What slider and name share.

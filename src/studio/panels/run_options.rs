@@ -1,7 +1,8 @@
 //! What the next run is given besides its preset: which hands, and where its folder goes.
 
-use super::theme::{self, WEAK};
+use super::theme::{self, faint};
 use crate::fitting::pose::HandChoice;
+use crate::studio::commands::Id;
 use crate::studio::session::{Action, Session};
 use egui::{ComboBox, Label, RichText, Ui};
 
@@ -18,7 +19,7 @@ pub(super) fn show(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>
         theme::title(ui, "NEXT RUN");
         // In a narrow panel the two choices take the whole row.
         if ui.available_width() > 240.0 {
-            ui.label(RichText::new("hands").color(WEAK));
+            ui.label(RichText::new("hands").color(faint()));
         }
         hands(ui, session);
         super::hand_model::choice(ui, session, actions);
@@ -35,9 +36,18 @@ pub(super) fn show(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>
         let help = format!(
             "{place}\nEach run makes a folder <time>_<preset> there when it begins; before that nothing is made."
         );
-        ui.add(Label::new(RichText::new(text).small().color(WEAK)).truncate()).on_hover_text(help);
+        ui.add(Label::new(RichText::new(text).small().color(faint())).truncate()).on_hover_text(help);
     });
     super::hand_model::details(ui, session);
+    ui.horizontal(|ui| {
+        ui.checkbox(&mut session.train_network, "Neural renderer").on_hover_text(
+            "Train a network after HAM that shows the hands as photographs from anywhere (key 4), as \
+             `reconstruct --until neural`; its settings are the parameters under `neural`",
+        );
+        if session.run_dir.is_some() && session.has_engine && !session.has_network && !session.is_active() {
+            super::menu::tool_called(ui, session, Id::TrainNetwork, "Train it on this run", actions);
+        }
+    });
     ui.add_space(3.0);
 }
 

@@ -1,7 +1,7 @@
 //! Pictures as egui textures, uploaded when they change and dropped when they are no longer shown.
 
 use crate::studio::picture::{self, Picture};
-use crate::studio::session::Session;
+use crate::studio::session::{Session, Sought};
 use egui::{ColorImage, Context, TextureHandle, TextureOptions};
 use std::sync::Arc;
 
@@ -12,8 +12,9 @@ pub(crate) struct Textures {
     /// One small picture a view.
     pub thumbnails: Vec<TextureHandle>,
     photo: Option<(usize, TextureHandle)>,
-    render: Option<(usize, u32, TextureHandle)>,
-    difference: Option<(usize, u32, TextureHandle)>,
+    render: Option<(Sought, TextureHandle)>,
+    difference: Option<(Sought, TextureHandle)>,
+    network: Option<(u64, TextureHandle)>,
 }
 
 impl std::fmt::Debug for Textures {
@@ -58,14 +59,25 @@ impl Textures {
     /// A rendered view, transparent where no hand is.
     pub(crate) fn render(&mut self, ctx: &Context, picture: &Arc<Picture>) -> TextureHandle {
         match &self.render {
-            Some((view, step, texture)) if (*view, *step) == (picture.view, picture.step) => texture.clone(),
+            Some((key, texture)) if *key == picture.key() => texture.clone(),
             _ => {
                 let image = ColorImage::from_rgba_unmultiplied(size(picture.width, picture.height), &picture.rgba);
                 let texture = ctx.load_texture("render", image, TextureOptions::LINEAR);
-                self.render = Some((picture.view, picture.step, texture.clone()));
+                self.render = Some((picture.key(), texture.clone()));
                 texture
             }
         }
+    }
+
+    /// The network's picture in the 3D view.
+    pub(crate) fn network(&mut self, ctx: &Context, session: &Session) -> Option<TextureHandle> {
+        let frame = session.network_frame()?;
+        let revision = session.network.revision;
+        if self.network.as_ref().is_none_or(|(r, _)| *r != revision) {
+            let image = ColorImage::from_rgba_unmultiplied(size(frame.width, frame.height), &frame.rgba);
+            self.network = Some((revision, ctx.load_texture("network", image, TextureOptions::LINEAR)));
+        }
+        self.network.as_ref().map(|(_, texture)| texture.clone())
     }
 
     /// The heat map of the difference.
@@ -75,8 +87,8 @@ impl Textures {
         session: &Session,
         picture: &Arc<Picture>,
     ) -> Option<TextureHandle> {
-        let current = |d: &&(usize, u32, TextureHandle)| (d.0, d.1) == (picture.view, picture.step);
-        if let Some((_, _, texture)) = self.difference.as_ref().filter(current) {
+        let current = |d: &&(Sought, TextureHandle)| d.0 == picture.key();
+        if let Some((_, texture)) = self.difference.as_ref().filter(current) {
             return Some(texture.clone());
         }
         let photo = &session.capture.as_ref()?.views.get(picture.view)?.image;
@@ -86,7 +98,7 @@ impl Textures {
         let rgba = picture::difference(picture, photo);
         let image = ColorImage::from_rgba_unmultiplied(size(picture.width, picture.height), &rgba);
         let texture = ctx.load_texture("difference", image, TextureOptions::LINEAR);
-        self.difference = Some((picture.view, picture.step, texture.clone()));
+        self.difference = Some((picture.key(), texture.clone()));
         Some(texture)
     }
 }

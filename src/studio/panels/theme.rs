@@ -1,6 +1,8 @@
-//! One dark palette, one accent, one set of spacings.
+//! Two palettes of one accent, one set of spacings. Pictures, plots, the timeline and the 3D view lie on dark ground in both:
+//! photographs and heat maps are read best there. Their colours are constants; those of panels are asked for.
 
 use egui::{Color32, Context, CornerRadius, FontFamily, FontId, Frame, Margin, Stroke, TextStyle, Ui, Visuals};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The one accent colour: selection, progress, primary button.
 pub(crate) const ACCENT: Color32 = Color32::from_rgb(72, 190, 178);
@@ -24,6 +26,53 @@ pub(crate) const AMBER: Color32 = Color32::from_rgb(231, 173, 82);
 pub(crate) const HELD_OUT: Color32 = Color32::from_rgb(150, 166, 240);
 /// Something failed.
 pub(crate) const RED: Color32 = Color32::from_rgb(228, 101, 94);
+
+/// The palette of the panels is the light one.
+static LIGHT: AtomicBool = AtomicBool::new(false);
+
+/// Colours of the panels by name: `(name, dark, light)`.
+macro_rules! palette {
+    ($($(#[$doc:meta])* $name:ident $dark:expr, $light:expr;)*) => {
+        $($(#[$doc])* pub(crate) fn $name() -> Color32 {
+            if LIGHT.load(Ordering::Relaxed) { $light } else { $dark }
+        })*
+
+        /// All of them, for the test of contrasts: name, dark, light.
+        #[cfg(test)]
+        const PALETTE: &[(&str, Color32, Color32)] = &[$((stringify!($name), $dark, $light)),*];
+    };
+}
+
+palette! {
+    /// As [`ACCENT`].
+    accent ACCENT, Color32::from_rgb(0, 114, 105);
+    /// As [`ON_ACCENT`].
+    on_accent ON_ACCENT, Color32::WHITE;
+    /// As [`PANEL`].
+    sheet PANEL, Color32::from_rgb(246, 247, 249);
+    /// As [`BAR`].
+    strip BAR, Color32::from_rgb(234, 236, 240);
+    /// Fields to type into.
+    field WELL, Color32::WHITE;
+    /// As [`LINE`].
+    rule LINE, Color32::from_rgb(203, 207, 214);
+    /// As [`WEAK`].
+    faint WEAK, Color32::from_rgb(88, 94, 104);
+    /// As [`TEXT`].
+    ink TEXT, Color32::from_rgb(28, 31, 36);
+    /// As [`AMBER`].
+    amber AMBER, Color32::from_rgb(146, 90, 0);
+    /// As [`RED`].
+    red RED, Color32::from_rgb(180, 40, 34);
+    /// As [`HELD_OUT`].
+    blue HELD_OUT, Color32::from_rgb(66, 80, 184);
+    /// Buttons at rest.
+    button_fill Color32::from_rgb(43, 46, 52), Color32::from_rgb(226, 229, 234);
+    /// Buttons under the mouse.
+    hover_fill Color32::from_rgb(56, 60, 68), Color32::from_rgb(212, 217, 224);
+    /// Windows that lie upon the rest.
+    raised Color32::from_rgb(32, 34, 39), Color32::from_rgb(252, 252, 253);
+}
 
 /// The loss terms in the order of the legend. A live run tells them in the order of its stages and a run folder by the
 /// alphabet; neither may change a curve's place or colour.
@@ -57,27 +106,38 @@ pub(crate) fn series(name: &str) -> Color32 {
     SERIES[TERMS.iter().position(|known| *known == name).unwrap_or_else(|| unknown() % SERIES.len())]
 }
 
+/// A curve's colour as its mark on a panel: on light ground the pale ones are darkened so that they show.
+pub(crate) fn on_panel(colour: Color32) -> Color32 {
+    if !LIGHT.load(Ordering::Relaxed) {
+        return colour;
+    }
+    let [r, g, b, a] = colour.to_array();
+    let luma = (u32::from(r) * 2 + u32::from(g) * 5 + u32::from(b)) / 8;
+    if luma > 170 { Color32::from_rgba_premultiplied(r / 2, g / 2, b / 2, a) } else { colour }
+}
+
 /// Sets fonts, colours and spacings.
-pub(crate) fn apply(ctx: &Context) {
-    let mut visuals = Visuals::dark();
-    visuals.panel_fill = PANEL;
-    visuals.window_fill = Color32::from_rgb(32, 34, 39);
-    visuals.window_stroke = Stroke::new(1.0, LINE);
-    visuals.extreme_bg_color = WELL;
-    visuals.faint_bg_color = Color32::from_rgb(32, 34, 39);
+pub(crate) fn apply(ctx: &Context, light: bool) {
+    LIGHT.store(light, Ordering::Relaxed);
+    let mut visuals = if light { Visuals::light() } else { Visuals::dark() };
+    visuals.panel_fill = sheet();
+    visuals.window_fill = raised();
+    visuals.window_stroke = Stroke::new(1.0, rule());
+    visuals.extreme_bg_color = field();
+    visuals.faint_bg_color = raised();
     visuals.override_text_color = None;
-    visuals.selection.bg_fill = ACCENT.gamma_multiply(0.42);
-    visuals.selection.stroke = Stroke::new(1.0, Color32::WHITE);
-    visuals.hyperlink_color = ACCENT;
+    visuals.selection.bg_fill = if light { Color32::from_rgb(176, 222, 216) } else { ACCENT.gamma_multiply(0.42) };
+    visuals.selection.stroke = Stroke::new(1.0, if light { ink() } else { Color32::WHITE });
+    visuals.hyperlink_color = accent();
     visuals.slider_trailing_fill = true;
-    visuals.widgets.noninteractive.bg_stroke = Stroke::new(1.0, LINE);
-    visuals.widgets.noninteractive.fg_stroke = Stroke::new(1.0, TEXT);
-    visuals.widgets.inactive.weak_bg_fill = Color32::from_rgb(43, 46, 52);
-    visuals.widgets.inactive.bg_fill = Color32::from_rgb(52, 55, 62);
-    visuals.widgets.inactive.fg_stroke = Stroke::new(1.0, TEXT);
-    visuals.widgets.hovered.weak_bg_fill = Color32::from_rgb(56, 60, 68);
-    visuals.widgets.hovered.bg_stroke = Stroke::new(1.0, ACCENT.gamma_multiply(0.6));
-    visuals.widgets.active.weak_bg_fill = ACCENT.gamma_multiply(0.55);
+    visuals.widgets.noninteractive.bg_stroke = Stroke::new(1.0, rule());
+    visuals.widgets.noninteractive.fg_stroke = Stroke::new(1.0, ink());
+    visuals.widgets.inactive.weak_bg_fill = button_fill();
+    visuals.widgets.inactive.bg_fill = hover_fill();
+    visuals.widgets.inactive.fg_stroke = Stroke::new(1.0, ink());
+    visuals.widgets.hovered.weak_bg_fill = hover_fill();
+    visuals.widgets.hovered.bg_stroke = Stroke::new(1.0, accent().gamma_multiply(0.6));
+    visuals.widgets.active.weak_bg_fill = accent().gamma_multiply(0.55);
     for widget in [
         &mut visuals.widgets.noninteractive,
         &mut visuals.widgets.inactive,
@@ -87,7 +147,9 @@ pub(crate) fn apply(ctx: &Context) {
     ] {
         widget.corner_radius = CornerRadius::same(4);
     }
-    ctx.set_theme(egui::Theme::Dark);
+    // The commands do it, as all keys are theirs.
+    ctx.options_mut(|o| o.zoom_with_keyboard = false);
+    ctx.set_theme(if light { egui::Theme::Light } else { egui::Theme::Dark });
     ctx.all_styles_mut(|style| {
         // A panel that gives way to another one is no mistake.
         #[cfg(debug_assertions)]
@@ -112,17 +174,22 @@ pub(crate) fn apply(ctx: &Context) {
 
 /// Frame of the top bar.
 pub(crate) fn bar_frame() -> Frame {
-    Frame::NONE.fill(BAR).inner_margin(Margin::symmetric(10, 7))
+    Frame::NONE.fill(strip()).inner_margin(Margin::symmetric(10, 5))
+}
+
+/// Frame of the row of menus.
+pub(crate) fn menu_frame() -> Frame {
+    Frame::NONE.fill(strip()).inner_margin(Margin { left: 6, right: 10, top: 3, bottom: 0 })
 }
 
 /// Frame of the side and bottom panels.
 pub(crate) fn side_frame() -> Frame {
-    Frame::NONE.fill(PANEL).inner_margin(Margin::symmetric(10, 8))
+    Frame::NONE.fill(sheet()).inner_margin(Margin::symmetric(10, 8))
 }
 
 /// Frame of a panel inside another one.
 pub(crate) fn inner_frame() -> Frame {
-    Frame::NONE.fill(PANEL).inner_margin(Margin { left: 8, right: 0, top: 6, bottom: 0 })
+    Frame::NONE.fill(sheet()).inner_margin(Margin { left: 8, right: 0, top: 6, bottom: 0 })
 }
 
 /// What scrolls under the fixed rows of a panel: it gives way before they do, where the default keeps 64 points and lets a
@@ -133,7 +200,7 @@ pub(crate) fn scroll() -> egui::ScrollArea {
 
 /// A panel's title.
 pub(crate) fn title(ui: &mut Ui, text: &str) {
-    ui.label(egui::RichText::new(text).size(12.0).strong().color(WEAK));
+    ui.label(egui::RichText::new(text).size(12.0).strong().color(faint()));
 }
 
 /// A button that, when it cannot be pressed, says why.
@@ -146,6 +213,45 @@ pub(crate) fn button(ui: &mut Ui, text: impl Into<egui::WidgetText>, why_not: Op
 pub(crate) fn primary_button(ui: &mut Ui, text: &str, why_not: Option<&str>, help: &str) -> bool {
     let enabled = why_not.is_none();
     let text = egui::RichText::new(text).strong();
-    let button = if enabled { egui::Button::new(text.color(ON_ACCENT)).fill(ACCENT) } else { egui::Button::new(text) };
+    let button =
+        if enabled { egui::Button::new(text.color(on_accent())).fill(accent()) } else { egui::Button::new(text) };
     ui.add_enabled(enabled, button).on_hover_text(help).on_disabled_hover_text(why_not.unwrap_or_default()).clicked()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(name: &str, light: bool) -> Color32 {
+        let (_, dark_colour, light_colour) = PALETTE.iter().find(|c| c.0 == name).expect("a colour of the palette");
+        if light { *light_colour } else { *dark_colour }
+    }
+
+    /// Contrast as the web's guidelines (WCAG 2) have it, 1 to 21.
+    fn contrast(a: Color32, b: Color32) -> f64 {
+        let luminance = |c: Color32| {
+            let linear = |v: u8| {
+                let v = f64::from(v) / 255.0;
+                if v <= 0.04045 { v / 12.92 } else { ((v + 0.055) / 1.055).powf(2.4) }
+            };
+            0.2126 * linear(c.r()) + 0.7152 * linear(c.g()) + 0.0722 * linear(c.b())
+        };
+        let (a, b) = (luminance(a) + 0.05, luminance(b) + 0.05);
+        (a / b).max(b / a)
+    }
+
+    #[test]
+    fn letters_can_be_read_on_both_palettes() {
+        for light in [false, true] {
+            for ground in ["sheet", "strip", "raised", "field"] {
+                for letters in ["ink", "faint", "amber", "red", "blue", "accent"] {
+                    let found = contrast(of(letters, light), of(ground, light));
+                    assert!(found >= 4.5, "{letters} on {ground}, light {light}: {found:.2}");
+                }
+            }
+            assert!(contrast(of("on_accent", light), of("accent", light)) >= 4.5, "on the accent");
+            assert!(contrast(of("ink", light), of("button_fill", light)) >= 4.5, "on buttons");
+        }
+        assert!(contrast(Color32::from_gray(120), Color32::from_gray(100)) < 2.0, "the check can fail");
+    }
 }

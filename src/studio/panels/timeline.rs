@@ -1,6 +1,6 @@
 //! The timeline: snapshots of the run so far, scrubbed by dragging; *Live* follows the newest again.
 
-use super::theme::{ACCENT, AMBER, LINE, ON_ACCENT, TEXT, WEAK, WELL, button};
+use super::theme::{self, ACCENT, AMBER, LINE, ON_ACCENT, TEXT, WEAK, WELL, button};
 use crate::studio::session::{Action, RunState, Session};
 use egui::{Align2, Color32, FontId, Rect, RichText, Sense, Stroke, Ui, pos2, vec2};
 
@@ -46,7 +46,7 @@ pub(super) fn show(ui: &mut Ui, session: &Session, actions: &mut Vec<Action>) {
             }
         }
         response.on_hover_text(format!("{} snapshots, {} MB", frames.len(), session.track.bytes() >> 20));
-        let colour = if live { WEAK } else { AMBER };
+        let colour = if live { theme::faint() } else { theme::amber() };
         ui.add_space(6.0);
         ui.label(RichText::new(words).color(colour).monospace().size(11.5));
     });

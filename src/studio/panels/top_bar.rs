@@ -1,24 +1,19 @@
 //! The bar: open, preset, reconstruct, pause, stop; where the run stands; export and help.
 
-use super::theme::{ACCENT, AMBER, RED, TEXT, WEAK, button, primary_button};
+use super::menu::{tool, tool_called};
+use super::theme::{accent, amber, faint, ink, primary_button, red};
 use crate::pipeline::Stage;
+use crate::studio::commands::Id;
 use crate::studio::session::{Action, RunState, Session};
 use egui::{Align, Layout, RichText, Ui};
 
 pub(super) fn show(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>) {
     ui.horizontal(|ui| {
-        if button(
-            ui,
-            "Open…",
-            session.is_active().then_some("Stop the run first"),
-            "Open a capture or run folder (Ctrl+O)",
-        ) {
-            actions.push(Action::OpenDialog);
-        }
+        tool_called(ui, session, Id::Open, "Open…", actions);
         let narrow = ui.ctx().viewport_rect().width() < NARROW;
         title(ui, session, narrow);
         if session.capture.is_none() {
-            ui.with_layout(Layout::right_to_left(Align::Center), |ui| right(ui, session, false));
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| right(ui, session, actions));
             return;
         }
         ui.separator();
@@ -27,7 +22,7 @@ pub(super) fn show(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>
         ui.separator();
         // The right end first: progress has what is left, and its words are cut before they lie upon anything.
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            right(ui, session, narrow);
+            right(ui, session, actions);
             ui.with_layout(Layout::left_to_right(Align::Center), |ui| progress(ui, session));
         });
     });
@@ -76,32 +71,26 @@ fn preset(ui: &mut Ui, session: &mut Session) {
     .on_disabled_hover_text("The preset of the run under way; stop it to choose another");
 }
 
-fn run_buttons(ui: &mut Ui, session: &Session, actions: &mut Vec<Action>) {
+fn run_buttons(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>) {
     let why_not = session.why_not_start();
     if session.resumable && !session.is_active() {
-        let help = "Go on where the run stopped, with the settings it began with (Ctrl+R)";
-        if primary_button(ui, "▶ Resume", session.why_not_resume(), help) {
+        let help = format!(
+            "Go on where the run stopped, with the settings it began with ({})",
+            Id::Reconstruct.entry().key_text()
+        );
+        if primary_button(ui, "▶ Resume", session.why_not_resume(), &help) {
             actions.push(Action::Resume);
         }
-        let help = "Reconstruct anew in a folder of its own; the unfinished run stays as it is (Ctrl+Shift+R)";
-        if button(ui, "Start new", why_not.as_deref(), help) {
+        tool_called(ui, session, Id::StartNew, "Start new", actions);
+    } else {
+        let help = format!("Reconstruct the hands ({})", Id::Reconstruct.entry().key_text());
+        if primary_button(ui, "▶ Reconstruct", why_not.as_deref(), &help) {
             actions.push(Action::Start);
         }
-    } else if primary_button(ui, "▶ Reconstruct", why_not.as_deref(), "Reconstruct the hands (Ctrl+R)") {
-        actions.push(Action::Start);
     }
-    let (text, help) = if session.state == RunState::Paused {
-        ("▶ Go on", "Go on (T)")
-    } else {
-        ("⏸ Pause", "Hold before the next step (T)")
-    };
-    if button(ui, text, session.why_not_pause(), help) {
-        actions.push(Action::TogglePause);
-    }
-    let why_not = (!session.is_active()).then_some("Nothing is running");
-    if button(ui, "⏹ Stop", why_not, "End the run; the last state is kept and can be exported") {
-        actions.push(Action::Stop);
-    }
+    let paused = session.state == RunState::Paused;
+    tool_called(ui, session, Id::Pause, if paused { "▶ Go on" } else { "⏸ Pause" }, actions);
+    tool_called(ui, session, Id::Stop, "⏹ Stop", actions);
 }
 
 /// Stage marks, then the phase's progress in words. State shows by sign as well as by colour.
@@ -113,11 +102,11 @@ fn progress(ui: &mut Ui, session: &Session) {
     for stage in Stage::ALL.into_iter().filter(|s| *s != Stage::Neural || asked) {
         let here = current.is_some_and(|s| s.stage == stage) && session.is_active();
         let (sign, colour) = if session.stages_done.contains(&stage) {
-            ("✔", ACCENT)
+            ("✔", accent())
         } else if here {
-            ("⏺", TEXT)
+            ("⏺", ink())
         } else {
-            ("○", WEAK)
+            ("○", faint())
         };
         // Without room for all names, the one under way keeps its own.
         let text = if wide || here { format!("{sign} {}", stage.name()) } else { sign.to_owned() };
@@ -126,24 +115,24 @@ fn progress(ui: &mut Ui, session: &Session) {
     match session.state {
         RunState::Idle if session.steps.is_empty() => {}
         RunState::Starting => {
-            ui.label(RichText::new("preparing").color(WEAK));
+            ui.label(RichText::new("preparing").color(faint()));
         }
         state => {
             let Some(last) = current else { return };
             let done = f64::from(last.iter) / f64::from(last.iters.max(1));
             if session.is_active() && wide {
                 #[expect(clippy::cast_possible_truncation, reason = "a fraction")]
-                let bar = egui::ProgressBar::new(done as f32).desired_width(70.0).desired_height(8.0).fill(ACCENT);
+                let bar = egui::ProgressBar::new(done as f32).desired_width(70.0).desired_height(8.0).fill(accent());
                 ui.add(bar);
             }
             let mut text = format!("{} {}/{}", last.phase, last.iter, last.iters);
             let (word, colour) = match state {
-                RunState::Paused => ("paused", AMBER),
-                RunState::Finished => ("finished", ACCENT),
-                RunState::Stopped => ("stopped", AMBER),
-                RunState::Failed => ("failed", RED),
-                RunState::Idle if session.resumable => ("unfinished", AMBER),
-                _ => ("", WEAK),
+                RunState::Paused => ("paused", amber()),
+                RunState::Finished => ("finished", accent()),
+                RunState::Stopped => ("stopped", amber()),
+                RunState::Failed => ("failed", red()),
+                RunState::Idle if session.resumable => ("unfinished", amber()),
+                _ => ("", faint()),
             };
             if state == RunState::Running
                 && let Some((rate, eta)) = session.rate()
@@ -153,7 +142,7 @@ fn progress(ui: &mut Ui, session: &Session) {
             if !word.is_empty() {
                 ui.label(RichText::new(word).color(colour).strong());
             }
-            ui.add(egui::Label::new(RichText::new(&text).color(WEAK)).truncate()).on_hover_text(&text);
+            ui.add(egui::Label::new(RichText::new(&text).color(faint())).truncate()).on_hover_text(&text);
         }
     }
 }
@@ -165,27 +154,10 @@ fn clock(seconds: f64) -> String {
     format!("{}:{:02}", s / 60, s % 60)
 }
 
-fn right(ui: &mut Ui, session: &mut Session, narrow: bool) {
-    if ui.button("?").on_hover_text("Keys (F1)").clicked() {
-        session.ui.show_help = !session.ui.show_help;
-    }
-    if session.capture.is_some() && {
-        let why_not = session.exporting.is_some().then_some("An export is under way");
-        button(ui, "Export…", why_not.or_else(|| session.why_not_export()), "Write meshes and parameters (Ctrl+E)")
-    } {
-        session.ui.show_export = true;
-    }
-    match &session.device {
-        Some(Ok(_)) if narrow => {}
-        Some(Ok(name)) => {
-            // `llvmpipe (LLVM 15.0.6, 256 bits) (software)`: the first words say which it is, the rest is in the tip.
-            let short: String = name.split(" (").next().unwrap_or(name).chars().take(26).collect();
-            ui.label(RichText::new(short).color(WEAK).small()).on_hover_text(format!("Computing on {name}"));
-        }
-        Some(Err(why)) => {
-            ui.label(RichText::new("⚠ no device").color(RED)).on_hover_text(why);
-        }
-        None => {}
+fn right(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>) {
+    tool_called(ui, session, Id::Keys, "?", actions);
+    if session.capture.is_some() {
+        tool(ui, session, Id::Export, actions);
     }
 }
 

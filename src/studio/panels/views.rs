@@ -1,10 +1,11 @@
 //! The list of views: thumbnail, name, score, signs. Click selects, double-click looks through the camera, X excludes,
 //! H holds out.
 
+use super::findings;
 use super::textures::Textures;
-use super::theme::{self, ACCENT, AMBER, HELD_OUT, RED, TEXT, WEAK};
-use super::{capture, findings};
-use crate::studio::session::{Action, Session};
+use super::theme::{self, accent, amber, blue, faint, ink, red};
+use crate::studio::commands::Id;
+use crate::studio::session::{Action, Measure, Session};
 use egui::{Align2, FontId, Pos2, Rect, RichText, Sense, Stroke, StrokeKind, Ui, vec2};
 
 /// Height of a row in points.
@@ -17,16 +18,35 @@ pub(super) fn show(ui: &mut Ui, session: &mut Session, textures: &Textures, acti
         let all = opened.views.len();
         let left = all - session.excluded.len() - session.held_out.len();
         let text = if left == all { format!("{left}") } else { format!("{left} of {all} are fitted") };
-        ui.label(RichText::new(text).small().color(WEAK));
+        ui.label(RichText::new(text).small().color(faint()));
     });
     ui.horizontal_wrapped(|ui| {
         findings::button(ui, session);
-        capture::button_of_panel(ui, session);
+        super::menu::tool(ui, session, Id::Capture, actions);
     });
-    egui::ScrollArea::vertical().auto_shrink([false, false]).show_rows(ui, ROW, opened.views.len(), |ui, rows| {
-        for view in rows {
+    order(ui, session, actions);
+    let views = session.view_order();
+    egui::ScrollArea::vertical().auto_shrink([false, false]).show_rows(ui, ROW, views.len(), |ui, rows| {
+        for view in rows.filter_map(|row| views.get(row).copied()) {
             row(ui, session, textures, view, actions);
         }
+    });
+}
+
+/// What the list is sorted and the cameras are coloured by.
+fn order(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>) {
+    ui.horizontal(|ui| {
+        egui::ComboBox::from_id_salt("measure")
+            .selected_text(session.ui.measure.name())
+            .width(72.0)
+            .show_ui(ui, |ui| {
+                for measure in Measure::ALL {
+                    ui.selectable_value(&mut session.ui.measure, measure, measure.name());
+                }
+            })
+            .response
+            .on_hover_text("What the cameras are coloured and the list is sorted by");
+        super::menu::tool_called(ui, session, Id::WorstFirst, "worst first", actions);
     });
 }
 
@@ -38,8 +58,8 @@ fn row(ui: &mut Ui, session: &Session, textures: &Textures, view: usize, actions
     let held_out = session.held_out.contains(&view);
     let selected = session.selected == view;
     if selected {
-        painter.rect_filled(rect, 4.0, ACCENT.gamma_multiply(0.22));
-        painter.rect_stroke(rect.shrink(0.5), 4.0, Stroke::new(1.0, ACCENT), StrokeKind::Inside);
+        painter.rect_filled(rect, 4.0, accent().gamma_multiply(0.22));
+        painter.rect_stroke(rect.shrink(0.5), 4.0, Stroke::new(1.0, accent()), StrokeKind::Inside);
     } else if response.hovered() {
         painter.rect_filled(rect, 4.0, ui.visuals().widgets.hovered.weak_bg_fill);
     }
@@ -50,28 +70,36 @@ fn row(ui: &mut Ui, session: &Session, textures: &Textures, view: usize, actions
         painter.image(texture.id(), picture, uv, tint);
     }
     let residual = session.residual_px(view);
-    if let Some([r, g, b]) = session.residual_colour(view) {
+    if let Some([r, g, b]) = session.view_colour(view) {
         let strip = Rect::from_min_size(picture.right_top() + vec2(1.0, 0.0), vec2(3.0, picture.height()));
         painter.rect_filled(strip, 1.0, egui::Color32::from_rgb(r, g, b));
     }
     let at = picture.right_top() + vec2(8.0, 3.0);
-    let colour = if excluded { WEAK } else { TEXT };
-    painter.text(at, Align2::LEFT_TOP, &found.name, FontId::proportional(13.5), colour);
+    let colour = if excluded { faint() } else { ink() };
+    let name = painter.text(at, Align2::LEFT_TOP, &found.name, FontId::proportional(13.5), colour);
+    if let Some(iou) = session.iou(view).filter(|_| !excluded) {
+        let galley = painter.layout_no_wrap(format!("IoU {iou:.2}"), FontId::proportional(11.5), faint());
+        let left = rect.right() - galley.size().x - 6.0;
+        // A long name has the room to itself.
+        if left > name.right() + 6.0 {
+            painter.galley(egui::pos2(left, at.y + 2.0), galley, faint());
+        }
+    }
     let (line, colour) = if excluded {
-        ("✖ excluded".to_owned(), RED)
+        ("✖ excluded".to_owned(), red())
     } else if held_out {
         let score = session.psnr_db(view).map_or_else(String::new, |psnr| format!(" · {psnr:.1} dB"));
-        (format!("⚑ held out{score}"), HELD_OUT)
+        (format!("⚑ held out{score}"), blue())
     } else if let Some(psnr) = session.psnr_db(view) {
-        (format!("{psnr:.1} dB"), WEAK)
+        (format!("{psnr:.1} dB"), faint())
     } else {
         let keypoints = session.keypoints(view);
         let hands = ["L", "R"].into_iter().zip(&keypoints).filter(|(_, k)| k.is_some()).map(|(n, _)| n);
         let hands: Vec<&str> = hands.collect();
         match (hands.is_empty(), found.mask.is_none()) {
-            (true, _) => ("⚠ no hand seen".to_owned(), AMBER),
-            (false, true) => (format!("{} · ⚠ no mask", hands.join(" ")), AMBER),
-            (false, false) => (hands.join(" + "), WEAK),
+            (true, _) => ("⚠ no hand seen".to_owned(), amber()),
+            (false, true) => (format!("{} · ⚠ no mask", hands.join(" ")), amber()),
+            (false, false) => (hands.join(" + "), faint()),
         }
     };
     let line = match residual {

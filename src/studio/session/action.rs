@@ -105,6 +105,8 @@ pub(crate) enum Action {
     Start,
     /// Go on with the unfinished run.
     Resume,
+    /// Train the network on the run that is open.
+    TrainNetwork,
     /// Pause or go on.
     TogglePause,
     /// End the run.
@@ -113,6 +115,8 @@ pub(crate) enum Action {
     Select(usize),
     /// Select the next (+1) or previous (−1) view.
     SelectBy(isize),
+    /// Select the last (true) or the first view.
+    SelectEnd(bool),
     /// Look through a camera.
     FlyTo(usize),
     /// Look at the hands or at everything.
@@ -125,6 +129,10 @@ pub(crate) enum Action {
     ToggleExclude(usize),
     /// Keep a view from every stage of the next run but compare it, or let it take part again.
     ToggleHoldOut(usize),
+    /// Undo the last edit.
+    Undo,
+    /// Do again what was undone.
+    Redo,
     /// Choose the folder that runs are written to.
     ResultsDialog,
     /// Choose the folder with MANO's files.
@@ -139,6 +147,8 @@ pub(crate) enum Action {
     GoLive,
     /// Write result files.
     Export(ExportRequest),
+    /// Write the curves as a table.
+    SaveCurves,
     /// Choose the export folder.
     ExportDialog,
     /// Move the hands.
@@ -147,6 +157,8 @@ pub(crate) enum Action {
     Reveal(PathBuf),
     /// Take a folder that was chosen in a dialog, or typed where there is none.
     Take(Folder, PathBuf),
+    /// Say no more of the run that was under way the last time.
+    DismissInterrupted,
     /// Close the notice.
     DismissNotice,
     /// Close the banner.

@@ -3,7 +3,6 @@
 use super::{Level, Session};
 use crate::capture::Capture;
 use crate::pipeline::{Diagnosis, Finding, Severity};
-use crate::studio::residual;
 use crate::studio::ui_state::Tab;
 use std::sync::Arc;
 
@@ -62,27 +61,6 @@ impl Session {
     pub(crate) fn residual_px(&self, view: usize) -> Option<f64> {
         let camera = self.diagnosis.as_ref()?.cameras.get(view)?;
         if self.run_dir.is_some() { camera.after_px } else { camera.before_px }
-    }
-
-    /// Top of the scale of residuals, pixels; `None` when nothing was measured.
-    #[must_use]
-    pub(crate) fn residual_top_px(&self) -> Option<f64> {
-        let count = self.diagnosis.as_ref()?.cameras.len();
-        let measured = || (0..count).filter_map(|v| self.residual_px(v));
-        measured().next()?;
-        Some(residual::top_px(measured()))
-    }
-
-    /// Colour of a camera by its residual, when that is wanted and known.
-    #[must_use]
-    pub(crate) fn residual_colour(&self, view: usize) -> Option<[u8; 3]> {
-        if !self.ui.show_residuals || self.excluded.contains(&view) {
-            return None;
-        }
-        let part = self.residual_px(view)? / self.residual_top_px()?;
-        #[expect(clippy::cast_possible_truncation, reason = "a fraction")]
-        let part = part as f32;
-        Some(residual::colour(part))
     }
 
     /// The residual of a view in words.

@@ -2,22 +2,30 @@
 //! every rule of the window (what a button does, when it is disabled, what scrubbing moves) is testable without one.
 
 mod action;
+mod curves;
+mod edits;
 mod findings;
 mod folders;
 mod hand;
+mod measure;
+mod neural;
 mod news;
 mod posing;
+pub(super) mod project;
 mod reading;
 mod run;
 
 pub(crate) use action::{Action, Effect, Exporting, Folder, Framed, Level, LogLine, Notice, RunState};
 pub(crate) use hand::HandPick;
+pub(crate) use measure::Measure;
 pub(crate) use posing::{Chosen, NamedPose, PoseAction, Posing, SYNERGIES};
 pub(crate) use reading::{AS_FOUND, Refused, set as set_reading};
 
+use super::backend::Look;
 use super::backend::{Detected, Parameter, PresetInfo};
 use super::picture::Picture;
 use super::problem::Problem;
+use super::settings::Settings;
 use super::track::Track;
 use super::ui_state::UiState;
 use super::worker::Command;
@@ -33,10 +41,15 @@ use std::time::{Duration, Instant};
 
 /// Lines the log panel keeps.
 const LOG_LINES: usize = 2000;
+/// Folders that are remembered.
+const RECENT: usize = 8;
 /// Rendered views kept for scrubbing back and forth (each about 5 MB).
 const PICTURES: usize = 12;
 /// Vertex bytes the snapshot track may hold.
 const TRACK_BYTES: usize = 512 << 20;
+
+/// A rendered view that is asked for: view, step, and what it shows.
+pub(crate) type Sought = (usize, u32, Look);
 
 /// The session. (A Bevy resource, and that is all it has to do with Bevy.)
 #[derive(Debug, bevy::prelude::Resource)]
@@ -65,6 +78,8 @@ pub(crate) struct Session {
     pub cameras_revision: u64,
     /// Scores of the final meshes, one a view; empty before the end of a run.
     scores: Vec<Option<f64>>,
+    /// Silhouettes of the final meshes, likewise.
+    ious: Vec<Option<f64>>,
     /// One small picture a view.
     pub thumbnails: Vec<RgbImage>,
     /// What the doctor found, once it has looked.
@@ -89,6 +104,12 @@ pub(crate) struct Session {
     pub state: RunState,
     /// The worker can render views and export.
     pub has_engine: bool,
+    /// The run has a network.
+    pub has_network: bool,
+    /// Train the network in the next run.
+    pub train_network: bool,
+    /// Pictures by the network in the 3D view.
+    pub network: neural::NetworkView,
     /// Where its results go.
     pub run_dir: Option<PathBuf>,
     /// The run in `run_dir` has not finished and can be gone on with.
@@ -114,7 +135,7 @@ pub(crate) struct Session {
     posing_pending: bool,
     newest: Option<Arc<Snapshot>>,
     pictures: VecDeque<Arc<Picture>>,
-    picture_pending: Option<(usize, u32)>,
+    picture_pending: Option<Sought>,
     last_picture: Option<(Instant, Duration)>,
     last_snapshot: Option<(Instant, Duration)>,
     snapshot_pending: bool,
@@ -124,6 +145,19 @@ pub(crate) struct Session {
     pub preset: usize,
     /// Changed parameters by key.
     pub overrides: BTreeMap<String, f64>,
+    history: edits::History,
+    /// Where settings are kept, and which are there.
+    settings: Option<(PathBuf, Settings)>,
+    /// Folders that were open, the newest first.
+    pub recent: Vec<PathBuf>,
+    /// The run that was under way when the window was closed the last time.
+    pub interrupted: Option<PathBuf>,
+    /// Something was edited since the project file was written.
+    edited: bool,
+    /// It is being written.
+    saving: bool,
+    /// The log has said where it is.
+    told_where: bool,
     /// The error on show.
     pub banner: Option<Problem>,
     /// A folder to be typed under the banner, as no dialog can be shown, and the text so far.
@@ -145,7 +179,7 @@ impl Session {
     #[must_use]
     pub(crate) fn new(presets: Vec<PresetInfo>) -> Self {
         let preset = presets.iter().position(|p| p.name == "standard").unwrap_or(0);
-        Self {
+        let mut session = Self {
             started: Instant::now(),
             device: None,
             opening: None,
@@ -159,6 +193,7 @@ impl Session {
             cameras: Vec::new(),
             cameras_revision: 0,
             scores: Vec::new(),
+            ious: Vec::new(),
             thumbnails: Vec::new(),
             diagnosis: None,
             finding: None,
@@ -171,6 +206,9 @@ impl Session {
             selected: 0,
             state: RunState::Idle,
             has_engine: false,
+            has_network: false,
+            train_network: false,
+            network: neural::NetworkView::default(),
             run_dir: None,
             resumable: false,
             steps: Vec::new(),
@@ -192,6 +230,13 @@ impl Session {
             presets,
             preset,
             overrides: BTreeMap::new(),
+            history: edits::History::default(),
+            settings: None,
+            recent: Vec::new(),
+            interrupted: None,
+            edited: false,
+            saving: false,
+            told_where: false,
             banner: None,
             typed: None,
             notice: None,
@@ -199,7 +244,44 @@ impl Session {
             log: VecDeque::new(),
             snapshot_interval: Duration::from_millis(250),
             ui: UiState::default(),
+        };
+        session.history.begin(session.choices());
+        session
+    }
+
+    /// Makes the window as it was the last time, and remembers it there from now on.
+    pub(crate) fn remember_in(&mut self, path: PathBuf) {
+        let settings = Settings::read(&path);
+        settings.apply(&mut self.ui);
+        self.recent = settings.recent.clone();
+        // One that is gone, or has ended, needs no care.
+        self.interrupted = settings.under_way.clone().filter(|run| run.join("run.ron").exists());
+        self.settings = Some((path, settings));
+    }
+
+    /// The settings to write, when they have changed.
+    #[must_use]
+    pub(crate) fn wants_settings_saved(&mut self) -> Option<(PathBuf, String)> {
+        let under_way = self.run_dir.clone().filter(|_| self.is_active()).or_else(|| self.interrupted.clone());
+        let (path, saved) = self.settings.as_mut()?;
+        let now = Settings::of(&self.ui).with(self.recent.clone(), under_way);
+        if *saved == now {
+            return None;
         }
+        let text = now.text()?;
+        *saved = now;
+        Some((path.clone(), text))
+    }
+
+    /// Takes note of a folder that is open.
+    fn remember(&mut self, folder: PathBuf) {
+        // What is no text cannot be written down.
+        if folder.to_str().is_some() {
+            self.recent.retain(|known| *known != folder);
+            self.recent.insert(0, folder);
+            self.recent.truncate(RECENT);
+        }
+        self.interrupted = None;
     }
 
     /// Adds a log line.
@@ -231,7 +313,8 @@ impl Session {
             Action::OpenAgain => self.open_again(),
             Action::OpenRefused => self.open_refused(),
             Action::Start => self.start(),
-            Action::Resume => self.resume(),
+            Action::Resume => self.resume(false),
+            Action::TrainNetwork => self.train_network(),
             Action::TogglePause => self.toggle_pause(),
             Action::Stop => self.is_active().then_some(Effect::Cancel),
             Action::Select(view) => {
@@ -239,10 +322,19 @@ impl Session {
                 None
             }
             Action::SelectBy(by) => {
-                let count = isize::try_from(self.view_count()).unwrap_or(0);
+                let order = self.view_order();
+                let count = isize::try_from(order.len()).unwrap_or(0);
                 if count > 0 {
-                    let at = isize::try_from(self.selected).unwrap_or(0);
-                    self.select(usize::try_from((at + by).rem_euclid(count)).unwrap_or(0));
+                    let at = order.iter().position(|v| *v == self.selected).unwrap_or(0);
+                    let to = (isize::try_from(at).unwrap_or(0) + by).rem_euclid(count);
+                    self.select(order[usize::try_from(to).unwrap_or(0)]);
+                }
+                None
+            }
+            Action::SelectEnd(last) => {
+                let order = self.view_order();
+                if let Some(view) = if last { order.last() } else { order.first() } {
+                    self.select(*view);
                 }
                 None
             }
@@ -265,6 +357,14 @@ impl Session {
             }
             Action::ToggleHoldOut(view) => {
                 self.toggle_held_out(view);
+                None
+            }
+            Action::Undo => {
+                self.step_history(false);
+                None
+            }
+            Action::Redo => {
+                self.step_history(true);
                 None
             }
             Action::ResultsDialog => Some(Effect::ResultsDialog),
@@ -295,9 +395,14 @@ impl Session {
                 Some(Effect::Send(Command::Export(request)))
             }
             Action::Pose(action) => self.pose(action).then_some(Effect::Send(Command::Posable)),
+            Action::SaveCurves => self.save_curves(),
             Action::ExportDialog => Some(Effect::ExportDialog),
             Action::Reveal(folder) => Some(Effect::Reveal(folder)),
             Action::Take(what, folder) => self.take_folder(what, folder),
+            Action::DismissInterrupted => {
+                self.interrupted = None;
+                None
+            }
             Action::DismissNotice => {
                 self.notice = None;
                 None

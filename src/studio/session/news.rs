@@ -4,9 +4,10 @@ use super::{Level, Notice, PICTURES, RunState, Session};
 use crate::capture::Capture;
 use crate::detect::DetectedHands;
 use crate::pipeline::{Stage, StepReport};
-use crate::studio::backend::{RunRecord, RunViews};
+use crate::studio::backend::{Look, RunRecord, RunViews};
 use crate::studio::picture::Picture;
 use crate::studio::problem::Problem;
+use crate::studio::ui_state::CompareMode;
 use crate::studio::worker::{Event, TakenSnapshot, ViewRequest};
 use image::RgbImage;
 use std::path::Path;
@@ -46,6 +47,8 @@ impl Session {
                 self.default_results = results;
             }
             Event::Refused { path, options, problem } => self.on_refused(path, options, problem),
+            Event::Project(read) => self.on_project(read),
+            Event::ProjectSaved(saved) => self.on_project_saved(saved),
             Event::Diagnosed { capture, diagnosis } => self.on_diagnosed(&capture, diagnosis),
             Event::Started { run_dir, steps } => self.on_started(run_dir, steps),
             Event::Keypoints(detected) => self.detected = Some(detected),
@@ -132,6 +135,7 @@ impl Session {
         for warning in &capture.warnings {
             self.note(Level::Warning, warning.to_string());
         }
+        self.remember(run.as_ref().map_or_else(|| capture.root.clone(), |run| run.dir.clone()));
         self.capture = Some(capture);
         self.thumbnails = thumbnails;
         self.capture_revision += 1;
@@ -163,6 +167,10 @@ impl Session {
             self.shown = self.newest.clone();
             self.shown_revision += 1;
         }
+        if !again {
+            self.history.begin(self.choices());
+            (self.edited, self.told_where) = (false, false);
+        }
     }
 
     /// Cameras and scores of the run; lists of another length than the capture's views are none.
@@ -173,7 +181,9 @@ impl Session {
             self.cameras = cameras;
             self.cameras_revision += 1;
         }
+        self.has_network = views.has_network;
         self.scores = if views.psnr_db.len() == count { views.psnr_db } else { Vec::new() };
+        self.ious = if views.iou.len() == count { views.iou } else { Vec::new() };
     }
 
     /// Takes in a new snapshot.
@@ -197,7 +207,7 @@ impl Session {
     pub(crate) fn on_picture(&mut self, picture: Picture) {
         self.picture_pending = None;
         self.last_picture = Some((Instant::now(), picture.cost));
-        self.pictures.retain(|p| (p.view, p.step) != (picture.view, picture.step));
+        self.pictures.retain(|p| p.key() != picture.key());
         self.pictures.push_back(Arc::new(picture));
         while self.pictures.len() > PICTURES {
             self.pictures.pop_front();
@@ -227,24 +237,36 @@ impl Session {
         if snapshot.hands.is_empty() {
             return None;
         }
-        let key = (self.selected, snapshot.step);
-        if self.picture_pending.is_some() || self.pictures.iter().any(|p| (p.view, p.step) == key) {
+        let look = self.look();
+        let key = (self.selected, snapshot.step, look);
+        if self.picture_pending.is_some() || self.pictures.iter().any(|p| p.key() == key) {
             return None;
         }
         let follows_live = self.cursor.is_none() && self.state == RunState::Running;
-        let same_view = self.pictures.back().is_some_and(|p| p.view == self.selected);
+        let same_view = self.pictures.back().is_some_and(|p| (p.view, p.look) == (self.selected, look));
         if follows_live && same_view && self.last_picture.is_some_and(|(at, cost)| at.elapsed() < cost * 5) {
             return None;
         }
         self.picture_pending = Some(key);
-        Some(ViewRequest { view: self.selected, snapshot: Arc::clone(snapshot) })
+        Some(ViewRequest { view: self.selected, snapshot: Arc::clone(snapshot), look })
+    }
+
+    /// What the compare panel renders: what was chosen, as far as it can be had. A difference is one of photographs.
+    #[must_use]
+    pub(crate) fn look(&self) -> Look {
+        match self.ui.look {
+            Look::Neural if self.why_not_neural().is_some() => Look::Shaded,
+            Look::Albedo | Look::Normals | Look::Clay if self.ui.compare == CompareMode::Difference => Look::Shaded,
+            look => look,
+        }
     }
 
     /// The newest picture of the selected view at or before the shown step, and whether it is exactly of that step.
     #[must_use]
     pub(crate) fn picture(&self) -> Option<(Arc<Picture>, bool)> {
         let step = self.shown.as_ref()?.step;
-        let of_view = || self.pictures.iter().filter(|p| p.view == self.selected);
+        let look = self.look();
+        let of_view = || self.pictures.iter().filter(|p| (p.view, p.look) == (self.selected, look));
         let exact = of_view().find(|p| p.step == step);
         exact.map(|p| (Arc::clone(p), true)).or_else(|| {
             // While live, the picture lags a little behind the mesh.
@@ -260,8 +282,17 @@ impl Session {
         last.or_else(|| self.newest_psnr_db(view))
     }
 
+    /// How well the silhouette of a view fits its mask: of the final meshes, or of the newest picture.
+    #[must_use]
+    pub(crate) fn iou(&self, view: usize) -> Option<f64> {
+        let last = self.ious.get(view).copied().flatten();
+        let of_view = || self.pictures.iter().filter(|p| p.view == view && p.look == Look::Shaded);
+        last.or_else(|| of_view().max_by_key(|p| p.step).and_then(|p| p.iou))
+    }
+
     fn newest_psnr_db(&self, view: usize) -> Option<f64> {
-        self.pictures.iter().filter(|p| p.view == view).max_by_key(|p| p.step).and_then(|p| p.psnr_db)
+        let shaded = |p: &&Arc<Picture>| p.view == view && p.look == Look::Shaded;
+        self.pictures.iter().filter(shaded).max_by_key(|p| p.step).and_then(|p| p.psnr_db)
     }
 
     /// Steps per second and remaining seconds of the phase, from the last 30 steps.

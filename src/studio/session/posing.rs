@@ -119,6 +119,12 @@ impl Posing {
         (0..self.hands.len()).find(|&i| self.is_chosen(i)).unwrap_or(0)
     }
 
+    /// The poses, one a hand.
+    #[must_use]
+    pub(super) fn poses(&self) -> &[Pose] {
+        &self.poses
+    }
+
     /// Coefficient of a synergy: the pose without the mean, projected on its row.
     #[must_use]
     pub(crate) fn synergy(&self, index: usize) -> f64 {

@@ -95,14 +95,45 @@ impl Session {
             results: self.results.clone(),
             hand_model: self.hand.choice(),
             detect: self.detect && self.why_no_own_keypoints().is_none(),
+            neural: self.train_network,
             ..RunRequest::new(capture, &preset)
         }))))
     }
 
-    pub(super) fn resume(&mut self) -> Option<Effect> {
+    /// Why the network cannot be trained on the open run, if so.
+    #[must_use]
+    pub(crate) fn why_not_train(&self) -> Option<&str> {
+        if self.opening.is_some() {
+            Some("A folder is being read")
+        } else if self.is_active() {
+            Some("A reconstruction is under way")
+        } else if self.run_dir.is_none() || !self.has_engine {
+            Some("There is no run to train it on: reconstruct first")
+        } else if self.has_network {
+            Some("This run has a network already")
+        } else if let Some(Err(reason)) = &self.device {
+            Some(reason)
+        } else {
+            None
+        }
+    }
+
+    pub(super) fn train_network(&mut self) -> Option<Effect> {
+        if self.why_not_train().is_some() {
+            return None;
+        }
+        self.go_on(true)
+    }
+
+    pub(super) fn resume(&mut self, neural: bool) -> Option<Effect> {
         if self.why_not_resume().is_some() {
             return None;
         }
+        self.go_on(neural)
+    }
+
+    /// Goes on with the run that is open; `neural`: although it was to end before the network.
+    fn go_on(&mut self, neural: bool) -> Option<Effect> {
         let (capture, run_dir) = (self.capture.clone()?, self.run_dir.clone()?);
         self.state = RunState::Starting;
         self.banner = None;
@@ -110,10 +141,12 @@ impl Session {
         self.go_live();
         // The engine at rest makes room for the one that goes on; until that is there, nothing can be rendered.
         self.has_engine = false;
+        self.has_network = false;
+        self.forget_network();
         self.picture_pending = None;
         self.snapshot_pending = false;
         self.note(Level::Info, format!("Resuming {}", run_dir.display()));
-        Some(Effect::Send(Command::Resume(Box::new(ResumeRequest { capture, run_dir }))))
+        Some(Effect::Send(Command::Resume(Box::new(ResumeRequest { capture, run_dir, neural }))))
     }
 
     pub(super) fn toggle_pause(&mut self) -> Option<Effect> {
@@ -162,6 +195,7 @@ impl Session {
             self.shown = self.newest.clone();
             self.shown_revision += 1;
         }
+        self.remember(run_dir.clone());
         self.run_dir = Some(run_dir);
         self.resumable = false;
         self.has_engine = true;
@@ -183,9 +217,12 @@ impl Session {
         self.picture_pending = None;
         self.snapshot_pending = false;
         self.has_engine = false;
+        self.has_network = false;
+        self.forget_network();
         self.cameras_revision += u64::from(!self.cameras.is_empty());
         self.cameras.clear();
         self.scores.clear();
+        self.ious.clear();
         self.run_dir = None;
         self.resumable = false;
     }

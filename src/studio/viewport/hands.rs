@@ -25,7 +25,8 @@ fn linear(srgb: f32) -> f32 {
 /// Colour of a vertex, linear. `normal` is in the 3D view's axes.
 fn colour(shading: Shading, albedo: [f32; 3], normal: Vec3) -> [f32; 4] {
     let [r, g, b] = match shading {
-        Shading::Albedo => albedo.map(linear),
+        // The network paints pictures, not vertices.
+        Shading::Albedo | Shading::Neural => albedo.map(linear),
         Shading::Normals => [normal.x, normal.y, normal.z].map(|v| linear(v * 0.5 + 0.5)),
         Shading::Clay => {
             // A key from above right, a cool fill from the left, a rim from behind: shape shows from every side.

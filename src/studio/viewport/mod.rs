@@ -2,6 +2,7 @@
 //! through one of the rig's cameras.
 
 mod hands;
+mod look;
 mod motion;
 mod rig;
 #[cfg(test)]
@@ -48,9 +49,19 @@ pub(super) fn plugin(app: &mut App) {
         .init_resource::<Scene>()
         .init_resource::<Motion>()
         .add_systems(Startup, set_gizmos)
+        .add_systems(Update, look::follow.in_set(StudioSet::News))
         .add_systems(
             Update,
-            (rebuild_rig, update_planes, update_backdrop, update_hands, motion::click, motion::follow, draw_lines)
+            (
+                rebuild_rig,
+                update_planes,
+                update_backdrop,
+                update_hands,
+                hide_hands,
+                motion::click,
+                motion::follow,
+                draw_lines,
+            )
                 .chain()
                 .in_set(StudioSet::View),
         );
@@ -182,7 +193,7 @@ fn update_hands(
     mut materials: ResMut<Assets<StandardMaterial>>,
     mut material: Local<Option<Handle<StandardMaterial>>>,
 ) {
-    let wanted = (session.shown_revision, Some(session.ui.shading), session.ui.show_hands);
+    let wanted = (session.shown_revision, Some(session.mesh_shading()), session.ui.show_hands);
     let Some(placement) = scene.placement else { return };
     if scene.shown == wanted {
         return;
@@ -197,7 +208,7 @@ fn update_hands(
     let rotation = Mat3::from(placement.bevy_from_world.matrix3);
     let exposure = hands::exposure(&snapshot.hands);
     for hand in &snapshot.hands {
-        let mesh = hands::mesh(hand, session.ui.shading, rotation, exposure);
+        let mesh = hands::mesh(hand, session.mesh_shading(), rotation, exposure);
         let entity = commands.spawn((
             Mesh3d(meshes.add(mesh)),
             MeshMaterial3d(material.clone()),
@@ -205,6 +216,16 @@ fn update_hands(
             NoFrustumCulling,
         ));
         scene.hands.push(entity.id());
+    }
+}
+
+/// The meshes give way to the network's picture of them.
+fn hide_hands(session: Res<Session>, scene: Res<Scene>, mut hands: Query<&mut Visibility>) {
+    let wanted = if session.network_frame().is_some() { Visibility::Hidden } else { Visibility::Inherited };
+    for entity in &scene.hands {
+        if let Ok(mut visibility) = hands.get_mut(*entity) {
+            visibility.set_if_neq(wanted);
+        }
     }
 }
 
@@ -230,9 +251,9 @@ fn draw_lines(session: Res<Session>, scene: Res<Scene>, motion: Res<Motion>, mut
             } else if session.held_out.contains(&view) {
                 Color::srgb(0.45, 0.50, 0.86)
             } else {
-                session.residual_colour(view).map_or(FRUSTUM, |[r, g, b]| Color::srgb_u8(r, g, b))
+                session.view_colour(view).map_or(FRUSTUM, |[r, g, b]| Color::srgb_u8(r, g, b))
             };
-            let ray = session.residual_colour(view).map_or(colour, |[r, g, b]| Color::srgb_u8(r, g, b));
+            let ray = session.view_colour(view).map_or(colour, |[r, g, b]| Color::srgb_u8(r, g, b));
             for i in 0..4 {
                 gizmos.line(pose.translation, corners[i], ray);
                 gizmos.line(corners[i], corners[(i + 1) % 4], colour);

@@ -36,7 +36,7 @@ fn opened() -> Session {
 }
 
 fn repaired() -> RunViews {
-    RunViews { cameras: (0..VIEWS).map(|i| test_camera(i, VIEWS)).collect(), psnr_db: Vec::new() }
+    RunViews { cameras: (0..VIEWS).map(|i| test_camera(i, VIEWS)).collect(), ..RunViews::default() }
 }
 
 /// Where a world point lies on screen when a view is looked through, as a share of the shown part's half sides.

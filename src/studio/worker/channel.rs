@@ -1,10 +1,13 @@
 //! What travels between the window and the worker.
 
+use crate::camera::Camera;
 use crate::capture::{Capture, OpenOptions};
 use crate::detect::DetectedHands;
+use crate::hand::Pose;
 use crate::pipeline::{Diagnosis, PhaseRates, PosableHand, Snapshot, Stage, StepReport};
-use crate::studio::backend::{ExportRequest, ResumeRequest, RunRecord, RunRequest, RunViews};
+use crate::studio::backend::{ExportRequest, Look, ResumeRequest, RunRecord, RunRequest, RunViews};
 use crate::studio::problem::Problem;
+use crate::studio::session::project::Project;
 use image::RgbImage;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64};
@@ -40,6 +43,10 @@ pub(crate) enum Event {
         /// The error.
         problem: Problem,
     },
+    /// What was edited the last time this folder was open, or why it cannot be read.
+    Project(Result<Project, String>),
+    /// The project file was written to this place, or why not.
+    ProjectSaved(Result<PathBuf, String>),
     /// The doctor has examined a capture.
     Diagnosed {
         /// Which; it may have been closed since.
@@ -99,6 +106,27 @@ pub(crate) enum Command {
     Resume(Box<ResumeRequest>),
     /// Write result files.
     Export(ExportRequest),
+    /// Write a text into the run folder.
+    SaveText {
+        /// Where to.
+        path: PathBuf,
+        /// What it holds.
+        text: String,
+    },
+    /// Write what the window remembers between starts.
+    SaveSettings {
+        /// Where to.
+        path: PathBuf,
+        /// What it holds.
+        text: String,
+    },
+    /// Write a project file.
+    SaveProject {
+        /// Where to.
+        path: PathBuf,
+        /// What it holds.
+        text: String,
+    },
     /// Bring the hands to rest.
     Posable,
     /// Look at [`Control`] and the requests again.
@@ -150,6 +178,30 @@ pub(crate) struct ViewRequest {
     pub view: usize,
     /// The snapshot to render.
     pub snapshot: Arc<Snapshot>,
+    /// What it shows.
+    pub look: Look,
+}
+
+/// A picture by the network that the 3D view wants to see.
+#[derive(Clone, Debug)]
+pub(crate) struct NetworkRequest {
+    /// Through which camera.
+    pub camera: Camera,
+    /// One a hand; `None` for the pose of the capture.
+    pub poses: Option<Vec<Pose>>,
+}
+
+/// A picture by the network.
+#[derive(Debug)]
+pub(crate) struct NetworkFrame {
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+    /// Straight RGBA8.
+    pub rgba: Vec<u8>,
+    /// What it cost the worker.
+    pub cost: Duration,
 }
 
 /// Flags both sides look at.

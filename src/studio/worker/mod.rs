@@ -21,7 +21,7 @@ mod thread;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use channel::{Command, Event, Latest, TakenSnapshot, ViewRequest};
+pub(crate) use channel::{Command, Event, Latest, NetworkFrame, NetworkRequest, TakenSnapshot, ViewRequest};
 
 use super::backend::Backend;
 use super::picture::Picture;
@@ -53,6 +53,9 @@ pub(crate) struct Worker {
     /// Newest picture of a view.
     pub pictures: Latest<Picture>,
     view_request: Latest<ViewRequest>,
+    /// Newest picture by the network, or why there is none.
+    pub network_frames: Latest<Result<NetworkFrame, String>>,
+    network_request: Latest<NetworkRequest>,
     control: Arc<Control>,
     thread: Option<JoinHandle<()>>,
     exporter: Exporter,
@@ -81,6 +84,8 @@ impl Worker {
         let (snapshots, pictures, view_request) = (Latest::default(), Latest::default(), Latest::default());
         let (snapshot_slot, picture_slot, request_slot) =
             (Latest::clone(&snapshots), Latest::clone(&pictures), Latest::clone(&view_request));
+        let (network_frames, network_request) = (Latest::default(), Latest::default());
+        let (frame_slot, look_slot) = (Latest::clone(&network_frames), Latest::clone(&network_request));
         let (exporter, exports) = Exporter::start(Arc::clone(&wake))?;
         let flags = Arc::clone(&control);
         // Made on the thread: an engine need not be able to move between threads.
@@ -97,6 +102,8 @@ impl Worker {
                 snapshots: snapshot_slot,
                 pictures: picture_slot,
                 view_request: request_slot,
+                network_request: look_slot,
+                network_frames: frame_slot,
                 control: flags,
                 wake,
                 last_wake: None,
@@ -114,6 +121,8 @@ impl Worker {
             snapshots,
             pictures,
             view_request,
+            network_frames,
+            network_request,
             control,
             thread: Some(thread),
             exporter,
@@ -167,6 +176,12 @@ impl Worker {
     /// Asks for a picture of a view; a newer request replaces an older one.
     pub(crate) fn want_picture(&self, request: ViewRequest) {
         self.view_request.put(request);
+        self.send(Command::Poke);
+    }
+
+    /// Asks for a picture by the network; a newer request replaces an older one.
+    pub(crate) fn want_network(&self, request: NetworkRequest) {
+        self.network_request.put(request);
         self.send(Command::Poke);
     }
 }

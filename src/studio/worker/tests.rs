@@ -5,7 +5,7 @@ use super::*;
 use crate::camera::Camera;
 use crate::capture::Capture;
 use crate::pipeline::Stage;
-use crate::studio::backend::{ExportRequest, ResumeRequest, RunRequest, RunViews};
+use crate::studio::backend::{ExportRequest, Look, ResumeRequest, RunRequest, RunViews};
 use std::time::Instant;
 
 fn until(worker: &mut Worker, mut done: impl FnMut(&Event) -> bool) -> Vec<Event> {
@@ -114,7 +114,7 @@ fn a_requested_picture_carries_its_step_and_its_score() {
     worker.send(Command::Start(request(capture)));
     until(&mut worker, |e| matches!(e, Event::Finished));
     let taken = worker.snapshots.take().expect("the end leaves a snapshot");
-    worker.want_picture(ViewRequest { view: 1, snapshot: Arc::clone(&taken.snapshot) });
+    worker.want_picture(ViewRequest { view: 1, snapshot: Arc::clone(&taken.snapshot), look: Look::Shaded });
     let deadline = Instant::now() + Duration::from_secs(120);
     let picture = loop {
         if let Some(picture) = worker.pictures.take() {
@@ -196,8 +196,11 @@ fn files_are_written_at_the_priority_of_the_window() {
 fn a_stopped_run_goes_on_from_its_checkpoint_to_its_end() {
     let settings = MorphBackend { steps: 60, resume_at: Some(25), ..MorphBackend::default() };
     let mut worker = worker(settings.clone());
-    let resume =
-        Box::new(ResumeRequest { capture: Arc::new(test_capture(2)), run_dir: "two_lumps.thenar/runs/1".into() });
+    let resume = Box::new(ResumeRequest {
+        capture: Arc::new(test_capture(2)),
+        run_dir: "two_lumps.thenar/runs/1".into(),
+        neural: false,
+    });
     worker.send(Command::Resume(resume.clone()));
     let events = until(&mut worker, |e| matches!(e, Event::Finished));
     let kept = events.iter().find_map(|e| if let Event::Started { steps, .. } = e { Some(steps.len()) } else { None });

@@ -1,13 +1,14 @@
 //! The worker's own side: commands in, one step after another, news out.
 
 use super::Wake;
-use super::channel::{Command, Control, Event, Latest, TakenSnapshot, ViewRequest};
+use super::channel::{Command, Control, Event, Latest, NetworkFrame, NetworkRequest, TakenSnapshot, ViewRequest};
 use super::doctor::Doctor;
 use crate::capture::{Capture, CaptureError, OpenOptions};
 use crate::pipeline::{Advance, DETECTION, DISPLAY_LEVEL};
 use crate::studio::backend::{Backend, Engine, ExportJob, ExportRequest, Started};
 use crate::studio::picture::{Picture, thumbnail};
 use crate::studio::problem::Problem;
+use crate::studio::session::project;
 use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError};
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -30,6 +31,8 @@ pub(super) struct Inner {
     pub(super) snapshots: Latest<TakenSnapshot>,
     pub(super) pictures: Latest<Picture>,
     pub(super) view_request: Latest<ViewRequest>,
+    pub(super) network_request: Latest<NetworkRequest>,
+    pub(super) network_frames: Latest<Result<NetworkFrame, String>>,
     pub(super) control: Arc<Control>,
     pub(super) wake: Wake,
     pub(super) last_wake: Option<Instant>,
@@ -95,6 +98,27 @@ impl Inner {
             }
             Command::Export(request) => self.export(&request),
             Command::Posable => self.posable(),
+            Command::SaveText { path, text } => {
+                let folder = path.parent().map_or(Ok(()), std::fs::create_dir_all);
+                match folder.and_then(|()| std::fs::write(&path, text)) {
+                    Ok(()) => self.tell(Event::Exported(vec![path])),
+                    Err(error) => {
+                        let error = anyhow::Error::new(error).context(path.display().to_string());
+                        self.tell(Event::ExportFailed(Problem::exporting(&error)));
+                    }
+                }
+            }
+            Command::SaveSettings { path, text } => {
+                // Settings that are not kept are no reason to disturb anybody.
+                let folder = path.parent().map_or(Ok(()), std::fs::create_dir_all);
+                if let Err(error) = folder.and_then(|()| std::fs::write(&path, text)) {
+                    tracing::warn!("{} cannot be written ({error}); the layout is not remembered", path.display());
+                }
+            }
+            Command::SaveProject { path, text } => {
+                let saved = project::write(&path, &text).map(|()| path);
+                self.tell(Event::ProjectSaved(saved));
+            }
         }
     }
 
@@ -114,7 +138,11 @@ impl Inner {
                 let examined = Arc::clone(&capture);
                 self.doctor.forget();
                 let run_dir = self.run_dir.clone();
+                let edits = project::place(run_dir.as_deref(), &results).and_then(|path| project::read(&path));
                 self.tell(Event::Opened { capture, thumbnails, run, has_engine, results });
+                if let Some(edits) = edits {
+                    self.tell(Event::Project(edits));
+                }
                 self.tell_views();
                 self.doctor.examine_opened(examined, run_dir.as_deref());
             }
@@ -255,17 +283,34 @@ impl Inner {
         if self.control.snapshot_wanted.swap(false, Ordering::AcqRel) {
             self.take_snapshot();
         }
+        if let Some(request) = self.network_request.take() {
+            self.serve_network(&request);
+        }
         let Some(request) = self.view_request.take() else { return };
         let (Some(engine), Some(capture)) = (&mut self.engine, &self.capture) else { return };
         let started = Instant::now();
-        match engine.render_view(&request.snapshot, request.view) {
+        match engine.render_view(&request.snapshot, request.view, request.look) {
             Ok(rendered) => {
                 let view = capture.views.get(request.view);
-                self.pictures.put(Picture::new(rendered, view, request.snapshot.step, started.elapsed()));
+                let of = (request.snapshot.step, request.look);
+                let mut picture = Picture::new(rendered, view, of, started.elapsed(), !self.running);
+                picture.cost = started.elapsed();
+                self.pictures.put(picture);
                 (self.wake)();
             }
             Err(error) => self.tell(Event::Failed(Problem::rendering(&error))),
         }
+    }
+
+    /// A picture by the network for the 3D view; an error is an answer too, and the window shows the mesh.
+    fn serve_network(&mut self, request: &NetworkRequest) {
+        let Some(engine) = &mut self.engine else { return };
+        let started = Instant::now();
+        let made = engine.render_network(&request.camera, request.poses.as_deref());
+        let (width, height) = (request.camera.width_px, request.camera.height_px);
+        let made = made.map(|rgba| NetworkFrame { width, height, rgba, cost: started.elapsed() });
+        self.network_frames.put(made.map_err(|error| format!("{error:#}")));
+        (self.wake)();
     }
 
     fn take_snapshot(&mut self) {

@@ -5,7 +5,7 @@ use crate::studio::backend::Backend;
 use crate::studio::session::Effect;
 use crate::studio::testing::{MorphBackend, test_capture};
 use crate::studio::worker::{Command, Event, TakenSnapshot};
-use egui::{Event as Input, PointerButton, Pos2, RawInput, vec2};
+use egui::{Event as Input, Key, Modifiers, PointerButton, Pos2, RawInput, vec2};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ pub(super) struct Bench {
 impl Bench {
     pub(super) fn new() -> Self {
         let ctx = Context::default();
-        apply_theme(&ctx);
+        apply_theme(&ctx, false);
         let session = Session::new(MorphBackend::default().presets());
         Self {
             ctx,
@@ -89,13 +89,14 @@ impl Bench {
         }
         bench.session.on_event(Event::Finished);
         let request = bench.session.wants_picture().expect("a picture of the selected view is wanted");
-        let rendered = started.engine.render_view(&request.snapshot, request.view).expect("a picture");
+        let rendered = started.engine.render_view(&request.snapshot, request.view, request.look).expect("a picture");
         let capture = bench.session.capture.clone().expect("opened");
         let picture = crate::studio::picture::Picture::new(
             rendered,
             capture.views.get(request.view),
-            request.snapshot.step,
+            (request.snapshot.step, request.look),
             Duration::from_millis(1),
+            true,
         );
         bench.session.on_picture(picture);
         bench

@@ -7,6 +7,7 @@ use crate::studio::Problem;
 use crate::studio::session::Effect;
 use crate::studio::testing::{inferences, test_capture};
 use crate::studio::worker::{Command, Event};
+use egui::{Key, Modifiers};
 use std::sync::Arc;
 
 /// With the panel open, and room for all of it.

@@ -6,6 +6,7 @@ use crate::fitting::pose::{PoseSettings, Triangulator};
 use crate::pipeline::{Code, Severity, diagnose};
 use crate::studio::testing::test_capture;
 use crate::studio::worker::Event;
+use egui::{Key, Modifiers};
 use std::sync::Arc;
 
 /// A capture of eight views whose view 3 lies 12 px aside, examined.
@@ -72,7 +73,7 @@ fn a_click_on_a_finding_selects_its_view_and_keys_walk_through_the_list() {
 fn cameras_are_coloured_by_their_residuals_as_given_and_as_repaired() {
     let mut bench = examined();
     bench.settle();
-    let (low, high) = (bench.session.residual_colour(0), bench.session.residual_colour(3));
+    let (low, high) = (bench.session.view_colour(0), bench.session.view_colour(3));
     assert!(low.is_some() && low != high, "the camera that is off stands out: {low:?} {high:?}");
     let given = bench.session.residual_px(3).expect("measured");
     assert!(given > 10.0, "as given: {given}");
@@ -86,7 +87,7 @@ fn cameras_are_coloured_by_their_residuals_as_given_and_as_repaired() {
     bench.session.ui.show_residuals = false;
     bench.settle();
     assert!(!bench.says("residual, cameras"), "switched off the legend is gone");
-    assert_eq!(bench.session.residual_colour(3), None, "and the colours");
+    assert_eq!(bench.session.view_colour(3), None, "and the colours");
 }
 
 #[test]

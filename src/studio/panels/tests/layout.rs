@@ -63,6 +63,29 @@ fn nothing_overlaps_at_any_size_from_the_least_on() {
     assert!(!looked_at(&mut bench, Tab::Pose, RunState::Running).is_empty(), "the check can fail");
 }
 
+#[test]
+fn all_layouts_are_tidy_and_have_a_3d_view() {
+    use crate::studio::ui_state::Arrangement;
+    for size in SIZES {
+        for arrangement in [Arrangement::Simple, Arrangement::Studio, Arrangement::Compare] {
+            let mut bench = Bench::finished();
+            bench.size = size;
+            bench.session.ui.arrangement = arrangement;
+            for tab in [Tab::Parameters, Tab::Findings] {
+                let found = looked_at(&mut bench, tab, RunState::Finished);
+                assert!(found.is_empty(), "{size}, {arrangement:?}: {found:#?}");
+            }
+            let whole = Rect::from_min_size(egui::Pos2::ZERO, size);
+            let centre = bench.centre;
+            assert!(centre.width() > 430.0 && centre.height() > 170.0, "{size}, {arrangement:?}: {centre:?}");
+            assert!(whole.contains_rect(centre), "{size}, {arrangement:?}: it lies in the window: {centre:?}");
+            let compares = arrangement != Arrangement::Simple;
+            assert_eq!(bench.says("COMPARE"), compares, "{arrangement:?}: the pictures");
+            assert!(bench.says("VIEWS"), "{arrangement:?}: the list of views");
+        }
+    }
+}
+
 /// In a narrow window they take two rows, of which the second is theirs as well.
 #[test]
 fn buttons_on_the_3d_view_wrap_and_keep_the_mouse_to_themselves() {
@@ -70,7 +93,7 @@ fn buttons_on_the_3d_view_wrap_and_keep_the_mouse_to_themselves() {
         let mut bench = Bench::finished();
         bench.size = size;
         bench.settle();
-        let names = ["Albedo", "Clay", "Normals", "Cameras", "Residual", "Joints", "Grid", "Pose", "Frame"];
+        let names = ["Albedo", "Clay", "Normals", "Neural", "Cameras", "Error", "Joints", "Grid", "Pose", "Frame"];
         let bar = bench.centre.with_max_y(bench.centre.top() + bench.session.ui.view_bar);
         for name in names {
             let row = bench.rows.iter().find(|r| r.text == name && bench.centre.contains(r.whole.center()));

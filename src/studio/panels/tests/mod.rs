@@ -2,6 +2,8 @@
 
 mod bench;
 mod capture;
+mod commands;
+mod compare;
 mod findings;
 mod layout;
 mod pose;
@@ -11,7 +13,7 @@ use super::*;
 use crate::studio::session::{Effect, RunState};
 use crate::studio::worker::{Command, Event, TakenSnapshot};
 use bench::Bench;
-use egui::{Event as Input, pos2, vec2};
+use egui::{Event as Input, Key, Modifiers, pos2, vec2};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +28,36 @@ fn the_empty_window_explains_itself() {
 }
 
 #[test]
+fn recent_folders_and_an_interrupted_run_are_one_click_away() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (file, run) = (folder.path().join("studio.ron"), folder.path().join("room.thenar/runs/1"));
+    let mut bench = Bench::opened();
+    bench.session.remember_in(file.clone());
+    let _ = bench.session.apply(Action::Start);
+    bench.session.on_event(Event::Started { run_dir: run.clone(), steps: Vec::new() });
+    let (path, text) = bench.session.wants_settings_saved().expect("the run is noted");
+    assert_eq!(path, file, "in the file");
+    assert!(bench.session.wants_settings_saved().is_none(), "once");
+    std::fs::write(&path, text).expect("writes");
+    // The window goes away, and is opened again.
+    let mut bench = Bench::new();
+    bench.session.remember_in(file.clone());
+    bench.settle();
+    assert!(!bench.says("A run was under way"), "a run whose folder is gone is not offered");
+    assert_eq!(bench.click("room · 1"), [Action::Open(run.clone())], "a recent folder, with its capture");
+    std::fs::create_dir_all(&run).and_then(|()| std::fs::write(run.join("run.ron"), "")).expect("writes");
+    let mut bench = Bench::new();
+    bench.session.remember_in(file);
+    bench.settle();
+    assert!(bench.says("A run was under way"), "an interrupted run is offered");
+    assert_eq!(bench.click("Open it"), [Action::Open(run)], "one click");
+    assert_eq!(bench.click("Not now"), [Action::DismissInterrupted], "or not");
+    let _ = bench.session.apply(Action::DismissInterrupted);
+    bench.settle();
+    assert!(!bench.says("A run was under way"), "and that is the end of it");
+}
+
+#[test]
 fn the_default_layout_leaves_the_centre_to_the_3d_view() {
     let mut bench = Bench::opened();
     for size in [vec2(1280.0, 800.0), vec2(1600.0, 1000.0), vec2(LEAST_SIZE[0], LEAST_SIZE[1])] {
@@ -37,7 +69,7 @@ fn the_default_layout_leaves_the_centre_to_the_3d_view() {
             bench.centre
         );
     }
-    for words in ["VIEWS", "COMPARE", "PARAMETERS", "LOSS", "LOG", "4 views", "draft", "weight_lap"] {
+    for words in ["VIEWS", "COMPARE", "PARAMETERS", "LOSS", "LOG", "4 views", "draft", "albedo_epochs"] {
         assert!(bench.says(words) || words == "draft", "`{words}` is on screen");
     }
 }
@@ -158,9 +190,10 @@ fn new_snapshots_do_not_disturb_a_scrubbed_view() {
 #[test]
 fn the_wipe_follows_the_mouse_and_views_are_selected_by_click() {
     let mut bench = Bench::finished();
+    bench.size = vec2(1600.0, 1000.0);
     bench.settle();
     let tag = |b: &Bench, t: &str| b.texts.iter().find(|(s, _)| s == t).map(|(_, r)| r.center()).expect("a tag");
-    let at = tag(&bench, "render");
+    let at = tag(&bench, "render · shaded");
     let before = bench.session.ui.wipe;
     bench.click_at(at);
     assert!(bench.session.ui.wipe > before + 0.1, "the handle jumps to the click: {}", bench.session.ui.wipe);
