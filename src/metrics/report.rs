@@ -209,7 +209,7 @@ pub struct SurfaceScore {
     pub joint_mean_mm: Option<f64>,
 }
 
-/// Shares of unsound triangles, see [`super::MeshDefects`]; over all hands, then for each.
+/// Shares of unsound triangles, see [`crate::mesh::MeshDefects`]; over all hands, then for each.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct MeshScore {
     /// Triangles whose normal is against those around, percent.

@@ -2,7 +2,7 @@
 //! gathered by the pipeline; here is how it is shown.
 //!
 //! Names of captures and views, lines of logs and texts of settings come from files and may hold anything. They pass through
-//! [`escaped`] on their way into the page, or through [`json_in_page`] into its data, and nothing of them is ever run: the
+//! [`escaped`] on their way into the page, or through `json_in_page` into its data, and nothing of them is ever run: the
 //! page's own policy allows the two scripts it was made with, by their hashes, and no connection to anywhere.
 
 mod chart;
