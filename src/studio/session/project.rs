@@ -3,6 +3,7 @@
 
 use super::edits::Choices;
 use super::{Level, Session};
+use crate::export::atomic;
 use crate::fitting::pose::HandChoice;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -60,15 +61,10 @@ pub(crate) fn read(path: &Path) -> Option<Result<Project, String>> {
 /// # Errors
 /// A full or read-only disk, in words.
 pub(crate) fn write(path: &Path, text: &str) -> Result<(), String> {
-    let begun = path.with_extension("part");
-    let written = || {
-        if let Some(folder) = path.parent().filter(|f| f.extension().is_some_and(|e| e == "thenar")) {
-            std::fs::create_dir_all(folder)?;
-        }
-        std::fs::write(&begun, text)?;
-        std::fs::rename(&begun, path)
-    };
-    written().map_err(|error| format!("{}: {error}", path.display()))
+    if let Some(folder) = path.parent().filter(|f| f.extension().is_some_and(|e| e == "thenar")) {
+        std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    }
+    atomic::write(path, text.as_bytes()).map_err(|error| error.to_string())
 }
 
 impl Session {

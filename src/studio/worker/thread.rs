@@ -4,6 +4,7 @@ use super::Wake;
 use super::channel::{Command, Control, Event, Latest, NetworkFrame, NetworkRequest, TakenSnapshot, ViewRequest};
 use super::doctor::Doctor;
 use crate::capture::{Capture, CaptureError, OpenOptions};
+use crate::export::{ExportError, atomic};
 use crate::pipeline::{Advance, DETECTION, DISPLAY_LEVEL};
 use crate::studio::backend::{Backend, Engine, ExportJob, ExportRequest, Started};
 use crate::studio::picture::{Picture, thumbnail};
@@ -11,7 +12,7 @@ use crate::studio::problem::Problem;
 use crate::studio::session::project;
 use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError};
 use std::collections::VecDeque;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -98,21 +99,14 @@ impl Inner {
             }
             Command::Export(request) => self.export(&request),
             Command::Posable => self.posable(),
-            Command::SaveText { path, text } => {
-                let folder = path.parent().map_or(Ok(()), std::fs::create_dir_all);
-                match folder.and_then(|()| std::fs::write(&path, text)) {
-                    Ok(()) => self.tell(Event::Exported(vec![path])),
-                    Err(error) => {
-                        let error = anyhow::Error::new(error).context(path.display().to_string());
-                        self.tell(Event::ExportFailed(Problem::exporting(&error)));
-                    }
-                }
-            }
+            Command::SaveText { path, text } => match save(&path, &text) {
+                Ok(()) => self.tell(Event::Exported(vec![path])),
+                Err(error) => self.tell(Event::ExportFailed(Problem::exporting(&error.into()))),
+            },
             Command::SaveSettings { path, text } => {
                 // Settings that are not kept are no reason to disturb anybody.
-                let folder = path.parent().map_or(Ok(()), std::fs::create_dir_all);
-                if let Err(error) = folder.and_then(|()| std::fs::write(&path, text)) {
-                    tracing::warn!("{} cannot be written ({error}); the layout is not remembered", path.display());
+                if let Err(error) = save(&path, &text) {
+                    tracing::warn!("{error}; the layout is not remembered");
                 }
             }
             Command::SaveProject { path, text } => {
@@ -357,4 +351,11 @@ impl Inner {
             (self.wake)();
         }
     }
+}
+/// Writes a text whole, or not at all; makes its folder.
+fn save(path: &Path, text: &str) -> Result<(), ExportError> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(ExportError::io(folder))?;
+    }
+    atomic::write(path, text.as_bytes())
 }
