@@ -162,14 +162,28 @@ def _strike(head: subprocess.Popen[bytes], folder: Path, kind: str) -> None:
     if kind == "program":
         _kill(_programs(head, folder)[:1])
         return
-    if kind == "interrupt":  # as a terminal does it: to the whole foreground group
-        os.killpg(head.pid, signal.SIGINT)
+    if kind == "interrupt":
+        _interrupt(head)
     elif kind == "terminate":
         head.terminate()
     else:
         head.kill()
         _kill(family if kind == "all" else [])
     head.wait()
+
+
+def _interrupt(head: subprocess.Popen[bytes]) -> None:
+    """As a terminal does it: to the whole foreground group, and again, as a person would, while the head does not end.
+
+    Python raises KeyboardInterrupt wherever its main thread happens to be, and what happens there may swallow it: the head then
+    takes the jobs' end for failures, tries them again and goes on.
+    """
+    while head.poll() is None:
+        os.killpg(head.pid, signal.SIGINT)
+        try:
+            head.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            continue
 
 
 def _kill(processes: list[psutil.Process]) -> None:
