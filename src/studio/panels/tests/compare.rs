@@ -51,10 +51,6 @@ fn all_ways_to_compare_show_scores_and_what_is_compared() {
     bench.session.ui.opacity = 0.25;
     bench.settle();
     assert!(bench.says("render · shaded 25 %"), "how opaque");
-    bench.session.ui.compare = CompareMode::Wipe;
-    bench.size = vec2(1280.0, 800.0);
-    bench.settle();
-    assert!(bench.texts.iter().any(|(t, _)| t.ends_with("shaded")), "in a narrow picture the last word is enough");
 }
 
 #[test]
