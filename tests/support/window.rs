@@ -66,7 +66,18 @@ impl Display {
             .env("XDG_RUNTIME_DIR", self.runtime_dir.path());
     }
 
-    /// Does something with the mouse.
+    /// Presses a key while another is held. Both are held for longer than a slow frame takes: what is pressed and let go within
+    /// one frame is met without its modifier.
+    pub(crate) fn chord(&self, held: &str, key: &str) {
+        self.mouse(&["keydown", held, "sleep", "0.5", "key", key, "sleep", "0.5", "keyup", held]);
+    }
+
+    /// Keys go to the window that is open: no window manager gives it the focus.
+    pub(crate) fn focus(&self) {
+        self.mouse(&["search", "--onlyvisible", "--name", "thenar", "windowfocus"]);
+    }
+
+    /// Does something with the mouse or the keys.
     pub(crate) fn mouse(&self, words: &[&str]) {
         let mut command = Command::new("xdotool");
         self.dress(&mut command);
@@ -86,6 +97,17 @@ pub(crate) fn display() -> Option<Display> {
             None
         }
     }
+}
+
+/// A display with mouse and keys, or the reason why this test is skipped.
+pub(crate) fn display_with_mouse() -> Option<Display> {
+    let display = display()?;
+    if Command::new("xdotool").arg("version").stdout(Stdio::null()).status().is_err() {
+        assert!(!std::env::var("REQUIRE_GPU").is_ok_and(|v| v == "1"), "REQUIRE_GPU=1 but xdotool is not installed");
+        println!("skipped: no xdotool");
+        return None;
+    }
+    Some(display)
 }
 
 /// True as soon as it is so; false after `limit`.
