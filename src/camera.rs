@@ -213,11 +213,13 @@ fn rq(m: &Matrix3<f64>) -> (Matrix3<f64>, Matrix3<f64>) {
     (upper, orthogonal)
 }
 
+/// Cameras for tests.
 #[cfg(test)]
-mod tests {
+pub(crate) mod testing {
     use super::*;
 
-    fn camera() -> Camera {
+    /// One that is nothing special in any of its numbers, 640×480.
+    pub(crate) fn turned() -> Camera {
         Camera {
             width_px: 640,
             height_px: 480,
@@ -226,6 +228,23 @@ mod tests {
             translation: Vector3::new(0.1, -0.2, 0.9),
         }
     }
+
+    /// One in the world's middle that looks along z, for what needs no more than a size.
+    pub(crate) fn plain(width_px: u32, height_px: u32) -> Camera {
+        Camera {
+            width_px,
+            height_px,
+            k: Matrix3::identity(),
+            rotation: Matrix3::identity(),
+            translation: Vector3::zeros(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::turned as camera;
+    use super::*;
 
     #[test]
     fn projection_round_trips_through_decomposition() {

@@ -8,11 +8,10 @@ use super::render::{RenderArgs, RenderMode};
 use super::{CliError, Exit};
 use crate::camera::Camera;
 use crate::export::atomic::{self, StagedFolder};
-use crate::export::level_8bit;
 use crate::gpu::Gpu;
 use crate::neural::NeuralError;
-use crate::pipeline::{CameraPath, FinishedRun, PictureMaker, PictureMode, PipelineError, to_rgba8};
-use image::{Rgb, RgbImage, RgbaImage};
+use crate::pipeline::{CameraPath, FinishedRun, PictureMaker, PictureMode, PipelineError, over, to_rgba8};
+use image::{RgbImage, RgbaImage};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -216,11 +215,7 @@ fn painted(pixels: &[[f32; 4]], camera: &Camera, background: Background) -> Fram
                 RgbaImage::from_raw(width, height, bytes).unwrap_or_else(|| RgbaImage::new(width, height)),
             )
         }
-        Background::Colour(colour) => Frame::Opaque(RgbImage::from_fn(width, height, |x, y| {
-            let p = pixels.get((y * width + x) as usize).copied().unwrap_or([0.0; 4]);
-            let rest = 1.0 - f64::from(p[3].clamp(0.0, 1.0));
-            Rgb([0, 1, 2].map(|k| level_8bit(f64::from(p[k]) + rest * f64::from(colour[k]) / 255.0)))
-        })),
+        Background::Colour(colour) => Frame::Opaque(over(pixels, camera, |_| colour.map(|c| f64::from(c) / 255.0))),
     }
 }
 
@@ -358,13 +353,7 @@ mod tests {
 
     #[test]
     fn half_covered_pixels_take_half_of_the_background() {
-        let camera = Camera {
-            width_px: 2,
-            height_px: 1,
-            k: nalgebra::Matrix3::identity(),
-            rotation: nalgebra::Matrix3::identity(),
-            translation: nalgebra::Vector3::zeros(),
-        };
+        let camera = crate::camera::testing::plain(2, 1);
         let pixels = [[0.5, 0.5, 0.5, 0.5], [0.0; 4]];
         let Frame::Opaque(image) = painted(&pixels, &camera, Background::Colour([100, 0, 0])) else {
             panic!("a colour is opaque")

@@ -9,6 +9,8 @@ mod distance;
 mod intersect;
 mod stencils;
 mod subdivide;
+#[cfg(test)]
+pub(crate) mod testing;
 mod topology;
 
 pub use cap::{boundary_loop, boundary_loops, cap_layout, fan};

@@ -20,6 +20,12 @@ const VERSION: u32 = 1;
 const HEADER: &str = "neural.ron";
 const TENSORS: &str = "neural.safetensors";
 
+/// True when a run folder holds a network.
+#[must_use]
+pub fn has_network(run: &Path) -> bool {
+    run.join(TENSORS).exists()
+}
+
 /// `neural.ron`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct NeuralHeader {

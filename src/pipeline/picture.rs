@@ -1,11 +1,13 @@
 //! Pictures of any snapshot through any camera, for the studio's compare pane, `render` and `evaluate`.
 
 use crate::camera::Camera;
+use crate::export::level_8bit;
 use crate::fitting::ham::Vertices;
 use crate::gpu::{Gpu, GpuError};
 use crate::mesh::Topology;
 use crate::shading::LIGHT_STRIDE;
 use crate::shading::renderer::{MeshBuffers, PixelBuffers, Renderer, ViewPass, padded};
+use image::{Rgb, RgbImage};
 use nalgebra::Vector3;
 
 /// What a pixel shows.
@@ -126,6 +128,18 @@ impl PictureMaker {
     }
 }
 
+/// Premultiplied pixels of a camera laid over a ground, which is asked for by pixel number (RGB, 0..1); a pixel that is missing
+/// shows the ground alone.
+#[must_use]
+pub fn over(pixels: &[[f32; 4]], camera: &Camera, ground: impl Fn(usize) -> [f64; 3]) -> RgbImage {
+    RgbImage::from_fn(camera.width_px, camera.height_px, |x, y| {
+        let at = y as usize * camera.width_px as usize + x as usize;
+        let (p, g) = (pixels.get(at).copied().unwrap_or_default(), ground(at));
+        let rest = 1.0 - f64::from(p[3].clamp(0.0, 1.0));
+        Rgb([0, 1, 2].map(|k| level_8bit(f64::from(p[k]) + rest * g[k])))
+    })
+}
+
 /// Premultiplied linear-in-encoding RGBA → straight RGBA8.
 #[must_use]
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to a byte")]
@@ -139,4 +153,18 @@ pub fn to_rgba8(pixels: &[[f32; 4]]) -> Vec<u8> {
             [straight(p[0]), straight(p[1]), straight(p[2]), byte(a)]
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::camera::testing::plain;
+
+    #[test]
+    fn pixels_are_laid_over_their_ground() {
+        let ground = |at| if at == 0 { [1.0; 3] } else { [0.2; 3] };
+        let image = over(&[[0.25, 0.0, 0.0, 0.5], [0.0; 4]], &plain(2, 1), ground);
+        assert_eq!(image.get_pixel(0, 0).0, [191, 128, 128], "half and half");
+        assert_eq!(image.get_pixel(1, 0).0, [51; 3], "the ground alone");
+    }
 }

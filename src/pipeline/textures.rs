@@ -227,17 +227,10 @@ impl FinishedRun {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use nalgebra::{Matrix3, Vector3};
 
     #[test]
     fn textures_are_made_without_the_views_that_were_held_out() {
-        let camera = Camera {
-            width_px: 4,
-            height_px: 4,
-            k: Matrix3::identity(),
-            rotation: Matrix3::identity(),
-            translation: Vector3::zeros(),
-        };
+        let camera = crate::camera::testing::plain(4, 4);
         let view = |n: u8| crate::capture::View {
             name: n.to_string(),
             camera: camera.clone(),

@@ -6,15 +6,6 @@ use crate::gpu::Gpu;
 use crate::hand::Pose;
 use crate::neural::NeuralRenderer;
 use crate::pipeline::{FinishedRun, PosableHand, to_rgba8};
-use std::path::Path;
-
-/// File that a run with a network has.
-const WEIGHTS: &str = "neural.safetensors";
-
-/// True when a run folder holds a network.
-pub(super) fn is_in(run: &Path) -> bool {
-    run.join(WEIGHTS).exists()
-}
 
 /// A run's network with the mesh it belongs to.
 pub(super) struct Network {

@@ -1,7 +1,7 @@
 //! A run folder opened in the window: its curves, its stored snapshots, its final meshes, rendered and exported again.
 
 use super::backend::{Detected, Engine, ExportJob, ExportRequest, Look, Opened, RunRecord, RunViews};
-use super::network::{self, Network};
+use super::network::Network;
 use crate::camera::Camera;
 use crate::capture::Capture;
 use crate::export::ExportHand;
@@ -10,7 +10,7 @@ use crate::hand::Pose;
 use crate::mesh::vertex_normals;
 use crate::pipeline::{
     self, Advance, FinishedRun, HandSnapshot, KeypointSource, PictureMaker, PictureMode, PosableHand, Snapshot, Stage,
-    StepReport, ViewPicture, to_rgba8,
+    StepReport, ViewPicture, has_network, to_rgba8,
 };
 use anyhow::Context as _;
 use std::io::BufReader;
@@ -290,7 +290,7 @@ impl Engine for Finished {
             cameras: self.run.checkpoint.facts.cameras.clone(),
             psnr_db,
             iou,
-            has_network: network::is_in(&self.folder),
+            has_network: has_network(&self.folder),
         }
     }
 

@@ -4,7 +4,7 @@ use super::backend::{
     Backend, Detected, Engine, ExportJob, ExportRequest, HandModelChoice, Look, Opened, Parameter, PresetInfo,
     ResumeRequest, RunRequest, RunViews, Started,
 };
-use super::network::{self, Network};
+use super::network::Network;
 use super::opened_run::{self, mode_of};
 use super::run_place;
 use crate::camera::Camera;
@@ -204,7 +204,7 @@ impl Engine for Live {
     fn views(&self) -> RunViews {
         let folder = self.run.folder();
         // While it is trained, what lies there is of an earlier time.
-        let has_network = self.run.stage().is_none() && network::is_in(folder);
+        let has_network = self.run.stage().is_none() && crate::pipeline::has_network(folder);
         let [psnr_db, iou] = opened_run::read_scores(folder);
         RunViews { cameras: self.run.cameras(), psnr_db, iou, has_network }
     }

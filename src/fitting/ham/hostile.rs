@@ -1,11 +1,10 @@
 //! What the stage does with views and numbers that are not as they should be.
 
-use super::submits::scene;
+use super::submits::{scene, with_inputs};
 use super::target::TargetSource;
 use super::{Ham, HamError, HamSettings, Phase};
 use crate::camera::{Camera, CameraMove};
 use crate::gpu::{Gpu, testing};
-use crate::hand::{HandModel, PosedHand, pose_hand};
 use crate::synthetic::SyntheticScene;
 use image::GrayImage;
 
@@ -21,16 +20,13 @@ fn ham(
     cameras: &[Camera],
     masks: &[Option<GrayImage>],
 ) -> Result<Ham, HamError> {
-    let posed: Vec<PosedHand> = scene.hands.iter().map(|h| pose_hand(&h.model, &h.parameters)).collect();
-    let hands: Vec<(&HandModel, &PosedHand)> = scene.hands.iter().map(|h| &h.model).zip(&posed).collect();
-    let sources: Vec<Option<TargetSource<'_>>> = scene
-        .capture
-        .views
-        .iter()
-        .zip(cameras.iter().zip(masks))
-        .map(|(v, (camera, mask))| Some(TargetSource { camera, image: &v.image, mask: mask.as_ref(), judged: None }))
-        .collect();
-    Ham::new(gpu, settings, &hands, &sources)
+    with_inputs(scene, |hands, sources| {
+        let own = sources.iter().zip(cameras.iter().zip(masks));
+        let changed: Vec<Option<TargetSource<'_>>> = own
+            .map(|(source, (camera, mask))| source.map(|s| TargetSource { camera, mask: mask.as_ref(), ..s }))
+            .collect();
+        Ham::new(gpu, settings, hands, &changed)
+    })
 }
 
 fn given(scene: &SyntheticScene) -> (Vec<Camera>, Vec<Option<GrayImage>>) {

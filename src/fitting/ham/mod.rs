@@ -3,8 +3,8 @@
 //! # Theory
 //! The fitted model is Loop-subdivided; unknowns are per-vertex positions and RGB albedo, and per view nine SH light
 //! coefficients and three gains. Phase A (`albedo`) fits albedo and lights on still geometry; phase B (`shape`) moves
-//! vertices and albedo; phase C (`colour`, ours) fits albedo and lights on the found surface. Terms: photometric L1 of the antialiased image, squared silhouette error against
-//! the image's mask, uniform Laplacians, edge lengths, displacement; Adam.
+//! vertices and albedo; phase C (`colour`, ours) fits albedo and lights on the found surface. Terms: photometric L1 of the
+//! antialiased image, squared silhouette error against the image's mask, uniform Laplacians, edge lengths, displacement; Adam.
 //!
 //! # Where ours differs from the published code, on purpose
 //! - Silhouettes come from the masks as the mask stage judged and mended them ([`super::masks`]), or, without it, from the

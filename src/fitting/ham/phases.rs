@@ -29,9 +29,7 @@ impl Phase {
             Self::Done => "done",
         }
     }
-}
 
-impl Phase {
     /// Whether positions move.
     pub(super) const fn moves(self) -> bool {
         matches!(self, Self::Coarse | Self::Shape)

@@ -1,14 +1,5 @@
 use super::*;
-
-fn view() -> Camera {
-    Camera {
-        width_px: 640,
-        height_px: 480,
-        k: Matrix3::new(900.0, 0.0, 311.0, 0.0, 910.0, 250.5, 0.0, 0.0, 1.0),
-        rotation: Rotation3::from_euler_angles(0.3, -0.8, 0.1).into_inner(),
-        translation: Vector3::new(0.1, -0.2, 0.9),
-    }
-}
+use crate::camera::testing::turned as view;
 
 const AROUND: &str = r#"{ "cameras": [
     { "position": [0, 0, -1], "look_at": [0, 0, 0], "fov_deg": 30 },

@@ -6,7 +6,7 @@ mod views;
 
 use super::export_files::{at_level, mean_point};
 use super::orbit::Orbit;
-use super::picture::{PictureMaker, PictureMode, Surface, raking_light};
+use super::picture::{PictureMaker, PictureMode, Surface, over, raking_light};
 use super::textures::FineSurface;
 use super::{EvaluateOptions, FinishedRun, PipelineError, ViewShader};
 use crate::camera::Camera;
@@ -17,7 +17,7 @@ use crate::gpu::Gpu;
 use crate::metrics::{Evaluation, MeshScore, ViewMeans, ViewScore};
 use crate::neural::NeuralRenderer;
 use crate::preset::Preset;
-use image::{Rgb, RgbImage};
+use image::RgbImage;
 use std::path::Path;
 use std::sync::Arc;
 use surface::VertexErrors;
@@ -27,7 +27,7 @@ const LEVEL: usize = 2;
 /// Texture of the hands in a report.
 const TEXTURE_PX: u32 = 1024;
 /// What pictures without a photograph stand on.
-const GROUND: [f32; 3] = [0.93, 0.92, 0.90];
+const GROUND: [f64; 3] = [0.93, 0.92, 0.90];
 
 /// What a report may look at beyond the run itself.
 #[derive(Default)]
@@ -216,16 +216,6 @@ impl FinishedRun {
         let pixels = maker.render(&surface, &self.mesh.topology.faces, camera, &light, PictureMode::Shaded)?;
         Ok(over(&pixels, camera, |_| GROUND))
     }
-}
-
-/// Premultiplied pixels laid over a background that is asked for by pixel number.
-fn over(pixels: &[[f32; 4]], camera: &Camera, ground: impl Fn(usize) -> [f32; 3]) -> RgbImage {
-    RgbImage::from_fn(camera.width_px, camera.height_px, |x, y| {
-        let at = y as usize * camera.width_px as usize + x as usize;
-        let (p, g) = (pixels[at], ground(at));
-        let a = p[3].clamp(0.0, 1.0);
-        Rgb([0, 1, 2].map(|k| crate::export::level_8bit(f64::from(p[k] + (1.0 - a) * g[k]))))
-    })
 }
 
 /// `metrics.jsonl` of a folder; empty where there is none.

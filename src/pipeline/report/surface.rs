@@ -6,7 +6,7 @@ use crate::export::ply;
 use crate::export::report::{Cell, Column, ErrorMap, Picture, Row, Table, error_colour};
 use crate::mesh::TriMesh;
 use crate::metrics::{ReferenceSurface, SurfaceScore};
-use crate::pipeline::picture::PictureMaker;
+use crate::pipeline::picture::{PictureMaker, over};
 use std::path::Path;
 
 /// Grey of what is not measured.
@@ -71,7 +71,7 @@ impl FinishedRun {
                 "Distance from the true surface seen from {name}: {:.2} mm in the mean, 95 % below {:.2} mm",
                 score.p2s_mean_mm, score.p2s_p95_mm
             );
-            pictures.push(Picture { image: super::over(&pixels, &camera, |_| super::GROUND), alt });
+            pictures.push(Picture { image: over(&pixels, &camera, |_| super::GROUND), alt });
         }
         Ok(ErrorMap { pictures, most_mm: errors.most_mm, numbers: numbers(score) })
     }

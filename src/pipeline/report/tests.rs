@@ -23,17 +23,3 @@ fn figures_leave_out_what_is_not_known() {
     let evaluation = Evaluation::new(vec![view, held], MeshScore::default(), Some(surface));
     assert_eq!(names(&evaluation), ["PSNR", "PSNR, held out", "Silhouette IoU", "Surface", "Joints"], "all of it");
 }
-
-#[test]
-fn pixels_are_laid_over_their_ground() {
-    let camera = Camera {
-        width_px: 2,
-        height_px: 1,
-        k: nalgebra::Matrix3::identity(),
-        rotation: nalgebra::Matrix3::identity(),
-        translation: nalgebra::Vector3::zeros(),
-    };
-    let image = over(&[[0.25, 0.0, 0.0, 0.5], [0.0; 4]], &camera, |at| if at == 0 { [1.0; 3] } else { [0.2; 3] });
-    assert_eq!(image.get_pixel(0, 0).0, [191, 128, 128], "half and half");
-    assert_eq!(image.get_pixel(1, 0).0, [51; 3], "the ground alone");
-}

@@ -1,8 +1,8 @@
 //! The views of a run: the table of all, and photographs beside renders of those that matter most.
 
 use super::super::comparison::picture;
-use super::super::picture::{PictureMaker, PictureMode};
-use super::{FinishedRun, PipelineError, over};
+use super::super::picture::{PictureMaker, PictureMode, over};
+use super::{FinishedRun, PipelineError};
 use crate::capture::{Capture, View};
 use crate::export::report::{Cell, Column, Picture, Row, Table, Wipe};
 use crate::metrics::{Evaluation, ImageScore, ViewMeans, ViewScore};
@@ -174,11 +174,8 @@ impl FinishedRun {
                 renders.insert(0, ("neural".to_owned(), with(&painted, neural.gain)));
             }
             let camera = &self.checkpoint.facts.cameras[number];
-            let photo = |at: usize| view.image.as_raw()[3 * at..3 * at + 3].iter().map(|b| f32::from(*b) / 255.0);
-            let behind = |at: usize| {
-                let mut rgb = photo(at);
-                [0; 3].map(|_: i32| rgb.next().unwrap_or(0.0))
-            };
+            let photo = view.image.as_raw();
+            let behind = |at: usize| [0, 1, 2].map(|k| f64::from(photo[3 * at + k]) / 255.0);
             let renders = renders.into_iter().map(|(name, pixels)| {
                 let image = cut(&over(&pixels, camera, behind), region);
                 let alt = format!("View {}: the rendered hands ({name}) laid over the photograph", view.name);

@@ -244,6 +244,7 @@ fn draw_lines(session: Res<Session>, scene: Res<Scene>, motion: Res<Motion>, mut
             let pose = placement.camera(camera);
             let depth = PLANE_DEPTH * radius;
             let corners = rig::corners(camera).map(|c| pose.transform_point(c * depth));
+            let judged = session.view_colour(view).map(|[r, g, b]| Color::srgb_u8(r, g, b));
             let colour = if session.selected == view {
                 Color::srgb(0.28, 0.95, 0.86)
             } else if session.excluded.contains(&view) {
@@ -251,9 +252,9 @@ fn draw_lines(session: Res<Session>, scene: Res<Scene>, motion: Res<Motion>, mut
             } else if session.held_out.contains(&view) {
                 Color::srgb(0.45, 0.50, 0.86)
             } else {
-                session.view_colour(view).map_or(FRUSTUM, |[r, g, b]| Color::srgb_u8(r, g, b))
+                judged.unwrap_or(FRUSTUM)
             };
-            let ray = session.view_colour(view).map_or(colour, |[r, g, b]| Color::srgb_u8(r, g, b));
+            let ray = judged.unwrap_or(colour);
             for i in 0..4 {
                 gizmos.line(pose.translation, corners[i], ray);
                 gizmos.line(corners[i], corners[(i + 1) % 4], colour);
