@@ -1,9 +1,7 @@
-//! Loss curves from `metrics.jsonl`.
+//! Loss curves from the text of `metrics.jsonl`.
 
-use super::report_metrics;
 use crate::export::report::{Chart, Series};
 use serde_json::{Map, Value};
-use std::path::Path;
 
 /// Fields of a line that are no terms of the loss.
 const NO_TERMS: [&str; 6] = ["t", "stage", "phase", "iter", "iters", "total"];
@@ -19,11 +17,7 @@ pub(super) fn seconds(text: &str) -> Option<f64> {
 }
 
 /// A chart for each phase that has a loss.
-pub(super) fn charts(folder: &Path) -> Vec<Chart> {
-    charts_of(&report_metrics(folder))
-}
-
-fn charts_of(text: &str) -> Vec<Chart> {
+pub(super) fn charts(text: &str) -> Vec<Chart> {
     let mut charts: Vec<Chart> = Vec::new();
     for line in lines(text) {
         let word = |name: &str| line.get(name).and_then(Value::as_str).unwrap_or("?");
@@ -89,7 +83,7 @@ mod tests {
             "{\"t\":4,\"stage\":\"neural\",\"phase\":\"paint\",\"iter\":2,\"iters\":2,\"total\":0.5,\"photometric\":0.5}\n",
             "{\"t\":5,\"stage\":\"neu",
         );
-        let charts = charts_of(text);
+        let charts = charts(text);
         let titles: Vec<&str> = charts.iter().map(|c| &*c.title).collect();
         assert_eq!(titles, ["ham: shape", "neural: paint"], "what has a loss");
         assert_eq!(charts[0].x, [1.0, 2.0], "epochs");

@@ -53,11 +53,12 @@ impl FinishedRun {
             Some(capture) => Some(self.evaluated(gpu, capture, &mut sources)?),
             None => None,
         };
+        let metrics = std::fs::read_to_string(self.folder().join("metrics.jsonl")).unwrap_or_default();
         let mut report = Report {
             title: self.title(),
             facts: self.facts(),
             model: self.model(&mut maker, &orbit, sources.capture, errors.as_ref())?,
-            charts: curves::charts(self.folder()),
+            charts: curves::charts(&metrics),
             settings: pretty(&self.record.preset),
             log: std::fs::read_to_string(self.folder().join("log.txt")).unwrap_or_default(),
             ..Report::default()
@@ -71,7 +72,7 @@ impl FinishedRun {
                 report.errors = Some(self.error_map(&mut maker, &orbit, errors, score)?);
             }
         }
-        if let Some(seconds) = curves::seconds(&report_metrics(self.folder())) {
+        if let Some(seconds) = curves::seconds(&metrics) {
             let value = if seconds < 90.0 { format!("{seconds:.0} s") } else { format!("{:.1} min", seconds / 60.0) };
             let note = self.record.device.clone();
             report.figures.push(Figure { name: "Computing".to_owned(), value, note });
@@ -216,11 +217,6 @@ impl FinishedRun {
         let pixels = maker.render(&surface, &self.mesh.topology.faces, camera, &light, PictureMode::Shaded)?;
         Ok(over(&pixels, camera, |_| GROUND))
     }
-}
-
-/// `metrics.jsonl` of a folder; empty where there is none.
-fn report_metrics(folder: &Path) -> String {
-    std::fs::read_to_string(folder.join("metrics.jsonl")).unwrap_or_default()
 }
 
 /// Settings as they stand in `run.ron`.
