@@ -122,8 +122,19 @@ def disturbed(
 def _start(folder: Path, settings: dict[str, Any]) -> subprocess.Popen[bytes]:
     none = subprocess.DEVNULL
     return subprocess.Popen(
-        command(folder, settings), cwd=folder, stdin=none, stdout=none, stderr=none, start_new_session=True
+        command(folder, settings),
+        cwd=folder,
+        stdin=none,
+        stdout=none,
+        stderr=none,
+        start_new_session=True,
+        preexec_fn=_as_from_a_terminal,
     )
+
+
+def _as_from_a_terminal() -> None:
+    """Ctrl-C counts: a shell that was started in the background has it ignored, and all that it starts inherits that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _wait_for_work(head: subprocess.Popen[bytes], folder: Path) -> bool:
@@ -162,28 +173,14 @@ def _strike(head: subprocess.Popen[bytes], folder: Path, kind: str) -> None:
     if kind == "program":
         _kill(_programs(head, folder)[:1])
         return
-    if kind == "interrupt":
-        _interrupt(head)
+    if kind == "interrupt":  # as a terminal does it: to the whole foreground group
+        os.killpg(head.pid, signal.SIGINT)
     elif kind == "terminate":
         head.terminate()
     else:
         head.kill()
         _kill(family if kind == "all" else [])
     head.wait()
-
-
-def _interrupt(head: subprocess.Popen[bytes]) -> None:
-    """As a terminal does it: to the whole foreground group, and again, as a person would, while the head does not end.
-
-    Python raises KeyboardInterrupt wherever its main thread happens to be, and what happens there may swallow it: the head then
-    takes the jobs' end for failures, tries them again and goes on.
-    """
-    while head.poll() is None:
-        os.killpg(head.pid, signal.SIGINT)
-        try:
-            head.wait(timeout=5)
-        except subprocess.TimeoutExpired:
-            continue
 
 
 def _kill(processes: list[psutil.Process]) -> None:
