@@ -3,6 +3,12 @@
 //! A pixel `(i, j)` covers `[i, i+1) × [j, j+1)`; its centre is `(i + 0.5, j + 0.5)`. Cropping moves the principal
 //! point, scaling multiplies it; no half-pixel corrections appear anywhere else.
 
+pub(crate) mod residual;
+pub(crate) mod warp;
+
+pub use residual::CameraResidual;
+pub use warp::ImageWarp;
+
 use nalgebra::{Matrix3, Matrix3x4, Rotation3, RowVector3, SVector, Vector2, Vector3};
 use serde::{Deserialize, Serialize};
 

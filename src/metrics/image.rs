@@ -30,6 +30,17 @@ impl Picture {
         Self { width: x1 - x0, height: y1 - y0, rgb }
     }
 
+    /// A copy of which each pixel is multiplied by its share of `coverage`: what a hand that covers so much of it hides.
+    ///
+    /// # Panics
+    /// When sizes differ.
+    #[must_use]
+    pub fn covered(&self, coverage: &[f32]) -> Self {
+        assert!(coverage.len() == self.rgb.len(), "one coverage a pixel");
+        let rgb = self.rgb.iter().zip(coverage).map(|(p, a)| p.map(|x| x * f64::from(*a))).collect();
+        Self { rgb, ..*self }
+    }
+
     /// A copy with each channel multiplied and cut to 0..1.
     #[must_use]
     pub fn with_gain(&self, gain: [f64; 3]) -> Self {

@@ -17,7 +17,7 @@ pub use image::{Picture, bounding_box, gain, iou, legacy_psnr, mask_of, psnr, ps
 pub use lpips::{Lpips, LpipsError, Weights};
 pub use report::{
     Comparison, Evaluation, HandMeshScore, ImageScore, Measures, MeshScore, RefinedScore, ShadingScore, SurfaceScore,
-    ViewMeans, ViewScore,
+    ViewMeans, ViewScore, rendered,
 };
 pub use soundness::score_meshes;
 pub use surface::{ReferenceSurface, SurfaceSample, SurfaceSamples, WristCut, joint_mean_mm, score};

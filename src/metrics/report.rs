@@ -15,8 +15,8 @@ pub struct Comparison<'a> {
     pub render: &'a Picture,
     /// Where the hand is in the photograph.
     pub mask: &'a [bool],
-    /// Where the render shows a hand.
-    pub rendered: &'a [bool],
+    /// Share of each pixel that the render covers; where it is more than half, a hand is rendered.
+    pub coverage: &'a [f32],
     /// The gain to apply; `None` fits one in closed form inside mask ∩ render.
     pub gain: Option<[f64; 3]>,
 }
@@ -40,31 +40,40 @@ impl Comparison<'_> {
     /// # Panics
     /// When sizes differ.
     pub fn score(&self, measures: &Measures<'_>) -> Result<ShadingScore, LpipsError> {
-        let both: Vec<bool> = self.mask.iter().zip(self.rendered).map(|(&m, &r)| m && r).collect();
-        let gain = self.gain.unwrap_or_else(|| gain(self.photo, self.render, &both));
+        let rendered = rendered(self.coverage);
+        let both: Vec<bool> = self.mask.iter().zip(&rendered).map(|(&m, &r)| m && r).collect();
+        // A pixel at an outline shows the hand and what is behind it, which is not rendered: only the hand's share counts.
+        let hidden = self.photo.covered(self.coverage);
+        let gain = self.gain.unwrap_or_else(|| gain(&hidden, self.render, &both));
         let render = self.render.with_gain(gain);
         let rgb = self.photo.rgb.iter().zip(self.mask).map(|(&p, &m)| if m { p } else { [0.0; 3] }).collect();
         let photo = Picture { rgb, ..*self.photo };
-        let [psnr_mask, psnr_union, psnr_full] = psnr_three_ways(&photo, &render, self.mask, self.rendered);
+        let [psnr_mask, psnr_union, psnr_full] = psnr_three_ways(&photo, &render, self.mask, &rendered);
         let mut image = ImageScore {
             psnr_mask,
             psnr_union,
             psnr_full,
-            psnr_shared: psnr(&photo, &render, Some(&both)),
+            psnr_shared: psnr(&hidden, &render, Some(&both)),
             ssim: ssim_on_mask(&photo, &render, self.mask),
-            iou: Some(iou(self.mask, self.rendered)),
+            iou: Some(iou(self.mask, &rendered)),
             ..ImageScore::default()
         };
         if measures.perceptual {
-            let shown: Vec<bool> = self.mask.iter().zip(self.rendered).map(|(&m, &r)| m || r).collect();
+            let shown: Vec<bool> = self.mask.iter().zip(&rendered).map(|(&m, &r)| m || r).collect();
             [image.flip, image.flip_shared] = flip_over(&photo, &render, &shown, [self.mask, &both]);
-            image.legacy = legacy_psnr(self.photo, &render, self.rendered);
+            image.legacy = legacy_psnr(self.photo, &render, &rendered);
         }
         if let (Some(lpips), Some(region)) = (measures.lpips, bounding_box(self.mask, photo.width)) {
             image.lpips = lpips.distance(&photo.crop(region), &render.crop(region))?;
         }
         Ok(ShadingScore { image, gain })
     }
+}
+
+/// Where a render that covers so much of each pixel shows a hand.
+#[must_use]
+pub fn rendered(coverage: &[f32]) -> Vec<bool> {
+    coverage.iter().map(|a| *a > 0.5).collect()
 }
 
 /// How rendered images compare with photographs: the numbers of one view, or their means over several.
@@ -76,7 +85,8 @@ pub struct ImageScore {
     pub psnr_union: Option<f64>,
     /// PSNR in dB over the full frame.
     pub psnr_full: Option<f64>,
-    /// PSNR in dB over mask ∩ render: the surface without the silhouette (masks of real captures include the forearm).
+    /// PSNR in dB over mask ∩ render: the surface without the silhouette (masks of real captures include the forearm). Of a
+    /// pixel that the render covers in part, only that part of the photograph is compared: the rest is background.
     #[serde(default)]
     pub psnr_shared: Option<f64>,
     /// SSIM on the mask's bounding box.
@@ -313,7 +323,7 @@ mod tests {
             Picture { width, height, rgb: (0..256).map(|i| if mask[i] { [level(i); 3] } else { [0.0; 3] }).collect() };
         let rgb = (0..256).map(|i| if mask[i] { [level(i) * 1.2; 3] } else { [0.9; 3] }).collect();
         let photo = Picture { width, height, rgb };
-        let view = Comparison { photo: &photo, render: &render, mask: &mask, rendered: &mask, gain: None };
+        let view = Comparison { photo: &photo, render: &render, mask: &mask, coverage: &whole(&mask), gain: None };
         let basics = Measures::default();
         let fitted = view.score(&basics).expect("no weights to go wrong");
         assert!((fitted.gain[1] - 1.2).abs() < 1e-12, "the gain is found");
@@ -327,6 +337,28 @@ mod tests {
         assert!(plain.flip.is_some_and(|f| f > 0.02) && plain.flip == plain.flip_shared, "and is seen: {plain:?}");
     }
 
+    /// A render without partly covered pixels.
+    fn whole(rendered: &[bool]) -> Vec<f32> {
+        rendered.iter().map(|r| f32::from(u8::from(*r))).collect()
+    }
+
+    /// A pixel that the hand covers by three quarters shows a quarter of what is behind it, which is no error of the hand's
+    /// colour.
+    #[test]
+    fn what_is_behind_an_outline_does_not_count() {
+        let photo = Picture { width: 2, height: 1, rgb: vec![[0.6; 3], [0.75 * 0.6 + 0.25 * 1.0; 3]] };
+        let coverage = [1.0, 0.75];
+        let at = |hand: f64| Picture { rgb: vec![[hand; 3], [0.75 * hand; 3]], ..photo };
+        let shared = |render: &Picture, gain| {
+            let view = Comparison { photo: &photo, render, mask: &[true; 2], coverage: &coverage, gain };
+            view.score(&Measures::default()).expect("no weights").image.psnr_shared.expect("a number")
+        };
+        // The hand's own share of the second pixel: 0.75 (0.7 - 0.6), as the wall behind it is 0.4 brighter.
+        let expected = -10.0 * (0.5_f64 * 0.075 * 0.075).log10();
+        assert!((shared(&at(0.6), Some([1.0; 3])) - expected).abs() < 1e-9, "only the covered share is compared");
+        assert!(shared(&at(0.3), None) > 20.0, "and a gain is fitted to it");
+    }
+
     /// The mask holds a forearm that is not rendered, the render pokes out on the other side.
     #[test]
     fn each_number_has_its_own_pixels() {
@@ -337,7 +369,7 @@ mod tests {
         let colour = |r: &bool| if *r { [0.5; 3] } else { [0.0; 3] };
         let render = Picture { rgb: rendered.iter().map(colour).collect(), ..photo };
         let gain = Some([1.0; 3]);
-        let view = Comparison { photo: &photo, render: &render, mask: &mask, rendered: &rendered, gain };
+        let view = Comparison { photo: &photo, render: &render, mask: &mask, coverage: &whole(&rendered), gain };
         let s = view.score(&Measures { perceptual: true, lpips: None }).expect("no weights").image;
         let is = |found: Option<f64>, expected: f64| found.is_some_and(|f| (f - expected).abs() < 1e-9);
         assert!(is(s.psnr_shared, 20.0), "the surface alone: an error of 0.1: {s:?}");

@@ -2,11 +2,11 @@
 
 use super::picture::{PictureMaker, PictureMode, STUDIO_LIGHT, Surface};
 use super::{PipelineError, masks};
-use crate::camera::Camera;
+use crate::camera::{Camera, CameraResidual};
 use crate::capture::{Capture, View};
 use crate::fitting::ham::start::mean_light;
 use crate::fitting::masks::JudgedMask;
-use crate::metrics::{Comparison, Measures, Picture, ViewScore, mask_of};
+use crate::metrics::{Comparison, Measures, Picture, ViewScore, mask_of, rendered};
 use crate::shading::LIGHT_STRIDE;
 
 /// What a run knows about its views; every list has one entry a view of the capture.
@@ -14,6 +14,8 @@ use crate::shading::LIGHT_STRIDE;
 pub(super) struct RunViews<'a> {
     /// Cameras after refinement.
     pub cameras: &'a [Camera],
+    /// What each camera is off by over its picture; may be short before HAM.
+    pub residuals: &'a [CameraResidual],
     /// SH coefficients and gains; empty before HAM.
     pub lights: &'a [[f64; LIGHT_STRIDE]],
     /// Views that took part in the stages.
@@ -73,7 +75,8 @@ impl RunViews<'_> {
         if faces.is_empty() {
             return Ok(vec![[0.0; 4]; (camera.width_px * camera.height_px) as usize]);
         }
-        Ok(maker.render(surface, faces, camera, &self.light(view), mode)?)
+        let pixels = maker.render(surface, faces, camera, &self.light(view), mode)?;
+        Ok(as_photographed(pixels, self.residuals.get(view), camera))
     }
 
     /// Compares every view that is not excluded with its photograph; view numbers with their scores.
@@ -96,12 +99,12 @@ impl RunViews<'_> {
                 continue;
             }
             let held_out = self.hold_out.contains(&v);
-            let (render, rendered) = picture(view, &self.render(maker, surface, faces, v, PictureMode::Shaded)?);
+            let (render, coverage) = picture(view, &self.render(maker, surface, faces, v, PictureMode::Shaded)?);
             let photo = Picture::from(&view.image);
-            let mask = view.mask.as_ref().map_or_else(|| rendered.clone(), mask_of);
+            let mask = view.mask.as_ref().map_or_else(|| rendered(&coverage), mask_of);
             // A fitted view has its gain in its light already.
             let gain = (!held_out && !self.lights.is_empty()).then_some([1.0; 3]);
-            let shaded = Comparison { photo: &photo, render: &render, mask: &mask, rendered: &rendered, gain };
+            let shaded = Comparison { photo: &photo, render: &render, mask: &mask, coverage: &coverage, gain };
             let mut row = ViewScore {
                 name: view.name.clone(),
                 held_out,
@@ -110,8 +113,8 @@ impl RunViews<'_> {
                 ..ViewScore::default()
             };
             if let Some(shader) = &mut scoring.neural {
-                let (render, rendered) = picture(view, &shader(v)?);
-                let neural = Comparison { render: &render, rendered: &rendered, ..shaded };
+                let (render, coverage) = picture(view, &shader(v)?);
+                let neural = Comparison { render: &render, coverage: &coverage, ..shaded };
                 row.neural = Some(neural.score(&scoring.measures)?);
             }
             if gain.is_some() {
@@ -119,7 +122,7 @@ impl RunViews<'_> {
             }
             if let Some(judged) = self.masks.get(v).and_then(Option::as_ref) {
                 let render = render.with_gain(gain.unwrap_or(row.shaded.gain));
-                row.refined = Some(masks::score(judged, &photo, &render, &rendered));
+                row.refined = Some(masks::score(judged, &photo, &render, &coverage));
             }
             row.mask_trusted = self.trusted.get(v).copied().flatten();
             rows.push((v, row));
@@ -128,9 +131,21 @@ impl RunViews<'_> {
     }
 }
 
-/// A rendered view as the metrics take it, and where it shows a hand.
-pub(super) fn picture(view: &View, pixels: &[[f32; 4]]) -> (Picture, Vec<bool>) {
+/// A picture through the pinhole camera as the view's photograph would have it.
+pub(super) fn as_photographed(
+    pixels: Vec<[f32; 4]>,
+    residual: Option<&CameraResidual>,
+    camera: &Camera,
+) -> Vec<[f32; 4]> {
+    match residual {
+        Some(residual) => residual.rendered_as_photo(pixels, [camera.width_px, camera.height_px]),
+        None => pixels,
+    }
+}
+
+/// A rendered view as the metrics take it, and the share of each pixel that it covers.
+pub(super) fn picture(view: &View, pixels: &[[f32; 4]]) -> (Picture, Vec<f32>) {
     let rgb = pixels.iter().map(|p| [0, 1, 2].map(|k| f64::from(p[k]).clamp(0.0, 1.0))).collect();
     let (width, height) = (view.image.width() as usize, view.image.height() as usize);
-    (Picture { width, height, rgb }, pixels.iter().map(|p| p[3] > 0.5).collect())
+    (Picture { width, height, rgb }, pixels.iter().map(|p| p[3]).collect())
 }

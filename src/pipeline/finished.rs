@@ -8,7 +8,7 @@ use super::reconstruction::joined;
 use super::run_folder::RunRecord;
 use super::{Exportable, PipelineError, PosableHand, masks, results};
 use crate::anatomy::{KEYPOINTS, Side};
-use crate::camera::Camera;
+use crate::camera::{Camera, CameraResidual};
 use crate::capture::Capture;
 use crate::export::{ExportHand, joints, ply};
 use crate::fitting::ham::{FineMesh, Vertices, to_f32};
@@ -51,6 +51,8 @@ pub struct FinishedRun {
     pub(super) mesh: FineMesh,
     pub(super) vertices: Vertices,
     pub(super) lights: Vec<[f64; LIGHT_STRIDE]>,
+    /// What each camera is off by over its picture; one entry a view; empty before HAM.
+    pub(super) residuals: Vec<CameraResidual>,
     folder: PathBuf,
     /// Masks as HAM used them, one entry a view; read when they are first needed.
     masks: OnceLock<Vec<Option<JudgedMask>>>,
@@ -123,6 +125,8 @@ impl FinishedRun {
         let lights = list("lights").map_or_else(Vec::new, |flat| {
             flat.chunks_exact(LIGHT_STRIDE).map(|c| std::array::from_fn(|k| f64::from(c[k]))).collect()
         });
+        let views = checkpoint.facts.cameras.len();
+        let residuals = checkpoint.ham.as_ref().map_or_else(Vec::new, |ham| ham.residuals(views));
         Ok(Self {
             record,
             checkpoint,
@@ -130,6 +134,7 @@ impl FinishedRun {
             mesh,
             vertices,
             lights,
+            residuals,
             folder: folder.to_owned(),
             masks: OnceLock::new(),
         })
@@ -226,6 +231,7 @@ impl FinishedRun {
         let facts = &self.checkpoint.facts;
         RunViews {
             cameras: &facts.cameras,
+            residuals: &self.residuals,
             lights: &self.lights,
             used: &facts.used,
             hold_out: &self.record.hold_out,

@@ -4,7 +4,7 @@
 use crate::capture::{Capture, View};
 use crate::export::{ExportError, atomic};
 use crate::fitting::masks::{JudgedMask, MaskReport, MaskUse};
-use crate::metrics::{Picture, RefinedScore, iou, psnr};
+use crate::metrics::{Picture, RefinedScore, iou, psnr, rendered};
 use image::{GrayImage, Rgba, RgbaImage};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -93,19 +93,19 @@ pub(super) fn findings(capture: &Capture, masks: &[Option<JudgedMask>]) -> Vec<S
 }
 
 /// A rendered view held against the mask as it was used; pixels that the mask ignores count nowhere.
-pub(super) fn score(judged: &JudgedMask, photo: &Picture, render: &Picture, rendered: &[bool]) -> RefinedScore {
+pub(super) fn score(judged: &JudgedMask, photo: &Picture, render: &Picture, coverage: &[f32]) -> RefinedScore {
     let verdict = judged.report.verdict.name().to_owned();
-    let Some(mask) = judged.mask.as_ref().filter(|m| m.as_raw().len() == rendered.len()) else {
+    let Some(mask) = judged.mask.as_ref().filter(|m| m.as_raw().len() == coverage.len()) else {
         return RefinedScore { verdict, ..RefinedScore::default() };
     };
     let hand: Vec<bool> = mask.as_raw().iter().map(|&v| v == 255).collect();
     let known = |i: usize| mask.as_raw()[i] == 255 || mask.as_raw()[i] == 0;
-    let rendered: Vec<bool> = rendered.iter().enumerate().map(|(i, &r)| r && known(i)).collect();
+    let rendered: Vec<bool> = rendered(coverage).into_iter().enumerate().map(|(i, r)| r && known(i)).collect();
     let both: Vec<bool> = hand.iter().zip(&rendered).map(|(&h, &r)| h && r).collect();
     RefinedScore {
         verdict,
         psnr_mask: psnr(photo, render, Some(&hand)),
-        psnr_shared: psnr(photo, render, Some(&both)),
+        psnr_shared: psnr(&photo.covered(coverage), render, Some(&both)),
         iou: Some(iou(&hand, &rendered)),
     }
 }

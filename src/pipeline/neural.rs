@@ -4,6 +4,7 @@
 //! views that took no part), `light` (9), `rest` (4). The header names the version, the kind of network, the hand models and
 //! the mesh, and holds the SHA-256 of the tensors' file, so that neither is read with another's other half.
 
+use super::comparison::as_photographed;
 use super::safetensors::{self, Tensor};
 use super::{FinishedRun, PipelineError, PosableHand};
 use crate::camera::Camera;
@@ -221,7 +222,8 @@ impl FinishedRun {
         let camera: &Camera =
             self.checkpoint.facts.cameras.get(view).ok_or(PipelineError::NoSuchView { view, last })?;
         let gain = gain_of(renderer.model(), view);
-        Ok(renderer.render(camera, gain.unwrap_or([1.0; 3]))?)
+        let pixels = renderer.render(camera, gain.unwrap_or([1.0; 3]))?;
+        Ok(as_photographed(pixels, self.residuals.get(view), camera))
     }
 
     /// The same through any camera (capture metres), without the gain of one.

@@ -1,7 +1,7 @@
 //! Textures of a run from the photographs of its capture, and what they are worth.
 
 use super::finished::FinishedRun;
-use crate::camera::Camera;
+use crate::camera::{Camera, CameraResidual};
 use crate::capture::{Capture, CaptureError, OpenOptions};
 use crate::fitting::ham::{FineMesh, Vertices};
 use crate::fitting::masks::JudgedMask;
@@ -24,6 +24,8 @@ pub(super) struct Photographs {
     pub hash: String,
     /// Cameras as the run has them, one a view.
     pub cameras: Vec<Camera>,
+    /// What each is still off by; empty before HAM.
+    pub residuals: Vec<CameraResidual>,
     /// Lights, one a view; empty before HAM.
     pub lights: Vec<[f64; LIGHT_STRIDE]>,
     /// Views that may be looked at: neither held out nor excluded.
@@ -68,6 +70,7 @@ impl Photographs {
                 let trusted = self.trusted.get(v).copied().flatten().unwrap_or(false);
                 TextureView {
                     camera: &self.cameras[v],
+                    residual: &self.residuals[v],
                     image: &capture.views[v].image,
                     light: self.lights[v],
                     mask,
@@ -175,8 +178,9 @@ impl FinishedRun {
     pub fn textured_view(&self, capture: &Capture, textures: &[HandTexture], view: usize) -> Option<TexturedView> {
         let (seen, camera) = (capture.views.get(view)?, self.checkpoint.facts.cameras.get(view)?);
         let surface = FineSurface::new(&self.mesh, &self.vertices);
+        let residual = self.residuals.get(view).cloned().unwrap_or_default();
         let Compared { plain, textured, rendered } =
-            compare(&surface.mesh(), &surface.hands(), textures, camera, &self.run_views().light(view));
+            compare(&surface.mesh(), &surface.hands(), textures, camera, &residual, &self.run_views().light(view));
         let photo = Picture::from(&seen.image);
         let mask = seen.mask.as_ref().map_or_else(|| rendered.clone(), mask_of);
         let both: Vec<bool> = mask.iter().zip(&rendered).map(|(&m, &r)| m && r).collect();
@@ -216,6 +220,7 @@ impl FinishedRun {
             options: self.record.capture_options.clone(),
             hash: self.record.capture_hash.clone(),
             cameras: facts.cameras.clone(),
+            residuals: self.residuals.clone(),
             lights: self.lights.clone(),
             used: (0..facts.used.len()).map(seen).collect(),
             trusted: facts.trusted.clone(),
@@ -254,6 +259,7 @@ mod tests {
             options: OpenOptions::default(),
             hash: "h".into(),
             cameras: vec![camera.clone(); 3],
+            residuals: vec![CameraResidual::default(); 3],
             lights: vec![[1.0; LIGHT_STRIDE]; 3],
             used: vec![true, false, true],
             trusted: vec![Some(true), Some(true), Some(false)],

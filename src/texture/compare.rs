@@ -1,7 +1,8 @@
 //! The hands through a camera with a texture and with the albedo of their vertices, on the CPU: what a texture is worth.
 
 use super::{HandTexture, TextureHand, TextureMesh};
-use crate::camera::Camera;
+use crate::camera::warp::Grid;
+use crate::camera::{Camera, CameraResidual};
 use crate::raster::cpu::{Projected, visibility_of};
 use crate::shading::{LIGHT_STRIDE, sh_basis};
 
@@ -16,13 +17,14 @@ pub struct Compared {
     pub rendered: Vec<bool>,
 }
 
-/// Renders a view with both; `textures` has one texture a hand.
+/// Renders a view with both, as its photograph has it (`residual`); `textures` has one texture a hand.
 #[must_use]
 pub fn compare(
     mesh: &TextureMesh<'_>,
     hands: &[TextureHand<'_>],
     textures: &[HandTexture],
     camera: &Camera,
+    residual: &CameraResidual,
     light: &[f64; LIGHT_STRIDE],
 ) -> Compared {
     let projected = Projected::new(mesh.positions, camera);
@@ -31,17 +33,21 @@ pub fn compare(
     let pixels = seen.ids.len();
     let mut out =
         Compared { plain: vec![[0.0; 3]; pixels], textured: vec![[0.0; 3]; pixels], rendered: vec![false; pixels] };
-    let width = camera.width_px as usize;
-    for (pixel, &id) in seen.ids.iter().enumerate().filter(|(_, id)| **id > 0) {
+    let grid = Grid { width: camera.width_px as usize, height: camera.height_px as usize };
+    for pixel in 0..pixels {
+        let [x, y] = residual.pinhole_from_photo(grid.centre(pixel));
+        let id = seen.ids[grid.nearest([x, y])];
+        if id == 0 {
+            continue;
+        }
         let triangle = id as usize - 1;
         let face = faces[triangle].map(|v| v as usize);
-        #[expect(clippy::cast_precision_loss, reason = "pixel positions are small")]
-        let (x, y) = ((pixel % width) as f64 + 0.5, (pixel / width) as f64 + 0.5);
         let b = projected.barycentrics(faces[triangle], x, y);
         let mix = |list: &[[f64; 3]]| [0, 1, 2].map(|k| (0..3).map(|i| b[i] * list[face[i]][k]).sum::<f64>());
         let normal =
             nalgebra::Vector3::from(mix(mesh.normals)).try_normalize(1e-12).unwrap_or_else(nalgebra::Vector3::z);
-        let irradiance: f64 = sh_basis(normal.into()).iter().zip(light).map(|(b, c)| b * c).sum();
+        let dimmed = residual.brightness([x, y], [camera.width_px, camera.height_px]);
+        let irradiance = dimmed * sh_basis(normal.into()).iter().zip(light).map(|(b, c)| b * c).sum::<f64>();
         let shade = |albedo: [f64; 3]| [0, 1, 2].map(|k| (albedo[k] * irradiance * light[9 + k]).clamp(0.0, 1.0));
         out.plain[pixel] = shade(mix(mesh.albedo));
         out.textured[pixel] = match owner(hands, textures, triangle) {

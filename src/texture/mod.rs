@@ -23,7 +23,7 @@ mod sight;
 pub use blend::{HandTexture, bake};
 pub use compare::{Compared, compare};
 
-use crate::camera::Camera;
+use crate::camera::{Camera, CameraResidual};
 use crate::mesh::Topology;
 use crate::shading::LIGHT_STRIDE;
 use image::{GrayImage, RgbImage};
@@ -34,6 +34,8 @@ use std::ops::Range;
 pub struct TextureView<'a> {
     /// Its camera, as the run has it.
     pub camera: &'a Camera,
+    /// What the camera is still off by.
+    pub residual: &'a CameraResidual,
     /// The photograph, of the camera's size.
     pub image: &'a RgbImage,
     /// Its light: 9 coefficients, 3 gains.

@@ -1,6 +1,7 @@
 //! What one photograph sees of each vertex: where in the image, how well, in what light.
 
 use super::{TextureMesh, TextureView, f32_of, ramp};
+use crate::camera::warp::Grid;
 use crate::raster::cpu::{IdImage, Projected, visibility_of};
 use crate::shading::sh_basis;
 use nalgebra::Vector3;
@@ -45,10 +46,12 @@ impl Sight {
         for (v, &[x, y, z]) in projected.points().iter().enumerate() {
             let normal = mesh.normals[v];
             let irradiance: f64 = sh_basis(normal).iter().zip(&view.light).map(|(b, c)| b * c).sum();
-            let lit = |k: usize| f32_of((irradiance * view.light[9 + k]).max(LEAST_LIGHT));
+            let dimmed = irradiance * view.residual.brightness([x, y], [camera.width_px, camera.height_px]);
+            let lit = |k: usize| f32_of((dimmed * view.light[9 + k]).max(LEAST_LIGHT));
             sight.light.push([lit(0), lit(1), lit(2)]);
             // A vertex behind the camera has no place; its weight is zero, but zero times NaN is not.
-            sight.px.push(if x.is_finite() && y.is_finite() { [f32_of(x), f32_of(y)] } else { [0.0; 2] });
+            let place = view.residual.photo_from_pinhole([x, y]);
+            sight.px.push(if x.is_finite() && y.is_finite() { place.map(f32_of) } else { [0.0; 2] });
             let Some(pixel) = pixel_of(x, y, &seen) else { continue };
             let edge = ramp(f64::from(clear[pixel]), 0.0, f64::from(CLEAR_PX));
             if edge == 0.0 || z > f64::from(seen.depth[pixel]) + HIDDEN_M {
@@ -75,7 +78,10 @@ fn pixel_of(x: f64, y: f64, image: &IdImage) -> Option<usize> {
 fn clearance(seen: &IdImage, view: &TextureView<'_>) -> Vec<u8> {
     let (w, h) = (seen.width as usize, seen.height as usize);
     // A pixel that is neither hand nor background is the forearm's skin: the mesh ends there, its colour does not.
-    let hand = |i: usize| seen.ids[i] > 0 && view.mask.is_none_or(|m| m.as_raw().get(i).is_some_and(|v| *v > 0));
+    let grid = Grid { width: w, height: h };
+    let in_photo = |i: usize| grid.nearest(view.residual.photo_from_pinhole(grid.centre(i)));
+    let hand =
+        |i: usize| seen.ids[i] > 0 && view.mask.is_none_or(|m| m.as_raw().get(in_photo(i)).is_some_and(|v| *v > 0));
     let mut far: Vec<u8> = (0..w * h).map(|i| if hand(i) { CLEAR_PX } else { 0 }).collect();
     for y in 0..h {
         for x in 0..w {

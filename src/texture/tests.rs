@@ -1,6 +1,7 @@
 use super::relief::{Laid, tangents};
 use super::*;
 use crate::anatomy::Side;
+use crate::camera::{CameraResidual, ImageWarp};
 use crate::hand::{HandModel, open_hand};
 use crate::mesh::{SubdivisionLevels, vertex_normals};
 use crate::raster::cpu::{Projected, visibility_of};
@@ -17,6 +18,9 @@ struct Scene {
 }
 
 const LIGHT: [f64; LIGHT_STRIDE] = [0.9, 0.2, -0.1, 0.1, 0.0, 0.0, 0.0, 0.0, 0.0, 0.9, 1.0, 1.1];
+
+/// A camera that is off by nothing.
+const EXACT: CameraResidual = CameraResidual { warp: None, falloff: 0.0 };
 
 /// Albedo that vertices 2.5 mm apart cannot hold: waves of 4 mm.
 fn pattern(p: [f64; 3]) -> [f64; 3] {
@@ -110,7 +114,14 @@ fn a_texture_holds_what_vertices_cannot() {
     let scene = Scene::new();
     let cameras = [camera(true, 0.0), camera(true, 25.0), camera(true, -25.0), camera(false, 10.0)];
     let photos: Vec<RgbImage> = cameras.iter().map(|c| scene.photo(c)).collect();
-    let view = |i: usize, light| TextureView { camera: &cameras[i], image: &photos[i], light, mask: None, trust: 1.0 };
+    let view = |i: usize, light| TextureView {
+        camera: &cameras[i],
+        residual: &EXACT,
+        image: &photos[i],
+        light,
+        mask: None,
+        trust: 1.0,
+    };
     let views: Vec<TextureView<'_>> = (0..4).map(|i| view(i, LIGHT)).collect();
     let [texture] = &bake(&scene.mesh(), &[scene.hand()], &views, 512)[..] else { panic!("one hand") };
     let (error, count) = rms(&scene, texture, 250);
@@ -126,7 +137,7 @@ fn a_texture_holds_what_vertices_cannot() {
     // A view that took no part is rendered better with the texture than with the vertices.
     let other = camera(true, 12.0);
     let photo = scene.photo(&other);
-    let both = compare(&scene.mesh(), &[scene.hand()], std::slice::from_ref(texture), &other, &LIGHT);
+    let both = compare(&scene.mesh(), &[scene.hand()], std::slice::from_ref(texture), &other, &EXACT, &LIGHT);
     let psnr = |render: &[[f64; 3]]| {
         let (mut sum, mut count) = (0.0, 0.0);
         for ((r, p), _) in render.iter().zip(photo.pixels()).zip(&both.rendered).filter(|(_, seen)| **seen) {
@@ -153,13 +164,53 @@ fn what_no_view_sees_keeps_the_albedo_of_the_vertices() {
     // From above only: the back of the hand is covered, the palm is not, and the green room shows nowhere.
     let above = camera(true, 0.0);
     let photo = scene.photo(&above);
-    let views = [TextureView { camera: &above, image: &photo, light: LIGHT, mask: None, trust: 1.0 }];
+    let views = [TextureView { camera: &above, residual: &EXACT, image: &photo, light: LIGHT, mask: None, trust: 1.0 }];
     let [texture] = &bake(&scene.mesh(), &[scene.hand()], &views, 256)[..] else { panic!("one hand") };
     assert!((0.15..0.5).contains(&texture.covered), "about a third: {}", texture.covered);
     assert!(texture.albedo.iter().zip(&texture.filled).all(|(a, f)| !f || a[1] < 0.75), "no green spill");
     let blind = GrayImage::new(640, 480);
     let views = [TextureView { mask: Some(&blind), ..views[0] }];
     assert_eq!(bake(&scene.mesh(), &[scene.hand()], &views, 64)[0].covered, 0.0, "an empty mask shows nothing");
+}
+
+/// Photographs of a camera that is off by a shift and by dim corners make the same texture once that is known.
+#[test]
+fn what_a_camera_is_off_by_is_undone() {
+    let scene = Scene::new();
+    let cameras = [camera(true, 0.0), camera(true, 25.0), camera(true, -25.0), camera(false, 10.0)];
+    let size = [cameras[0].width_px, cameras[0].height_px];
+    let mut warp = ImageWarp::still([0.0; 2], size, 80.0);
+    warp.shifts_px.fill([3.0, -2.0]);
+    let off = CameraResidual { warp: Some(warp), falloff: -0.3 };
+    let photos: Vec<RgbImage> = cameras
+        .iter()
+        .map(|c| {
+            let photo = scene.photo(c);
+            let pixels =
+                photo.pixels().map(|p| [0, 1, 2, 3].map(|k| p.0.get(k).map_or(1.0, |x| f32::from(*x) / 255.0)));
+            let seen = off.rendered_as_photo(pixels.collect(), size);
+            RgbImage::from_fn(size[0], size[1], |x, y| {
+                let [r, g, b, _] = seen[(y * size[0] + x) as usize];
+                image::Rgb([r, g, b].map(|x| crate::export::level_8bit(f64::from(x))))
+            })
+        })
+        .collect();
+    let error = |residual: &CameraResidual| {
+        let view = |i: usize| TextureView {
+            camera: &cameras[i],
+            residual,
+            image: &photos[i],
+            light: LIGHT,
+            mask: None,
+            trust: 1.0,
+        };
+        let views: Vec<TextureView<'_>> = (0..4).map(view).collect();
+        let [texture] = &bake(&scene.mesh(), &[scene.hand()], &views, 512)[..] else { panic!("one hand") };
+        rms(&scene, texture, 250).0
+    };
+    let (known, unknown) = (error(&off), error(&EXACT));
+    assert!(known < 0.35 * 0.06, "off by {known}");
+    assert!(unknown > 2.0 * known, "off by {unknown} where it is not known");
 }
 
 #[test]

@@ -9,6 +9,7 @@
 //!
 //! All cameras together could move along with the hands: their common motion is taken out ([`without_common_motion`]).
 
+use super::plane::Plane;
 use crate::camera::{Camera, CameraMove};
 use nalgebra::{SMatrix, SVector, Vector3};
 
@@ -87,66 +88,6 @@ struct System {
     motion: SMatrix<f64, 6, 6>,
 }
 
-/// One reduced plane.
-struct Plane {
-    width: usize,
-    height: usize,
-    values: Vec<f32>,
-}
-
-impl Plane {
-    fn reduced(width: usize, height: usize, value: impl Fn(usize) -> f32) -> Self {
-        let (w, h) = (width / REDUCE, height / REDUCE);
-        #[expect(clippy::cast_precision_loss, reason = "a handful of pixels")]
-        let share = 1.0 / (REDUCE * REDUCE) as f32;
-        let values = (0..w * h)
-            .map(|i| {
-                let (x, y) = (i % w * REDUCE, i / w * REDUCE);
-                (0..REDUCE * REDUCE).map(|k| value((y + k / REDUCE) * width + x + k % REDUCE)).sum::<f32>() * share
-            })
-            .collect();
-        Self { width: w, height: h, values }
-    }
-
-    /// Convolved with a Gaussian; the border repeats.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small radius")]
-    fn blurred(mut self) -> Self {
-        let radius = (3.0 * BLUR_PX).ceil() as usize;
-        let raw: Vec<f64> = (0..=radius).map(|i| (-0.5 * (i as f64 / BLUR_PX).powi(2)).exp()).collect();
-        let sum = 2.0 * raw.iter().sum::<f64>() - raw[0];
-        let taps: Vec<f32> = raw.iter().map(|w| (w / sum) as f32).collect();
-        let (w, h) = (self.width, self.height);
-        let mut across = vec![0.0; w * h];
-        for (row, out) in self.values.chunks_exact(w).zip(across.chunks_exact_mut(w)) {
-            for (x, out) in out.iter_mut().enumerate() {
-                *out = row[x] * taps[0];
-                for (k, tap) in taps.iter().enumerate().skip(1) {
-                    *out += (row[x.saturating_sub(k)] + row[(x + k).min(w - 1)]) * tap;
-                }
-            }
-        }
-        for y in 0..h {
-            let out = &mut self.values[y * w..(y + 1) * w];
-            for (out, v) in out.iter_mut().zip(&across[y * w..]) {
-                *out = v * taps[0];
-            }
-            for (k, tap) in taps.iter().enumerate().skip(1) {
-                let (above, below) = (y.saturating_sub(k) * w, (y + k).min(h - 1) * w);
-                for (x, out) in out.iter_mut().enumerate() {
-                    *out += (across[above + x] + across[below + x]) * tap;
-                }
-            }
-        }
-        self
-    }
-
-    /// Central differences at a pixel that is not at the border.
-    fn slope(&self, i: usize) -> [f64; 2] {
-        let half = |a: usize, b: usize| 0.5 * (f64::from(self.values[a]) - f64::from(self.values[b]));
-        [half(i + 1, i - 1), half(i + self.width, i - self.width)]
-    }
-}
-
 fn system(sight: &Sight<'_>) -> Option<System> {
     let (width, height) = (sight.camera.width_px as usize, sight.camera.height_px as usize);
     if width / REDUCE < 8 || height / REDUCE < 8 {
@@ -160,7 +101,7 @@ fn system(sight: &Sight<'_>) -> Option<System> {
     let bytes = |i: usize| sight.target[i].to_le_bytes();
     let known = |i: usize| bytes(i)[3] < 255;
     let inside = |i: usize| known(i) && bytes(i)[3] > 241 && sight.rendered[i][3] > 0.999;
-    let plane = |value: &dyn Fn(usize) -> f32| Plane::reduced(width, height, value).blurred();
+    let plane = |value: &dyn Fn(usize) -> f32| Plane::reduced([width, height], REDUCE, value).blurred(BLUR_PX);
     let flag = |b: bool| f32::from(u8::from(b));
     let inner = plane(&|i| flag(inside(i)));
     let sure = plane(&|i| flag(known(i)));
@@ -171,8 +112,8 @@ fn system(sight: &Sight<'_>) -> Option<System> {
     });
     let coverage = plane(&|i| sight.rendered[i][3]);
     let missed = plane(&|i| if known(i) { sight.rendered[i][3] - f32::from(bytes(i)[3]) / 254.0 } else { 0.0 });
-    let depths = Plane::reduced(width, height, |i| sight.depth_m[i]);
-    let full = Plane::reduced(width, height, |i| flag(sight.depth_m[i] > 0.0));
+    let depths = Plane::reduced([width, height], REDUCE, |i| sight.depth_m[i]);
+    let full = Plane::reduced([width, height], REDUCE, |i| flag(sight.depth_m[i] > 0.0));
     let depth = |i: usize| f64::from(depths.values[i]) / f64::from(full.values[i]);
     let covered: Vec<usize> = (0..full.values.len()).filter(|i| full.values[*i] > 0.0).collect();
     if covered.len() < 200 {
@@ -181,11 +122,7 @@ fn system(sight: &Sight<'_>) -> Option<System> {
     let mean_depth = covered.iter().map(|i| depth(*i)).sum::<f64>() / covered.len() as f64;
 
     let w = inner.width;
-    let interior = |i: usize| {
-        let (x, y) = (i % w, i / w);
-        x > 0 && y > 0 && x + 1 < w && y + 1 < inner.height
-    };
-    let pixels: Vec<usize> = (0..inner.values.len()).filter(|i| interior(*i)).collect();
+    let pixels: Vec<usize> = (0..inner.values.len()).filter(|i| inner.is_interior(*i)).collect();
     let sigma = noise(&pixels, &inner, &colours);
     let mut out = System { hessian: SMatrix::zeros(), gradient: SVector::zeros(), motion: SMatrix::zeros() };
     for &i in &covered {

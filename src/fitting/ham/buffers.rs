@@ -96,6 +96,8 @@ pub(super) struct ViewTraining {
     pub image_pixels: f64,
     /// Factor of the silhouette term.
     pub silhouette_weight: f64,
+    /// Pixels that the image loss compares with.
+    pub targets: Buffer,
     image_params: Buffer,
     image_loss: Bound,
     image_sum: Bound,
@@ -328,6 +330,7 @@ impl Training {
             ("totals", &self.lights_grad),
         ])?;
         Ok(ViewTraining {
+            targets,
             pass,
             image_pixels,
             silhouette_weight: 1.0,

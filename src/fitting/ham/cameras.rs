@@ -18,6 +18,10 @@ const ANCHORS: usize = 3;
 /// A view's region as the stage got it.
 pub(super) struct Given {
     pub camera: Camera,
+    /// Corner of the region in the (reduced) image.
+    pub origin_px: [u32; 2],
+    /// Size of that image.
+    pub image_px: [u32; 2],
     /// Target pixels of the image loss.
     pub pixels: Vec<u32>,
 }

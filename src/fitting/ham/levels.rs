@@ -87,8 +87,10 @@ impl Ham {
         let lights: Vec<f32> = self.gpu.read(&coarse.buffers.lights)?;
         self.buffers.lights.write(&self.gpu, &lights);
         self.moves.clone_from(&coarse.moves);
+        self.residuals.clone_from(&coarse.residuals);
         for v in 0..self.views.len() {
             self.place_camera(v);
+            self.straighten(v);
         }
         self.ended.clone_from(&coarse.ended);
         self.refresh_normals()?;

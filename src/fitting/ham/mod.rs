@@ -24,15 +24,19 @@ mod align;
 mod buffers;
 mod cameras;
 mod coverage;
+mod falloff;
 mod fine_mesh;
+mod flow;
 #[cfg(test)]
 mod hostile;
 mod levels;
 mod matte;
 mod phases;
+mod plane;
 mod plateau;
 mod profile;
 mod rates;
+mod residuals;
 mod settings;
 mod smoother;
 pub mod start;
@@ -51,7 +55,7 @@ pub use settings::HamSettings;
 pub use state::HamState;
 pub use untangle::Untangled;
 
-use crate::camera::CameraMove;
+use crate::camera::{CameraMove, CameraResidual};
 use crate::gpu::{Gpu, GpuError};
 use crate::hand::{HandModel, PosedHand};
 use crate::mesh::vertex_normals;
@@ -139,6 +143,10 @@ pub struct Ham {
     sights: Vec<Option<cameras::Given>>,
     /// How far each camera was moved since; one entry per view.
     moves: Vec<CameraMove>,
+    /// What each camera is off by over its picture; one entry per view.
+    residuals: Vec<CameraResidual>,
+    /// Root mean square of the shifts over each view's hands, pixels, where they were found since the start or the resumption.
+    shifted_px: Vec<f64>,
     /// Pixels that see a hand, one entry per view; 0 for views that are not used.
     seen_px: Vec<f32>,
     batches: Vec<Vec<usize>>,
@@ -217,7 +225,12 @@ impl Ham {
             views.push(Some(view));
             trust.push(Some(verdict));
             looks.push(Some(ids));
-            sights.push(Some(cameras::Given { camera: target.camera.clone(), pixels: packed }));
+            sights.push(Some(cameras::Given {
+                camera: target.camera.clone(),
+                origin_px: target.origin_px,
+                image_px: target.image_px,
+                pixels: packed,
+            }));
         }
         let looks: Vec<start::Look<'_>> = targets
             .iter()
@@ -246,6 +259,8 @@ impl Ham {
             pixels,
             training,
             moves: vec![CameraMove::default(); views.len()],
+            residuals: vec![CameraResidual::default(); views.len()],
+            shifted_px: Vec::new(),
             views,
             trust,
             sights,
@@ -413,6 +428,10 @@ impl Ham {
         }
         if self.cameras_are_due() {
             self.refine_cameras()?;
+            self.refine_residuals(false)?;
+        }
+        if self.residuals_are_due() {
+            self.refine_residuals(true)?;
         }
         if over {
             if geometry {

@@ -95,6 +95,17 @@ pub struct HamSettings {
     pub camera_centre_mm: f64,
     /// Gauss-Newton steps each time that cameras are refined.
     pub camera_rounds: u32,
+    /// What cameras are still off by over their pictures is found in phase C: how far photographs may be shifted there
+    /// (standard deviation, pixels of the full image); 0 leaves them as they are.
+    pub warp_px: f64,
+    /// By how much shifts of neighbouring nodes of the lattice may differ (standard deviation, pixels).
+    pub warp_bend_px: f64,
+    /// Cells of the lattice along the longer side of the region around the hands.
+    pub warp_cells: f64,
+    /// How often shifts and falloff are found anew.
+    pub warp_rounds: u32,
+    /// How brightness falls off from the middle of the pictures is found with them.
+    pub falloff: bool,
     /// Masks below this recall or precision against the fitted model are not trusted; 0 trusts all.
     pub mask_trust: f64,
 }
@@ -148,6 +159,11 @@ impl Default for HamSettings {
             camera_turn_deg: 0.5,
             camera_centre_mm: 10.0,
             camera_rounds: 3,
+            warp_px: 4.0,
+            warp_bend_px: 2.0,
+            warp_cells: 40.0,
+            warp_rounds: 3,
+            falloff: true,
             mask_trust: 0.7,
         }
     }

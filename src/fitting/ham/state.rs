@@ -1,6 +1,6 @@
 //! What a checkpoint holds of the stage, and going on from it.
 
-use super::{Ham, HamError, Phase, cameras, plateau};
+use super::{Ham, HamError, Phase, cameras, plateau, residuals};
 
 /// Everything a checkpoint needs; plain numbers.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +26,7 @@ impl Ham {
             lists.push((name.to_owned(), self.gpu.read::<f32>(buffer)?));
         }
         lists.push((cameras::LIST.to_owned(), cameras::to_list(&self.moves)));
+        lists.push((residuals::LIST.to_owned(), residuals::to_list(&self.residuals)));
         lists.push((plateau::LIST.to_owned(), plateau::to_list(&self.history)));
         Ok(HamState { phase: number_of(self.phase, self.coarse), epoch: self.epoch, lists, steps: self.steps })
     }
@@ -54,8 +55,10 @@ impl Ham {
             }
         }
         self.moves = cameras::moves_of(state, self.views.len());
+        self.residuals = state.residuals(self.views.len());
         for v in 0..self.views.len() {
             self.place_camera(v);
+            self.straighten(v);
         }
         self.phase = match state.phase {
             0 | 4 => Phase::Albedo,

@@ -6,7 +6,8 @@
 //! pixels of a tapered capsule along the forearm are marked unknown where the model does not cover them.
 
 use super::matte::{Window, soften};
-use crate::camera::Camera;
+use super::residuals::Place;
+use crate::camera::{Camera, CameraResidual};
 use crate::energy::image_loss::UNKNOWN;
 use crate::fitting::masks::IGNORE;
 use image::{GrayImage, RgbImage};
@@ -125,6 +126,13 @@ impl Target {
             }
         }
         Some(target)
+    }
+
+    /// Packed pixels of this region, reduced by `divisor`, as a camera without the residual would have taken them.
+    #[must_use]
+    pub fn straightened(&self, packed: &[u32], residual: &CameraResidual, divisor: u32) -> Vec<u32> {
+        let place = Place { origin_px: self.origin_px, image_px: self.image_px, divisor };
+        place.straightened(packed, self.width(), residual)
     }
 
     /// Pixels of the whole reduced image.

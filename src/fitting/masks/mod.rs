@@ -57,6 +57,9 @@ pub struct MaskSettings {
     pub spilled: f64,
     /// A mask with this recall that has nothing but hand in it is added to, not rebuilt.
     pub mendable: f64,
+    /// A pixel of a mask whose colour, and that of most of its neighbours, speaks against the hand by more than this says
+    /// nothing, nats; 0 believes all that a good mask holds.
+    pub doubt: f64,
     /// Hands and background whose colours overlap more than this cannot be told apart.
     pub overlap: f64,
     /// Weight of the silhouette term where the mask was cleaned, over that of a trusted one.
@@ -74,6 +77,7 @@ impl Default for MaskSettings {
             missed: 0.06,
             spilled: 0.05,
             mendable: 0.8,
+            doubt: 2.0,
             overlap: 0.85,
             cleaned_weight: 1.0,
             rebuilt_weight: 0.5,
@@ -258,6 +262,20 @@ impl Judgement<'_> {
         e.recall.min(e.precision) >= self.settings.agreement
     }
 
+    /// Whether the colours here speak against the hand: gaps between fingers that a mask has closed, or what hides a hand.
+    fn doubtful(&self, pixel: usize) -> bool {
+        let against = |p: usize| self.word.colour[p] < -self.settings.doubt;
+        if self.settings.doubt <= 0.0 || !self.tells_apart() || !against(pixel) {
+            return false;
+        }
+        let (mut all, mut count) = (0, 0);
+        self.s.region.neighbours(pixel, true, |n| {
+            all += 1;
+            count += i32::from(against(n));
+        });
+        2 * count > all
+    }
+
     /// What is wrong with a mask; `None` when nothing is.
     fn objection(&self, e: &MaskEvidence) -> Option<String> {
         let percent = |x: f64| format!("{:.0} %", 100.0 * x);
@@ -292,6 +310,7 @@ impl Judgement<'_> {
             let y = px(s.region.y0 + pixel / s.region.width);
             let masked = || given.is_some_and(|mask| mask.get_pixel(x, y).0[0] > 127);
             let neither = forearm[pixel]
+                || (is_hand && self.doubtful(pixel))
                 || (is_hand && s.signed_mm[pixel] < -FAR_MM)
                 || (cut && !decided(s, pixel) && (s.arm_zone[pixel] || masked()));
             let value = if neither {

@@ -330,3 +330,40 @@ fn the_same_input_gives_the_same_bytes() {
     let rim = topology.edges.iter().filter(|e| e.faces[1].is_none()).count();
     assert_eq!(rim, fitted[0].wrist_loop.len(), "one loop");
 }
+
+/// A mask that closes a gap through which the wall is seen is right elsewhere: the gap says nothing, and nothing else is lost.
+#[test]
+fn what_a_good_mask_holds_against_the_colours_says_nothing() {
+    let mut case = case(1);
+    let fitted = fitted(0.0, 0.0);
+    // A patch of the wall well inside the hands, as between two fingers.
+    let posed = pose_hand(&SCENE.hands[0].model, &SCENE.hands[0].parameters);
+    let middle = case.camera.project(&Vector3::from(posed.keypoints[9])).expect("in front");
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a pixel of the picture")]
+    let (cx, cy) = (middle.x as u32, middle.y as u32);
+    let patch = |x: u32, y: u32| x.abs_diff(cx) < 6 && y.abs_diff(cy) < 4;
+    let wall = *case.image.get_pixel(2, 2);
+    for (x, y, pixel) in case.image.enumerate_pixels_mut() {
+        if patch(x, y) {
+            *pixel = wall;
+        }
+    }
+    let judged = judge(&case, Some(&case.truth), &fitted);
+    assert_eq!(judged.report.verdict, MaskUse::Trusted, "{}", judged.report.reason);
+    let mask = judged.mask.expect("a mask");
+    let silent = |inside: bool| {
+        let at = |(x, y, p): (u32, u32, &Luma<u8>)| {
+            (patch(x, y) == inside && case.truth.get_pixel(x, y).0[0] == 255).then_some(p.0[0] == IGNORE)
+        };
+        let all: Vec<bool> = mask.enumerate_pixels().filter_map(at).collect();
+        all.iter().filter(|s| **s).count() as f64 / all.len() as f64
+    };
+    assert!(silent(true) > 0.8, "the patch is believed: {}", silent(true));
+    let elsewhere = silent(false);
+    let settings = MaskSettings { doubt: 0.0, ..MaskSettings::default() };
+    let believed = judge_mask(&case.camera, &case.image, Some(&case.truth), &hands(&fitted), &settings);
+    let all = believed.mask.expect("a mask");
+    let lost = mask.pixels().zip(all.pixels()).filter(|(a, b)| a != b).count();
+    assert!(lost < 150 && elsewhere < 0.1, "{lost} pixels are doubted, and {elsewhere} of the rest says nothing");
+    assert_eq!(all.get_pixel(cx, cy).0[0], 255, "without doubt the gap is hand");
+}

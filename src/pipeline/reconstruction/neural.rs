@@ -4,9 +4,9 @@ use super::{CHECKPOINT_SECONDS, Reconstruction, State};
 use crate::fitting::ham::Ham;
 use crate::fitting::ham::start::mean_light;
 use crate::fitting::ham::target::{JudgedSource, REGION_MARGIN, Target, TargetSource};
-use crate::metrics::{Comparison, Measures, Picture, ViewScore, mask_of};
+use crate::metrics::{Comparison, Measures, Picture, ViewScore, mask_of, rendered};
 use crate::neural::{Neural, NeuralRenderer, NeuralState, NeuralView};
-use crate::pipeline::comparison::picture;
+use crate::pipeline::comparison::{as_photographed, picture};
 use crate::pipeline::neural::{NeuralHeader, gain_of, mesh_hash, neural_mesh, rest_positions, write};
 use crate::pipeline::{Advance, PipelineError, Stage};
 
@@ -107,7 +107,8 @@ impl Reconstruction {
             // Only pixels that the render covers are looked at, so the forearm needs no care.
             let (covered, no_arm) = (vec![1; target.colours.len()], vec![false; target.colours.len()]);
             let trusted = trust.get(v).copied().flatten().is_some_and(|t| t.trusted);
-            Some(NeuralView { pixels: target.packed(&covered, &no_arm, trusted), camera: target.camera })
+            let pixels = target.straightened(&target.packed(&covered, &no_arm, trusted), &ham.residuals()[v], divisor);
+            Some(NeuralView { pixels, camera: target.camera })
         };
         (0..self.capture.views.len()).map(view).collect()
     }
@@ -155,18 +156,19 @@ impl Reconstruction {
         let (model, vertices) = (neural.model()?, ham.vertices()?);
         let rest = rest_positions(&self.posable()?);
         let mut renderer = NeuralRenderer::new(&self.gpu, &model, &neural_mesh(ham.mesh(), &vertices, &rest))?;
-        let cameras = self.cameras();
+        let (cameras, residuals) = (self.cameras(), ham.residuals().to_vec());
         for (v, score) in shaded {
             let view = &self.capture.views[*v];
             let gain = gain_of(&model, *v);
             let pixels = renderer.render(&cameras[*v], gain.unwrap_or([1.0; 3]))?;
-            let (render, rendered) = picture(view, &pixels);
-            let mask = view.mask.as_ref().map_or_else(|| rendered.clone(), mask_of);
+            let pixels = as_photographed(pixels, residuals.get(*v), &cameras[*v]);
+            let (render, coverage) = picture(view, &pixels);
+            let mask = view.mask.as_ref().map_or_else(|| rendered(&coverage), mask_of);
             let neural = Comparison {
                 photo: &Picture::from(&view.image),
                 render: &render,
                 mask: &mask,
-                rendered: &rendered,
+                coverage: &coverage,
                 // A view that took part has its gain in the picture already.
                 gain: gain.map(|_| [1.0; 3]),
             };

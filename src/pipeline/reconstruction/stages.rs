@@ -214,11 +214,12 @@ impl Reconstruction {
         let Some(report) = ham.step()? else { return Ok(Advance::Working) };
         let pace = ham.ended_phases().get(ended).map(PhaseRates::sentence);
         let folds = (pace.is_some() && report.phase == Phase::Shape).then(|| ham.untangled().sentence());
+        let cameras = (pace.is_some() && report.phase == Phase::Colour).then(|| ham.residual_sentence()).flatten();
         let terms: Vec<(String, f64)> = TERMS.iter().zip(report.terms).map(|(n, x)| ((*n).to_owned(), x)).collect();
         let total = report.terms.iter().sum();
         let every = (report.epochs * 2 / TRACK_SNAPSHOTS).max(1);
         let advance = self.stepped(Stage::Ham, report.phase.name(), [report.epoch, report.epochs], total, terms)?;
-        for line in [pace, folds].into_iter().flatten() {
+        for line in [pace, folds, cameras].into_iter().flatten() {
             self.folder.log(&format!("{:9.2} s  {line}", self.seconds_now()))?;
         }
         if report.epoch % every == 0 || report.epoch == report.epochs {

@@ -1,7 +1,7 @@
 //! What can be seen of a reconstruction at any moment: snapshots, pictures of views, exported files.
 
 use super::{Reconstruction, State};
-use crate::camera::Camera;
+use crate::camera::{Camera, CameraResidual};
 use crate::export::ExportHand;
 use crate::fitting::ham::{FineMesh, Ham, Vertices, to_f32};
 use crate::hand::PosedHand;
@@ -19,6 +19,8 @@ const GREY: [f32; 3] = [0.72, 0.62, 0.56];
 pub(super) struct ViewFacts {
     /// Cameras as refined by the pose stage.
     pub cameras: Vec<Camera>,
+    /// What each is off by over its picture; empty before HAM.
+    pub residuals: Vec<CameraResidual>,
     /// Which masks agreed with the model; empty before HAM.
     pub trusted: Vec<Option<bool>>,
     /// Median reprojection, pixels.
@@ -120,6 +122,7 @@ impl Reconstruction {
         let report_of = |v: usize| self.pose.as_ref().and_then(|p| p.views.iter().find(|r| r.view == v));
         ViewFacts {
             cameras: self.cameras(),
+            residuals: self.ham().map_or_else(Vec::new, |ham| ham.residuals().to_vec()),
             trusted: self
                 .ham()
                 .map_or_else(Vec::new, |h| h.mask_trust().iter().map(|t| t.map(|t| t.trusted)).collect()),
@@ -135,6 +138,7 @@ impl Reconstruction {
     fn run_views<'a>(&'a self, facts: &'a ViewFacts, lights: &'a [[f64; LIGHT_STRIDE]]) -> RunViews<'a> {
         RunViews {
             cameras: &facts.cameras,
+            residuals: &facts.residuals,
             lights,
             used: &self.used,
             hold_out: &self.options.hold_out,

@@ -216,9 +216,9 @@ fn with_gain(pixels: &[[f32; 4]], gain: [f64; 3]) -> Vec<[f32; 4]> {
 /// Left, top, width and height of the hands in a view, with room around them; the whole image where none is seen.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to the image")]
 fn region(view: &View, pixels: &[[f32; 4]]) -> [u32; 4] {
-    let (_, rendered) = picture(view, pixels);
+    let (_, coverage) = picture(view, pixels);
     let (width, height) = view.image.dimensions();
-    let Some(found) = crate::metrics::bounding_box(&rendered, width as usize) else {
+    let Some(found) = crate::metrics::bounding_box(&crate::metrics::rendered(&coverage), width as usize) else {
         return [0, 0, width, height];
     };
     let [x0, y0, x1, y1] = found.map(|v| v as u32);
