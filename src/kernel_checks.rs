@@ -33,6 +33,7 @@ const CHECKS: &[&[KernelCheck]] = &[
     crate::fitting::hand_fit::CHECKS,
     crate::fitting::pose::CHECKS,
     crate::neural::CHECKS,
+    crate::neural::GRAD_CHECKS,
     crate::optimise::adam::tests::CHECKS,
     crate::optimise::add::tests::CHECKS,
     crate::optimise::diffuse::tests::CHECKS,

@@ -53,8 +53,12 @@ fn reconstruct(capture: &Path, run: &Path, more: &str) -> common::Ended {
 }
 
 fn start(capture: &Path, run: &Path, until: Stage, resume: bool) -> Reconstruction {
+    start_with(capture, run, until, resume, &[])
+}
+
+fn start_with(capture: &Path, run: &Path, until: Stage, resume: bool, more: &[(&str, &str)]) -> Reconstruction {
     let mut preset = Preset::load("draft").expect("shipped");
-    for (key, value) in SETTINGS {
+    for (key, value) in SETTINGS.iter().chain(more) {
         preset.set(key, value).expect("a setting");
     }
     let capture = Arc::new(Capture::open(capture).expect("a capture"));
@@ -156,6 +160,46 @@ fn another_run_and_a_resumed_one_have_the_same_bytes() {
     // And a finished one stays as it is.
     call("reconstruct {} -o {} --resume --progress none", &[capture, &later]).expect(0);
     assert_same(&later, run);
+}
+
+#[test]
+fn a_refined_run_is_kept_or_taken_back_whole_and_resumes() {
+    let Some(Reference { capture, run }) = reference() else { return };
+    let more = [("neural.refine_epochs", "3")];
+    let refined = run.with_file_name("refined");
+    let mut whole = start_with(capture, &refined, Stage::Neural, false, &more);
+    while whole.advance().expect("a step") != Advance::Finished {}
+    drop(whole);
+    let told = lines(&refined);
+    let phase = |name: &str| told.iter().filter(|l| l["phase"] == name).count();
+    assert_eq!((phase("paint"), phase("refine"), phase("judge")), (12, 3, 1), "every epoch and the verdict");
+    let kept = told.last().expect("a line")["kept"] == 1.0;
+    let log = String::from_utf8(bytes(&refined, "log.txt")).expect("UTF-8");
+    assert!(log.contains(if kept { "refinement kept" } else { "refinement not kept" }), "{log}");
+    for name in ["neural.safetensors", "mesh_right.ply"] {
+        assert_eq!(bytes(&refined, name) == bytes(run, name), !kept, "{name}: as before only when taken back");
+    }
+    // What is rendered and exported later is what was kept.
+    let finished = FinishedRun::open(&refined, Side::BOTH.map(|s| Arc::new(open_hand(s).expect("the open hand"))));
+    assert!(finished.expect("a run").neural_model().is_ok(), "the network belongs to the mesh");
+
+    // Interrupted within the refinement, with an epoch under way.
+    let folder = run.with_file_name("refined-resumed");
+    let mut first = start_with(capture, &folder, Stage::Neural, false, &more);
+    let begun = |a: &Advance| matches!(a, Advance::Stepped(r) if r.phase == "refine" && r.iter == 1);
+    while !begun(&first.advance().expect("a step")) {}
+    first.advance().expect("a step");
+    first.save().expect("saved");
+    first.advance().expect("a step");
+    drop(first);
+    let mut second = start_with(capture, &folder, Stage::Ham, true, &more);
+    assert_eq!(lines(&folder).len(), 12 + 2, "cut back to the checkpoint");
+    while second.advance().expect("a step") != Advance::Finished {}
+    drop(second);
+    assert_same(&folder, &refined);
+    // And a finished one stays as it is.
+    call("reconstruct {} -o {} --resume --progress none", &[capture, &folder]).expect(0);
+    assert_same(&folder, &refined);
 }
 
 #[test]

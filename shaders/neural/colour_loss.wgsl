@@ -35,7 +35,9 @@ fn colour_loss(
         let p = painted(params.kind, outputs[2u * row].xyz, bitcast<vec3<f32>>(samples[at + 4u].xyz));
         let apart = gain * p.colour - photo;
         let burnt = photo >= vec3<f32>(params.clipped);
-        let counts = select(vec3<f32>(1.0), vec3<f32>(0.0), burnt & (apart > vec3<f32>(0.0)));
+        // A row without a sample has no gain.
+        let there = gain.x > 0.0;
+        let counts = select(vec3<f32>(0.0), vec3<f32>(1.0), vec3<bool>(there) & !(burnt & (apart > vec3<f32>(0.0))));
         let r = counts * apart;
         let size = abs(r);
         let near = size < vec3<f32>(params.softness);

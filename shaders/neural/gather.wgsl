@@ -1,23 +1,7 @@
 // What the network is told about pixels of a region: sampled ones (one of each of `samples` equal parts of the list, chosen
-// by the seed), or `samples` of them in order from `start`. One invocation a sample; those beyond the list become zeros.
-//#use common/index, common/pixel_list, common/surface, common/sh, common/hash, common/neural_sample
-struct GatherParams {
-    rotation_0: vec4<f32>,   // rows of the camera's rotation; in w the camera's centre, world metres
-    rotation_1: vec4<f32>,
-    rotation_2: vec4<f32>,
-    rest: vec4<f32>,         // middle of the rest-pose positions, one over their largest distance from it along an axis
-    light_0: vec4<f32>,      // the rig's light: nine coefficients, then the view's gain
-    light_1: vec4<f32>,
-    light_2: vec4<f32>,
-    samples: u32,
-    first: u32,              // record of the first of them
-    start: u32,
-    sampled: u32,
-    seed: u32,
-    pad0: u32,
-    pad1: u32,
-    pad2: u32,
-}
+// by the seed), or `samples` of them in order from `start`. One invocation a sample; those beyond the list become zeros, and
+// sampled ones that the mask does not surely hold.
+//#use common/index, common/gathering, common/surface, common/sh, common/neural_sample
 @group(0) @binding(0) var<uniform> view: View;
 @group(0) @binding(1) var<uniform> params: GatherParams;
 @group(0) @binding(2) var<storage, read> pixels: PixelList;
@@ -29,20 +13,6 @@ struct GatherParams {
 @group(0) @binding(8) var<storage, read> targets: array<u32>;
 @group(0) @binding(9) var<storage, read_write> samples: array<vec4<u32>>;
 
-// First entry of part i of the list, without a product that leaves 32 bits.
-fn part(i: u32) -> u32 {
-    return i * (pixels.count / params.samples) + i * (pixels.count % params.samples) / params.samples;
-}
-
-fn chosen(i: u32) -> u32 {
-    if params.sampled == 0u {
-        return params.start + i;
-    }
-    let begin = part(i);
-    let width = max(part(i + 1u) - begin, 1u);
-    return min(begin + hash(hash(params.seed) ^ i) % width, pixels.count - 1u);
-}
-
 @compute @workgroup_size(64)
 fn gather(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
     let i = flat_index(id, groups, 64u);
@@ -51,7 +21,12 @@ fn gather(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups)
     }
     let at = (params.first + i) * SAMPLE_STRIDE;
     let entry_index = chosen(i);
-    if pixels.count == 0u || entry_index >= pixels.count {
+    var there = pixels.count > 0u && entry_index < pixels.count;
+    if there && params.sampled == 1u {
+        let coverage = targets[pixels.entries[entry_index].x] >> 24u;
+        there = coverage >= params.least && coverage < 255u;
+    }
+    if !there {
         for (var k = 0u; k < SAMPLE_STRIDE; k++) {
             samples[at + k] = vec4<u32>(0u);
         }
@@ -67,9 +42,7 @@ fn gather(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups)
     let ray = normalize(x - vec3<f32>(params.rotation_0.w, params.rotation_1.w, params.rotation_2.w));
     let seen = vec3<f32>(dot(params.rotation_0.xyz, n), dot(params.rotation_1.xyz, n), dot(params.rotation_2.xyz, n));
     let rho = albedo_at(s);
-    let a = params.light_0;
-    let b = params.light_1;
-    let light = array<f32, 9>(a.x, a.y, a.z, a.w, b.x, b.y, b.z, b.w, params.light_2.x);
+    let light = rig_light();
     let mirrored = ray - 2.0 * dot(ray, n) * n;
     samples[at] = bits(seen, select(0u, targets[entry.x], params.sampled == 1u));
     samples[at + 1u] = bits(rho, corners.x);

@@ -26,9 +26,11 @@ pub(crate) const CHECKS: &[KernelCheck] = &[
             ("sh_dot(light, n) * rho", "rho"),
             ("-dot(ray, n)", "dot(ray, n)"),
             ("hash(hash(params.seed) ^ i) % width", "0u"),
-            ("begin + hash", "hash"),
+            ("begin + hash(", "hash("),
             ("bits(ray, corners.z)", "bits(ray, corners.x)"),
             ("params.start + i", "i"),
+            ("coverage >= params.least", "coverage > 0u"),
+            ("coverage < 255u", "true"),
         ],
         gradient: None,
     },
@@ -98,6 +100,7 @@ pub(crate) const CHECKS: &[KernelCheck] = &[
             ("shaded + o, vec3<f32>(1.0)", "shaded + o, vec3<f32>(0.9)"),
             ("c * (vec3<f32>(1.0) - c)", "c"),
             ("burnt & (apart > vec3<f32>(0.0))", "burnt"),
+            ("gain.x > 0.0", "true"),
             ("0.5 * r * r / params.softness", "r * r / params.softness"),
             ("slope * gain * p.slope", "slope * p.slope"),
             ("even * p.colour * photo", "p.colour * photo"),
@@ -130,26 +133,27 @@ pub(crate) const CHECKS: &[KernelCheck] = &[
     },
 ];
 
-fn to_f32(v: &[f64]) -> Vec<f32> {
+pub(super) fn to_f32(v: &[f64]) -> Vec<f32> {
     v.iter().map(|x| *x as f32).collect()
 }
 
-fn numbers(count: usize, seed: u64, scale: f64) -> Vec<f64> {
+pub(super) fn numbers(count: usize, seed: u64, scale: f64) -> Vec<f64> {
     (0..count as u64).map(|i| f64::from((scale * noise(seed * 1_000_003 + i)) as f32)).collect()
 }
 
 /// The scene with rest positions, features and a view's numbers.
-struct Setting {
-    scene: Scene,
-    rest: Vec<[f64; 3]>,
-    features: Vec<f64>,
-    view: GatherView,
-    entries: Vec<[u32; 2]>,
-    targets: Vec<u32>,
+#[derive(Clone)]
+pub(super) struct Setting {
+    pub scene: Scene,
+    pub rest: Vec<[f64; 3]>,
+    pub features: Vec<f64>,
+    pub view: GatherView,
+    pub entries: Vec<[u32; 2]>,
+    pub targets: Vec<u32>,
 }
 
 impl Setting {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let scene = Scene::new();
         let vertices = scene.positions.len();
         let rest: Vec<[f64; 3]> = numbers(vertices * 3, 71, 0.1).chunks_exact(3).map(|c| [c[0], c[1], c[2]]).collect();
@@ -169,34 +173,37 @@ impl Setting {
         let targets = (0..scene.ids.len() as u64)
             .map(|i| {
                 let burnt = if i % 5 == 0 { 255 } else { byte(3 * i) };
-                u32::from_le_bytes([burnt, byte(3 * i + 1), byte(3 * i + 2), 254])
+                u32::from_le_bytes([burnt, byte(3 * i + 1), byte(3 * i + 2), [254, 254, 100, 254, 255][i as usize % 5]])
             })
             .collect();
         Self { features: numbers(vertices * FEATURES, 72, 1.0), rest, view, entries, targets, scene }
     }
 
-    fn sample(&self, entry: [u32; 2], target: u32) -> Sample {
-        let mesh = GatherMesh {
+    pub(super) fn mesh(&self) -> GatherMesh<'_> {
+        GatherMesh {
             mesh: self.scene.mesh(),
             normals: &self.scene.normals,
             albedo: &self.scene.albedo,
             rest: &self.rest,
-        };
-        reference::gather(&RefView::from(&self.scene.view), &mesh, &self.view, entry, target)
+        }
+    }
+
+    pub(super) fn sample(&self, entry: [u32; 2], target: u32) -> Sample {
+        reference::gather(&RefView::from(&self.scene.view), &self.mesh(), &self.view, entry, target)
     }
 
     /// The first samples in order.
-    fn samples(&self, count: usize) -> Vec<Sample> {
+    pub(super) fn samples(&self, count: usize) -> Vec<Sample> {
         self.entries[..count].iter().map(|e| self.sample(*e, self.targets[e[0] as usize])).collect()
     }
 }
 
-fn upload_samples(test: &KernelTest, samples: &[Sample]) -> Buffer {
+pub(super) fn upload_samples(test: &KernelTest, samples: &[Sample]) -> Buffer {
     test.storage(&samples.iter().flat_map(Sample::words).collect::<Vec<[u32; 4]>>())
 }
 
 /// Floats that words stand for, and the words that are none (target, corners).
-fn split(words: &[[u32; 4]]) -> (Vec<f32>, Vec<u32>) {
+pub(super) fn split(words: &[[u32; 4]]) -> (Vec<f32>, Vec<u32>) {
     let (mut floats, mut plain) = (Vec::new(), Vec::new());
     for (i, w) in words.iter().enumerate() {
         floats.extend([w[0], w[1], w[2]].map(f32::from_bits));
@@ -209,17 +216,14 @@ fn split(words: &[[u32; 4]]) -> (Vec<f32>, Vec<u32>) {
     (floats, plain)
 }
 
-fn gather(edit: Option<Edit>) -> Option<f64> {
-    let test = KernelTest::new(edit)?;
-    let s = Setting::new();
-    let b = s.scene.upload(test.gpu());
-    let count = s.entries.len() as u32;
+/// Uniform of `neural/gather` with the seed 5.
+pub(super) fn gather_params(s: &Setting) -> GatherParams {
     let r = s.view.rotation;
     let light = s.view.light;
     let gain = s.view.gain;
     let f = |v: f64| v as f32;
     let row = |k: usize| [f(r[k][0]), f(r[k][1]), f(r[k][2]), f(s.view.centre[k])];
-    let mut params = GatherParams {
+    GatherParams {
         rotation: [row(0), row(1), row(2)],
         rest: s.view.rest.map(f),
         light: [
@@ -227,13 +231,24 @@ fn gather(edit: Option<Edit>) -> Option<f64> {
             [4, 5, 6, 7].map(|k| f(light[k])),
             [f(light[8]), f(gain[0]), f(gain[1]), f(gain[2])],
         ],
-        samples: 100,
-        first: 7,
+        samples: 0,
+        first: 0,
         start: 0,
         sampled: 1,
         seed: 5,
-        pad: [0; 3],
-    };
+        least: 0,
+        weight: 1.0,
+        pad: 0,
+    }
+}
+
+fn gather(edit: Option<Edit>) -> Option<f64> {
+    let test = KernelTest::new(edit)?;
+    let s = Setting::new();
+    let b = s.scene.upload(test.gpu());
+    let count = s.entries.len() as u32;
+    let mut params = gather_params(&s);
+    (params.samples, params.first, params.least) = (100, 7, 200);
     let targets = test.storage(&s.targets);
     let rest = test.storage(&pack(&s.rest));
     let mut worst = 0.0_f64;
@@ -260,6 +275,9 @@ fn gather(edit: Option<Edit>) -> Option<f64> {
                 let at = if sampled == 1 { reference::chosen(5, count, 100, i) } else { params.start + i };
                 let Some(entry) = s.entries.get(at as usize) else { return [[0; 4]; 7] };
                 let target = if sampled == 1 { s.targets[entry[0] as usize] } else { 0 };
+                if sampled == 1 && !(200..255).contains(&(target >> 24)) {
+                    return [[0; 4]; 7];
+                }
                 s.sample(*entry, target).words()
             })
             .collect();
@@ -343,12 +361,14 @@ fn layers(edit: Option<Edit>) -> Option<f64> {
     Some(worst.into_iter().fold(0.0, f64::max) / 1e-5)
 }
 
-const KINDS: [Output; 3] = [Output::Direct, Output::Residual, Output::Ratio];
+pub(super) const KINDS: [Output; 3] = [Output::Direct, Output::Residual, Output::Ratio];
 
 fn colour_loss(edit: Option<Edit>) -> Option<f64> {
     let test = KernelTest::new(edit)?;
     let s = Setting::new();
-    let samples = s.samples(128);
+    let mut samples = s.samples(128);
+    // A row of nothing.
+    samples[70] = Sample::default();
     // Some far enough to be cut.
     let outputs = numbers(128 * 8, 84, 3.5);
     let mut worst = 0.0_f64;

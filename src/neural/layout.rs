@@ -20,6 +20,11 @@ pub(super) mod kernel {
     pub(in crate::neural) const GATHER: &str = "neural/gather";
     pub(in crate::neural) const ENCODE_COMPACT: &str = "neural/encode_compact";
     pub(in crate::neural) const ENCODE_PAPER: &str = "neural/encode_paper";
+    pub(in crate::neural) const GATHER_GRAD: &str = "neural/gather_grad";
+    pub(in crate::neural) const ENCODE_COMPACT_GRAD: &str = "neural/encode_compact_grad";
+    pub(in crate::neural) const ENCODE_PAPER_GRAD: &str = "neural/encode_paper_grad";
+    pub(in crate::neural) const ENCODE_GUIDE: &str = "neural/encode_guide";
+    pub(in crate::neural) const ENCODE_GUIDE_GRAD: &str = "neural/encode_guide_grad";
     pub(in crate::neural) const LINEAR: &str = "neural/linear";
     pub(in crate::neural) const LINEAR_GRAD: &str = "neural/linear_grad";
     pub(in crate::neural) const WEIGHT_GRAD: &str = "neural/weight_grad";
@@ -50,8 +55,12 @@ pub(super) struct GatherParams {
     pub sampled: u32,
     /// Seed.
     pub seed: u32,
+    /// Sampled: coverage of the mask, of 254, below which a pixel says nothing.
+    pub least: u32,
+    /// Backward: weight of each sample.
+    pub weight: f32,
     /// Padding.
-    pub pad: [u32; 3],
+    pub pad: u32,
 }
 
 /// Uniform of the encodings.
@@ -68,6 +77,20 @@ pub(super) struct EncodeParams {
     pub octaves: u32,
     /// Its directions.
     pub basis: [[f32; 4]; 21],
+}
+
+/// Uniform of the second network's encoding and its gradient.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Pod, Zeroable)]
+pub(super) struct GuideParams {
+    /// Rows.
+    pub rows: u32,
+    /// [`Output`] of the first network as a number.
+    pub kind: u32,
+    /// Backward: of the second network's part.
+    pub weight: f32,
+    /// Padding.
+    pub pad: u32,
 }
 
 /// Uniform of the layers' kernels.
@@ -206,6 +229,11 @@ impl Shape {
         Self::new(inputs, first_feature, hidden)
     }
 
+    /// The second network of the joint refinement ([`super::joint`]).
+    pub(super) fn guide() -> Self {
+        Self::new(16, 0, &[32, 32])
+    }
+
     /// Eight outputs of which three are colours end the network: kernels work in eights.
     pub(super) fn new(inputs: u32, first_feature: u32, hidden: &[u32]) -> Self {
         let mut layers = Vec::new();
@@ -269,6 +297,14 @@ impl Random {
     pub(super) const fn symmetric(&mut self) -> f64 {
         (self.bits() >> 11) as f64 / (1_u64 << 52) as f64 - 1.0
     }
+}
+
+/// A number from a number (`shaders/common/hash.wgsl`).
+#[must_use]
+pub(super) const fn hash(x: u32) -> u32 {
+    let state = x.wrapping_mul(747_796_405).wrapping_add(2_891_336_453);
+    let word = ((state >> ((state >> 28) + 4)) ^ state).wrapping_mul(277_803_737);
+    (word >> 22) ^ word
 }
 
 /// The 21 directions of the published encoding: corners of an icosahedron and middles of its edges, one of each opposite

@@ -7,29 +7,31 @@ use std::mem::offset_of;
 
 #[test]
 fn layouts_match() {
-    testing::assert_layout(
-        kernel::GATHER,
-        "GatherParams",
-        size_of::<GatherParams>(),
-        &[
-            ("rotation_0", 0),
-            ("rotation_1", 16),
-            ("rotation_2", 32),
-            ("rest", offset_of!(GatherParams, rest)),
-            ("light_0", offset_of!(GatherParams, light)),
-            ("light_1", offset_of!(GatherParams, light) + 16),
-            ("light_2", offset_of!(GatherParams, light) + 32),
-            ("samples", offset_of!(GatherParams, samples)),
-            ("first", offset_of!(GatherParams, first)),
-            ("start", offset_of!(GatherParams, start)),
-            ("sampled", offset_of!(GatherParams, sampled)),
-            ("seed", offset_of!(GatherParams, seed)),
-            ("pad0", offset_of!(GatherParams, pad)),
-            ("pad1", offset_of!(GatherParams, pad) + 4),
-            ("pad2", offset_of!(GatherParams, pad) + 8),
-        ],
-    );
-    for name in [kernel::ENCODE_COMPACT, kernel::ENCODE_PAPER] {
+    for name in [kernel::GATHER, kernel::GATHER_GRAD] {
+        testing::assert_layout(
+            name,
+            "GatherParams",
+            size_of::<GatherParams>(),
+            &[
+                ("rotation_0", 0),
+                ("rotation_1", 16),
+                ("rotation_2", 32),
+                ("rest", offset_of!(GatherParams, rest)),
+                ("light_0", offset_of!(GatherParams, light)),
+                ("light_1", offset_of!(GatherParams, light) + 16),
+                ("light_2", offset_of!(GatherParams, light) + 32),
+                ("samples", offset_of!(GatherParams, samples)),
+                ("first", offset_of!(GatherParams, first)),
+                ("start", offset_of!(GatherParams, start)),
+                ("sampled", offset_of!(GatherParams, sampled)),
+                ("seed", offset_of!(GatherParams, seed)),
+                ("least", offset_of!(GatherParams, least)),
+                ("weight", offset_of!(GatherParams, weight)),
+                ("pad0", offset_of!(GatherParams, pad)),
+            ],
+        );
+    }
+    for name in [kernel::ENCODE_COMPACT, kernel::ENCODE_PAPER, kernel::ENCODE_COMPACT_GRAD, kernel::ENCODE_PAPER_GRAD] {
         testing::assert_layout(
             name,
             "EncodeParams",
@@ -68,6 +70,9 @@ fn layouts_match() {
     four(kernel::COLOUR_LOSS, "ColourLossParams", ["rows", "kind", "softness", "clipped"]);
     four(kernel::SCATTER, "ScatterParams", ["rows", "inputs", "first", "features"]);
     four(kernel::UNPACK, "UnpackFeaturesParams", ["scale", "decay", "pad0", "pad1"]);
+    for name in [kernel::ENCODE_GUIDE, kernel::ENCODE_GUIDE_GRAD] {
+        four(name, "GuideParams", ["rows", "kind", "weight", "pad0"]);
+    }
     four(kernel::COMPOSE, "ComposeParams", ["samples", "start", "kind", "pad0"]);
 }
 

@@ -18,10 +18,15 @@
 //! - Sums over pixels into vertices are fixed point: two runs give the same bytes.
 //!
 //! # Practice
-//! Kernels work on rows of samples, a dispatch a layer: `gather` → `encode_*` → `linear` … → `colour_loss` and back.
+//! Kernels work on rows of samples, a dispatch a layer: `gather` → `encode_*` → `linear` … → `colour_loss` and back. In the joint
+//! refinement ([`joint`]) the way back goes on to the surface: `encode_*_grad` → `gather_grad`.
 
 #[cfg(test)]
 mod checks;
+#[cfg(test)]
+mod grad_checks;
+mod guide;
+mod joint;
 mod layout;
 #[cfg(test)]
 mod layout_checks;
@@ -30,16 +35,25 @@ mod model;
 mod network;
 #[cfg(test)]
 mod reference;
+#[cfg(test)]
+mod reference_grad;
+mod refine;
 mod render;
 mod settings;
 #[cfg(test)]
 mod tests;
 mod training;
+#[cfg(test)]
+mod whole_image;
 
 #[cfg(test)]
 pub(crate) use checks::CHECKS;
+#[cfg(test)]
+pub(crate) use grad_checks::GRAD_CHECKS;
+pub use joint::{JointLosses, JointScene, JointVerdict, JointView};
 pub use layout::FEATURES;
 pub use model::NeuralModel;
+pub use refine::{JointStep, JointSurface};
 pub use render::NeuralRenderer;
 pub use settings::{NeuralKind, NeuralSettings, Output};
 pub use training::{Neural, NeuralMesh, NeuralReport, NeuralState, NeuralView};

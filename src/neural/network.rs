@@ -1,4 +1,4 @@
-//! A network on the device: encoding and layers forward, and everything backward that its training needs.
+//! A network on the device: encoding and layers forward, and everything backward that training needs.
 
 use super::layout::{
     CHUNK, EncodeParams, FEATURES, LayerParams, SAMPLE_STRIDE, ScatterParams, Shape, SumWeightsParams, basis, kernel,
@@ -9,17 +9,59 @@ use crate::gpu::{Bound, Buffer, Gpu, GpuError, Recorder};
 /// Octaves of the published encoding.
 pub(super) const OCTAVES: u32 = 2;
 
-/// Samples → inputs → outputs, for at most as many rows as it was made for.
-pub(super) struct Forward {
+/// The layers of a network, for at most as many rows as they were made for.
+pub(super) struct Layers {
     pub shape: Shape,
-    /// What the network is told, seven `vec4<u32>` a row.
-    pub samples: Buffer,
     /// Inputs of each layer, then the outputs of the last: rows of eight of which three are used.
     pub rows_of: Vec<Buffer>,
-    encode_params: Buffer,
+    params: Vec<Buffer>,
+    bound: Vec<Bound>,
+}
+
+impl Layers {
+    pub(super) fn new(gpu: &Gpu, shape: Shape, rows: u32, weights: &Buffer) -> Result<Self, GpuError> {
+        let zeros = |name: &str, numbers: u32| Buffer::zeros(gpu, name, u64::from(rows) * u64::from(numbers) * 4);
+        let mut rows_of = vec![zeros("network inputs", shape.inputs())?];
+        for layer in &shape.layers {
+            rows_of.push(zeros("layer outputs", layer.outputs)?);
+        }
+        let linear = gpu.kernel(kernel::LINEAR)?;
+        let (mut bound, mut params) = (Vec::new(), Vec::new());
+        for (l, layer) in shape.layers.iter().enumerate() {
+            let uniform = Buffer::uniform(gpu, "layer", &layer_of(layer, rows, u32::from(layer.cut), 0))?;
+            let (x, y) = (&rows_of[l], &rows_of[l + 1]);
+            bound.push(linear.bind(&[("params", &uniform), ("weights", weights), ("x", x), ("y", y)])?);
+            params.push(uniform);
+        }
+        Ok(Self { shape, rows_of, params, bound })
+    }
+
+    pub(super) fn outputs(&self) -> &Buffer {
+        &self.rows_of[self.rows_of.len() - 1]
+    }
+
+    /// The next records are of `rows` rows (a multiple of eight).
+    pub(super) fn write(&self, gpu: &Gpu, rows: u32) {
+        for (layer, params) in self.shape.layers.iter().zip(&self.params) {
+            params.write(gpu, &[layer_of(layer, rows, u32::from(layer.cut), 0)]);
+        }
+    }
+
+    pub(super) fn record(&self, recorder: &mut Recorder, rows: u32) {
+        for (bound, layer) in self.bound.iter().zip(&self.shape.layers) {
+            recorder.dispatch(bound, rows / 8 * (layer.outputs / 8));
+        }
+    }
+}
+
+/// Samples → inputs → outputs, for at most as many rows as it was made for.
+pub(super) struct Forward {
+    pub layers: Layers,
+    /// What the network is told, seven `vec4<u32>` a row.
+    pub samples: Buffer,
+    /// Uniform of the encoding, which its gradient shares.
+    pub encode_params: Buffer,
     encode: Bound,
-    layer_params: Vec<Buffer>,
-    layers: Vec<Bound>,
 }
 
 impl Forward {
@@ -30,13 +72,8 @@ impl Forward {
         weights: &Buffer,
         features: &Buffer,
     ) -> Result<Self, GpuError> {
-        let shape = Shape::of(kind);
-        let zeros = |name: &str, numbers: u32| Buffer::zeros(gpu, name, u64::from(rows) * u64::from(numbers) * 4);
-        let samples = zeros("samples", 4 * u32::try_from(SAMPLE_STRIDE).unwrap_or(0))?;
-        let mut rows_of = vec![zeros("network inputs", shape.inputs())?];
-        for layer in &shape.layers {
-            rows_of.push(zeros("layer outputs", layer.outputs)?);
-        }
+        let samples = Buffer::zeros(gpu, "samples", u64::from(rows) * SAMPLE_STRIDE as u64 * 16)?;
+        let layers = Layers::new(gpu, Shape::of(kind), rows, weights)?;
         let first = EncodeParams { rows, seed: 0, dropped: 0, octaves: OCTAVES, basis: basis() };
         let encode_params = Buffer::uniform(gpu, "encoding", &first)?;
         let encode = gpu.kernel(match kind {
@@ -47,36 +84,24 @@ impl Forward {
             ("params", &encode_params),
             ("samples", &samples),
             ("features", features),
-            ("inputs", &rows_of[0]),
+            ("inputs", &layers.rows_of[0]),
         ])?;
-        let linear = gpu.kernel(kernel::LINEAR)?;
-        let (mut layers, mut layer_params) = (Vec::new(), Vec::new());
-        for (l, layer) in shape.layers.iter().enumerate() {
-            let params = Buffer::uniform(gpu, "layer", &layer_of(layer, rows, u32::from(layer.cut), 0))?;
-            let (x, y) = (&rows_of[l], &rows_of[l + 1]);
-            layers.push(linear.bind(&[("params", &params), ("weights", weights), ("x", x), ("y", y)])?);
-            layer_params.push(params);
-        }
-        Ok(Self { shape, samples, rows_of, encode_params, encode, layer_params, layers })
+        Ok(Self { layers, samples, encode_params, encode })
     }
 
     pub(super) fn outputs(&self) -> &Buffer {
-        &self.rows_of[self.rows_of.len() - 1]
+        self.layers.outputs()
     }
 
     /// The next records are of `rows` rows (a multiple of eight); `dropped` of 65,536 do not tell where they are seen from.
     pub(super) fn write(&self, gpu: &Gpu, rows: u32, seed: u32, dropped: u32) {
         self.encode_params.write(gpu, &[EncodeParams { rows, seed, dropped, octaves: OCTAVES, basis: basis() }]);
-        for (layer, params) in self.shape.layers.iter().zip(&self.layer_params) {
-            params.write(gpu, &[layer_of(layer, rows, u32::from(layer.cut), 0)]);
-        }
+        self.layers.write(gpu, rows);
     }
 
     pub(super) fn record(&self, recorder: &mut Recorder, rows: u32) {
         recorder.dispatch(&self.encode, rows);
-        for (bound, layer) in self.layers.iter().zip(&self.shape.layers) {
-            recorder.dispatch(bound, rows / 8 * (layer.outputs / 8));
-        }
+        self.layers.record(recorder, rows);
     }
 }
 
@@ -93,47 +118,40 @@ fn layer_of(layer: &super::layout::Layer, rows: u32, cut: u32, first: u32) -> La
     }
 }
 
-/// The way back through a [`Forward`].
-pub(super) struct Backward {
+/// The way back through [`Layers`], to their weights and, from one of them on, to their inputs.
+pub(super) struct LayersGrad {
     /// Gradient to the outputs, to be filled.
     pub outputs_grad: Buffer,
+    /// Gradient to the inputs, rows as wide as they are.
+    pub inputs_grad: Buffer,
     /// Gradient to all weights and biases.
     pub weights_grad: Buffer,
-    /// Fixed-point sums of the gradient to the features.
-    pub feature_sums: Buffer,
+    first: u32,
     input_params: Vec<Buffer>,
     input_grads: Vec<Bound>,
     weight_grads: Vec<Bound>,
     sum_params: Vec<Buffer>,
     sums: Vec<Bound>,
-    scatter_params: Buffer,
-    scatter: Bound,
 }
 
-impl Backward {
-    pub(super) fn new(
-        gpu: &Gpu,
-        forward: &Forward,
-        rows: u32,
-        weights: &Buffer,
-        vertices: u32,
-    ) -> Result<Self, GpuError> {
-        let shape = &forward.shape;
+impl LayersGrad {
+    /// `first` is the first input that a gradient is wanted for; a multiple of eight.
+    pub(super) fn new(gpu: &Gpu, layers: &Layers, rows: u32, weights: &Buffer, first: u32) -> Result<Self, GpuError> {
+        let shape = &layers.shape;
         let wide = u64::from(rows) * u64::from(shape.width()) * 4;
         // Layers take turns in two buffers: what one leaves, the next below reads.
         let turns = [Buffer::zeros(gpu, "layer gradient", wide)?, Buffer::zeros(gpu, "layer gradient", wide)?];
         let weights_grad = Buffer::zeros(gpu, "weight gradient", u64::from(shape.numbers()) * 4)?;
         let largest = shape.layers.iter().map(super::layout::Layer::numbers).max().unwrap_or(0);
         let partials = Buffer::zeros(gpu, "weight sums", u64::from(rows.div_ceil(CHUNK)) * u64::from(largest) * 4)?;
-        let feature_sums = Buffer::zeros(gpu, "feature sums", u64::from(vertices) * FEATURES as u64 * 4)?;
         let kernels = [gpu.kernel(kernel::LINEAR_GRAD)?, gpu.kernel(kernel::WEIGHT_GRAD)?];
         let sum = gpu.kernel(kernel::SUM_WEIGHTS)?;
         let (mut input_params, mut input_grads, mut weight_grads) = (Vec::new(), Vec::new(), Vec::new());
         let (mut sum_params, mut sums) = (Vec::new(), Vec::new());
         for (l, layer) in shape.layers.iter().enumerate() {
-            let first = if l == 0 { shape.first_feature } else { 0 };
+            let first = if l == 0 { first } else { 0 };
             let params = Buffer::uniform(gpu, "layer", &layer_of(layer, rows, u32::from(l > 0), first))?;
-            let x = &forward.rows_of[l];
+            let x = &layers.rows_of[l];
             let (y_grad, x_grad) = (&turns[l % 2], &turns[(l + 1) % 2]);
             input_grads.push(kernels[0].bind(&[
                 ("params", &params),
@@ -154,36 +172,27 @@ impl Backward {
             sum_params.push(summing);
         }
         let last = shape.layers.len() - 1;
-        let outputs_grad = turns[last % 2].clone();
-        let scatter_params = Buffer::uniform(gpu, "features", &scatter_of(shape, rows))?;
-        let scatter = gpu.kernel(kernel::SCATTER)?.bind(&[
-            ("params", &scatter_params),
-            ("samples", &forward.samples),
-            ("inputs_grad", &turns[1]),
-            ("features_grad", &feature_sums),
-        ])?;
+        let [even, odd] = turns;
         Ok(Self {
-            outputs_grad,
+            outputs_grad: if last.is_multiple_of(2) { even } else { odd.clone() },
+            inputs_grad: odd,
             weights_grad,
-            feature_sums,
+            first,
             input_params,
             input_grads,
             weight_grads,
             sum_params,
             sums,
-            scatter_params,
-            scatter,
         })
     }
 
     /// The next records are of `rows` rows; `scale` leads from the samples' unit weights to the loss.
     pub(super) fn write(&self, gpu: &Gpu, shape: &Shape, rows: u32, scale: f32) {
         for (l, layer) in shape.layers.iter().enumerate() {
-            let first = if l == 0 { shape.first_feature } else { 0 };
+            let first = if l == 0 { self.first } else { 0 };
             self.input_params[l].write(gpu, &[layer_of(layer, rows, u32::from(l > 0), first)]);
             self.sum_params[l].write(gpu, &[sum_of(layer, rows, scale)]);
         }
-        self.scatter_params.write(gpu, &[scatter_of(shape, rows)]);
     }
 
     pub(super) fn record(&self, recorder: &mut Recorder, shape: &Shape, rows: u32) {
@@ -191,9 +200,53 @@ impl Backward {
             let tiles = (layer.inputs / 8 + 1) * (layer.outputs / 8);
             recorder.dispatch(&self.weight_grads[l], tiles * rows.div_ceil(CHUNK));
             recorder.dispatch(&self.sums[l], layer.numbers() / 4);
-            let first = if l == 0 { shape.first_feature } else { 0 };
+            let first = if l == 0 { self.first } else { 0 };
             recorder.dispatch(&self.input_grads[l], rows / 8 * ((layer.inputs - first) / 8));
         }
+    }
+}
+
+/// The way back through a [`Forward`], to its weights and features.
+pub(super) struct Backward {
+    pub layers: LayersGrad,
+    /// Fixed-point sums of the gradient to the features.
+    pub feature_sums: Buffer,
+    scatter_params: Buffer,
+    scatter: Bound,
+}
+
+impl Backward {
+    /// With a gradient to all inputs, or only to those from the first feature on.
+    pub(super) fn new(
+        gpu: &Gpu,
+        forward: &Forward,
+        rows: u32,
+        weights: &Buffer,
+        vertices: u32,
+        all_inputs: bool,
+    ) -> Result<Self, GpuError> {
+        let shape = &forward.layers.shape;
+        let first = if all_inputs { 0 } else { shape.first_feature };
+        let layers = LayersGrad::new(gpu, &forward.layers, rows, weights, first)?;
+        let feature_sums = Buffer::zeros(gpu, "feature sums", u64::from(vertices) * FEATURES as u64 * 4)?;
+        let scatter_params = Buffer::uniform(gpu, "features", &scatter_of(shape, rows))?;
+        let scatter = gpu.kernel(kernel::SCATTER)?.bind(&[
+            ("params", &scatter_params),
+            ("samples", &forward.samples),
+            ("inputs_grad", &layers.inputs_grad),
+            ("features_grad", &feature_sums),
+        ])?;
+        Ok(Self { layers, feature_sums, scatter_params, scatter })
+    }
+
+    /// The next records are of `rows` rows; `scale` leads from the samples' unit weights to the loss.
+    pub(super) fn write(&self, gpu: &Gpu, shape: &Shape, rows: u32, scale: f32) {
+        self.layers.write(gpu, shape, rows, scale);
+        self.scatter_params.write(gpu, &[scatter_of(shape, rows)]);
+    }
+
+    pub(super) fn record(&self, recorder: &mut Recorder, shape: &Shape, rows: u32) {
+        self.layers.record(recorder, shape, rows);
         recorder.dispatch(&self.scatter, rows);
     }
 }

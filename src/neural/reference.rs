@@ -1,6 +1,6 @@
 //! CPU twins of the kernels in `f64`, with their names and loops.
 
-use super::layout::{FEATURES, Layer, SAMPLE_STRIDE};
+use super::layout::{FEATURES, Layer, SAMPLE_STRIDE, hash};
 use super::settings::Output;
 use crate::raster::reference::{RefMesh, RefView, V3, dot, mix};
 use crate::shading::sh_basis;
@@ -55,14 +55,6 @@ impl Sample {
             row(self.mirrored, f(self.cosine)),
         ]
     }
-}
-
-/// A number from a number (`shaders/common/hash.wgsl`).
-#[must_use]
-pub(super) const fn hash(x: u32) -> u32 {
-    let state = x.wrapping_mul(747_796_405).wrapping_add(2_891_336_453);
-    let word = ((state >> ((state >> 28) + 4)) ^ state).wrapping_mul(277_803_737);
-    (word >> 22) ^ word
 }
 
 /// Which entry of a list of `count` sample `i` of `samples` is.
@@ -263,7 +255,7 @@ pub(super) fn colour_loss(loss: &ColourLoss, s: &Sample, outputs: &[f64]) -> ([f
             let size = apart.abs();
             let near = size < loss.softness;
             sums[0] += if near { 0.5 * apart * apart / loss.softness } else { size - 0.5 * loss.softness };
-            sums[4] += 1.0;
+            sums[4] += if s.gain[0] > 0.0 { 1.0 } else { 0.0 };
             grad[k] = (apart / loss.softness).clamp(-1.0, 1.0) * s.gain[k] * slope[k];
         }
         if !burnt {

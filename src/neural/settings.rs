@@ -79,6 +79,20 @@ pub struct NeuralSettings {
     pub fit_gains: bool,
     /// Only pixels that the mask covers by at least this much are looked at.
     pub coverage: f64,
+    /// Epochs of the joint refinement of surface and network after those on the still surface; 0 = none.
+    pub refine_epochs: u32,
+    /// Adam step of the surface there, millimetres; it falls to a third.
+    pub refine_step_mm: f64,
+    /// Width of the smoothing of its steps over the surface, millimetres (at most `ham.smoothing_coarse_mm`); 0 = as in HAM.
+    pub refine_smoothing_mm: f64,
+    /// Adam rate of the albedo there.
+    pub refine_albedo_rate: f64,
+    /// Part of their last rates by which network and features go on learning there.
+    pub refine_network: f64,
+    /// Weight of the second network's picture in the surface's steps.
+    pub refine_guide: f64,
+    /// Weight of the shaded picture, HAM's own, beside those of the networks.
+    pub refine_shaded: f64,
 }
 
 impl Default for NeuralSettings {
@@ -101,6 +115,13 @@ impl Default for NeuralSettings {
             view_dropout: 0.0,
             fit_gains: true,
             coverage: 0.9,
+            refine_epochs: 0,
+            refine_step_mm: 0.005,
+            refine_smoothing_mm: 0.0,
+            refine_albedo_rate: 1e-3,
+            refine_network: 1.0,
+            refine_guide: 1.0,
+            refine_shaded: 1.0,
         }
     }
 }

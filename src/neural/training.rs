@@ -6,6 +6,7 @@
 use super::layout::{ColourLossParams, FEATURES, GatherParams, Random, Shape, UnpackFeaturesParams, kernel};
 use super::looks::Looks;
 use super::network::{Backward, Forward};
+use super::refine::Refinement;
 use super::settings::{NeuralSettings, Output};
 use super::{NeuralError, NeuralModel};
 use crate::camera::Camera;
@@ -62,9 +63,9 @@ pub struct NeuralState {
     pub lists: Vec<(String, Vec<f32>)>,
 }
 
-struct TrainingView {
+pub(super) struct TrainingView {
     /// Its number in the capture.
-    view: usize,
+    pub view: usize,
     params: GatherParams,
     uniform: Buffer,
     gather: Bound,
@@ -74,31 +75,33 @@ struct TrainingView {
 
 /// The running stage.
 pub struct Neural {
-    gpu: Gpu,
-    settings: NeuralSettings,
-    seed: u64,
-    shape: Shape,
-    forward: Forward,
-    backward: Backward,
-    weights: Buffer,
-    features: Buffer,
-    loss_params: Buffer,
-    loss: Bound,
-    unpack_params: Buffer,
-    unpack: Bound,
-    overflow: Buffer,
-    totals: Buffer,
-    adam: [Adam; 2],
-    views: Vec<TrainingView>,
-    batches: Vec<Vec<usize>>,
+    pub(super) gpu: Gpu,
+    pub(super) settings: NeuralSettings,
+    pub(super) seed: u64,
+    pub(super) shape: Shape,
+    pub(super) forward: Forward,
+    pub(super) backward: Backward,
+    pub(super) weights: Buffer,
+    pub(super) features: Buffer,
+    pub(super) loss_params: Buffer,
+    pub(super) loss: Bound,
+    pub(super) unpack_params: Buffer,
+    pub(super) unpack: Bound,
+    pub(super) overflow: Buffer,
+    pub(super) totals: Buffer,
+    pub(super) adam: [Adam; 2],
+    pub(super) views: Vec<TrainingView>,
+    pub(super) batches: Vec<Vec<usize>>,
     /// One a view of the capture; zero for those that take no part.
-    gains: Vec<[f64; 3]>,
-    light: [f64; 9],
-    rest: [f32; 4],
-    vertices: u32,
-    epoch: u32,
-    batch: usize,
-    steps: i32,
+    pub(super) gains: Vec<[f64; 3]>,
+    pub(super) light: [f64; 9],
+    pub(super) rest: [f32; 4],
+    pub(super) rest_positions: Buffer,
+    pub(super) vertices: u32,
+    pub(super) epoch: u32,
+    pub(super) batch: usize,
+    pub(super) steps: i32,
+    pub(super) refinement: Option<Refinement>,
 }
 
 impl std::fmt::Debug for Neural {
@@ -142,7 +145,9 @@ pub(super) fn gather_of(camera: &Camera, rest: [f32; 4], light: &[f64; 9], gain:
         start: 0,
         sampled: 0,
         seed: 0,
-        pad: [0; 3],
+        least: 0,
+        weight: 1.0,
+        pad: 0,
     }
 }
 
@@ -178,7 +183,7 @@ impl Neural {
         let weights = Buffer::storage(gpu, "network weights", &shape.first_weights(seed, settings.output))?;
         let features = Buffer::zeros(gpu, "features", u64::from(vertices) * FEATURES as u64 * 4)?;
         let forward = Forward::new(gpu, settings.kind, rows, &weights, &features)?;
-        let backward = Backward::new(gpu, &forward, rows, &weights, vertices)?;
+        let backward = Backward::new(gpu, &forward, rows, &weights, vertices, false)?;
         let partials = Buffer::zeros(gpu, "loss sums", u64::from(rows / 64) * 32)?;
         let totals = Buffer::zeros(gpu, "loss totals", views.len() as u64 * 32)?;
         let loss_params = Buffer::uniform(gpu, "loss", &loss_of(settings, settings.output, rows))?;
@@ -186,7 +191,7 @@ impl Neural {
             ("params", &loss_params),
             ("samples", &forward.samples),
             ("outputs", forward.outputs()),
-            ("outputs_grad", &backward.outputs_grad),
+            ("outputs_grad", &backward.layers.outputs_grad),
             ("partials", &partials),
         ])?;
         let features_grad = Buffer::zeros(gpu, "feature gradient", features.len_bytes())?;
@@ -202,7 +207,7 @@ impl Neural {
         ])?;
         let adam_kernel = gpu.kernel(adam::NAME)?;
         let adam = [
-            Adam::new(gpu, &adam_kernel, "adam weights", &weights, &backward.weights_grad)?,
+            Adam::new(gpu, &adam_kernel, "adam weights", &weights, &backward.layers.weights_grad)?,
             Adam::new(gpu, &adam_kernel, "adam features", &features, &features_grad)?,
         ];
         let rest_positions = Buffer::storage(gpu, "rest positions", &padded(mesh.rest))?;
@@ -257,10 +262,12 @@ impl Neural {
             gains: vec![[0.0; 3]; views.len()],
             light: irradiance,
             rest,
+            rest_positions,
             vertices,
             epoch: 0,
             batch: 0,
             steps: 0,
+            refinement: None,
         };
         neural.first_gains()?;
         Ok(neural)
@@ -274,11 +281,11 @@ impl Neural {
 
     /// True between epochs, when [`Self::state`] is a complete description.
     #[must_use]
-    pub const fn at_epoch_end(&self) -> bool {
-        self.batch == 0
+    pub fn at_epoch_end(&self) -> bool {
+        self.batch == 0 && self.refinement.as_ref().is_none_or(Refinement::at_epoch_end)
     }
 
-    /// True when no step is left.
+    /// True when no step on the still surface is left.
     #[must_use]
     pub const fn is_done(&self) -> bool {
         self.epoch >= self.settings.epochs
@@ -454,6 +461,7 @@ impl Neural {
             lists.push((name.to_owned(), self.gpu.read::<f32>(buffer)?));
         }
         lists.push(("gains".to_owned(), self.gains.iter().flatten().map(|x| super::to_f32(*x)).collect()));
+        lists.extend(self.joint_lists()?);
         Ok(NeuralState { epoch: self.epoch, steps: self.steps, lists })
     }
 
@@ -478,6 +486,7 @@ impl Neural {
         self.epoch = state.epoch;
         self.steps = state.steps;
         self.batch = 0;
+        self.restore_verdict(state);
         true
     }
 

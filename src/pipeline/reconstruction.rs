@@ -1,5 +1,6 @@
 //! The stages behind one `advance()`.
 
+mod joint;
 mod masks;
 mod neural;
 mod stages;

@@ -79,7 +79,9 @@ pub mod reference {
         out
     }
 
-    fn sh_grad(c: &[f64; 9], n: V3) -> V3 {
+    /// Gradient of the irradiance with coefficients `c` to the normal.
+    #[must_use]
+    pub fn sh_grad(c: &[f64; 9], n: V3) -> V3 {
         let [x, y, z] = n;
         [
             c[3] + c[4] * y - 2.0 * c[6] * x + c[7] * z + 2.0 * c[8] * x,

@@ -447,6 +447,16 @@ impl Training {
         self.albedo.forget(gpu);
     }
 
+    /// Adam's moments of the positions as at the start.
+    pub(super) fn forget_position_steps(&self, gpu: &Gpu) {
+        self.positions.forget(gpu);
+    }
+
+    /// Fixed-point sums of the gradient, 9 words a vertex: albedo, normal, position per millimetre.
+    pub(super) const fn grads(&self) -> &Buffer {
+        &self.grads
+    }
+
     /// The vertex kernels by name, for timing.
     pub(super) fn kernels(&self) -> Vec<(&'static str, &Bound, u32)> {
         let mut kernels = vec![
@@ -514,6 +524,12 @@ impl ViewTraining {
             parts.push(("lighting_sum", Box::new(|r| r.dispatch_workgroups(&self.lighting_sum, 1))));
         }
         parts
+    }
+
+    /// The image terms of the view whose colours were just rendered, without a gradient.
+    pub(super) fn record_value(&self, recorder: &mut Recorder) {
+        recorder.dispatch(&self.image_loss, self.pass.region.pixels());
+        recorder.dispatch_workgroups(&self.image_sum, 1);
     }
 
     /// Loss and gradients of the view whose colours were just rendered.

@@ -22,8 +22,10 @@ pub(super) struct Given {
     pub origin_px: [u32; 2],
     /// Size of that image.
     pub image_px: [u32; 2],
-    /// Target pixels of the image loss.
+    /// Target pixels of the image loss, as photographed.
     pub pixels: Vec<u32>,
+    /// The same without the camera's residual, once one was found.
+    pub straight: Option<Vec<u32>>,
 }
 
 /// Six numbers a view: turn, centre.

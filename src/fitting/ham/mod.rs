@@ -29,6 +29,7 @@ mod fine_mesh;
 mod flow;
 #[cfg(test)]
 mod hostile;
+mod joint;
 mod levels;
 mod matte;
 mod phases;
@@ -230,6 +231,7 @@ impl Ham {
                 origin_px: target.origin_px,
                 image_px: target.image_px,
                 pixels: packed,
+                straight: None,
             }));
         }
         let looks: Vec<start::Look<'_>> = targets
@@ -332,17 +334,24 @@ impl Ham {
     /// Writes the uniforms that hold for the whole phase.
     fn write_phase(&self) {
         let s = &self.settings;
+        let light_prior = if self.phase == Phase::Albedo { s.light_prior } else { s.light_prior_shape };
+        self.write_terms(self.phase.moves(), 1.0, light_prior, self.albedo_stiffness());
+    }
+
+    /// Writes the weights of all terms: whether the surface moves, the photometric one's in units of itself, and the parts of
+    /// the lights' and the albedo's that count.
+    fn write_terms(&self, geometry: bool, photometric: f64, light_prior: f64, albedo_stiffness: f64) {
+        let s = &self.settings;
         let gpu = &self.gpu;
         let count = self.mesh.positions.len() as f64;
         let edges = self.mesh.topology.edges.len().max(1) as f64;
-        let geometry = self.phase.moves();
         for view in self.views.iter().flatten() {
             view.write_geometry(gpu, geometry);
             // Both terms are means over pixels; photometric has three channels a pixel.
             let silhouette = view.silhouette_weight * 3.0 * s.silhouette / s.photometric;
-            view.write_weights(gpu, 1.0, silhouette, &buffers::Robust { softness: s.softness, clipped: s.clipped });
+            let robust = buffers::Robust { softness: s.softness, clipped: s.clipped };
+            view.write_weights(gpu, photometric, silhouette, &robust);
         }
-        let light_prior = if self.phase == Phase::Albedo { s.light_prior } else { s.light_prior_shape };
         let pull = |pixels: &f32| to_f32(light_prior) * pixels;
         self.training.write_light_weights(gpu, &self.seen_px.iter().map(pull).collect::<Vec<_>>());
         self.training.write_regularisers(
@@ -351,7 +360,7 @@ impl Ham {
             &buffers::Regularisers {
                 laplacian: s.laplacian_per_m() / count,
                 of_displacement: s.laplacian_of_displacement,
-                albedo_laplacian: s.albedo_laplacian * self.albedo_stiffness() / count,
+                albedo_laplacian: s.albedo_laplacian * albedo_stiffness / count,
                 edge: s.edge_per_m2() / edges,
                 edge_mean_squared: self.mesh.mean_squared_edge(),
                 edge_clip: s.unit_m * s.unit_m,

@@ -191,14 +191,17 @@ impl Ham {
     }
 
     /// Gives the device a view's photograph without its residual.
-    pub(super) fn straighten(&self, v: usize) {
-        let (Some(view), Some(given)) = (&self.views[v], &self.sights[v]) else { return };
-        if self.residuals[v] == CameraResidual::default() {
+    pub(super) fn straighten(&mut self, v: usize) {
+        let divisor = self.settings.image_divisor;
+        let (Some(view), Some(given)) = (&self.views[v], &mut self.sights[v]) else { return };
+        if self.residuals[v] == CameraResidual::default() && given.straight.is_none() {
             return;
         }
         let width = given.camera.width_px as usize;
-        let place = self.place_of(given);
-        view.targets.write(&self.gpu, &place.straightened(&given.pixels, width, &self.residuals[v]));
+        let place = Place { origin_px: given.origin_px, image_px: given.image_px, divisor };
+        let straight = place.straightened(&given.pixels, width, &self.residuals[v]);
+        view.targets.write(&self.gpu, &straight);
+        given.straight = Some(straight);
     }
 
     const fn place_of(&self, given: &cameras::Given) -> Place {

@@ -200,11 +200,19 @@ impl HamSettings {
     pub fn shape_rate_m(&self) -> f64 {
         self.shape_rate * self.unit_m
     }
-    /// Strength `λ` of `(I + λL)⁻¹` in an epoch of phase B (from 0) for a mesh of this mean squared edge length (m²). The
-    /// uniform Laplacian of a ring at distance `h` is `h²/4` times the surface's own, so a width `ℓ` needs `λ = 4ℓ²/h²`.
+
+    /// Strength of the smoothing in an epoch of phase B (from 0) for a mesh of this mean squared edge length (m²).
     #[must_use]
     pub fn smoothing_lambda(&self, epoch: u32, mean_squared_edge: f64) -> f64 {
-        4.0 * (self.smoothing_width_mm(epoch) * 1e-3).powi(2) / mean_squared_edge.max(1e-12)
+        lambda_of(self.smoothing_width_mm(epoch), mean_squared_edge)
+    }
+
+    /// The same of any width, millimetres, up to the widest of the stage; 0 = the last of phase B.
+    #[must_use]
+    pub fn lambda_of_width(&self, width_mm: f64, mean_squared_edge: f64) -> f64 {
+        let widest = self.smoothing_coarse_mm.max(self.smoothing_mm);
+        let width_mm = if width_mm > 0.0 { width_mm.min(widest) } else { self.smoothing_mm };
+        lambda_of(width_mm, mean_squared_edge)
     }
 
     /// Width of the smoothing in an epoch of phase B, from 0.
@@ -230,6 +238,12 @@ impl HamSettings {
     pub fn displacement_per_m2(&self) -> f64 {
         self.displacement / (self.unit_m * self.unit_m)
     }
+}
+
+/// Strength `λ` of `(I + λL)⁻¹` for a width in millimetres on a mesh of this mean squared edge length (m²). The uniform
+/// Laplacian of a ring at distance `h` is `h²/4` times the surface's own, so a width `ℓ` needs `λ = 4ℓ²/h²`.
+fn lambda_of(width_mm: f64, mean_squared_edge: f64) -> f64 {
+    4.0 * (width_mm * 1e-3).powi(2) / mean_squared_edge.max(1e-12)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The last stage: a network learns to paint the refined mesh; see [`crate::neural`].
 
-use super::{CHECKPOINT_SECONDS, Reconstruction, State};
+use super::{CHECKPOINT_SECONDS, Reconstruction, State, joint};
 use crate::fitting::ham::Ham;
 use crate::fitting::ham::start::mean_light;
 use crate::fitting::ham::target::{JudgedSource, REGION_MARGIN, Target, TargetSource};
@@ -15,7 +15,7 @@ const PHASE: &str = "paint";
 
 /// Mean agreement with the photographs where masks and rendered hands meet, in decibels.
 #[derive(Clone, Copy, Debug, Default)]
-struct Agreement {
+pub(super) struct Agreement {
     views: u32,
     shaded_db: f64,
     neural_db: f64,
@@ -30,7 +30,7 @@ impl Agreement {
         }
     }
 
-    fn sentence(&self, which: &str) -> Option<String> {
+    pub(super) fn sentence(&self, which: &str) -> Option<String> {
         let n = f64::from(self.views);
         let [shaded, neural] = [self.shaded_db / n, self.neural_db / n];
         (self.views > 0).then(|| {
@@ -52,20 +52,35 @@ impl Reconstruction {
                 return Ok(());
             }
         };
+        // The stage begins on the surface as HAM left it, also where a refinement has moved it since.
+        let moved = match from.and_then(NeuralState::surface_before) {
+            Some(before) => {
+                let moved = ham.surface()?;
+                ham.put_surface(&before)?;
+                Some(moved)
+            }
+            None => None,
+        };
         self.state = State::Done { ham: Some(ham), neural: None };
         let mut neural = self.new_neural()?;
+        let unfit = "the checkpoint's network does not fit the mesh; start a new run";
         if let Some(state) = from
             && !neural.restore(state)
         {
-            return Err(PipelineError::Resume(
-                "the checkpoint's network does not fit the mesh; start a new run".to_owned(),
-            ));
+            return Err(PipelineError::Resume(unfit.to_owned()));
         }
-        let State::Done { ham: Some(ham), .. } =
+        let State::Done { ham: Some(mut ham), .. } =
             std::mem::replace(&mut self.state, State::Done { ham: None, neural: None })
         else {
             return Ok(());
         };
+        if let (Some(moved), Some(state)) = (moved, from) {
+            ham.put_surface(&moved)?;
+            ham.begin_joint(self.lent(), true)?;
+            if !neural.resume_joint(&ham.joint_scene(), &ham.joint_views(), state)? {
+                return Err(PipelineError::Resume(unfit.to_owned()));
+            }
+        }
         self.state = State::Neural { ham, neural: Box::new(neural) };
         Ok(())
     }
@@ -116,17 +131,23 @@ impl Reconstruction {
     pub(super) fn advance_neural(&mut self) -> Result<Advance, PipelineError> {
         let State::Neural { neural, .. } = &mut self.state else { return Ok(Advance::Finished) };
         if neural.is_done() {
-            return self.finish_neural();
+            return if neural.wants_refinement() { self.advance_joint() } else { self.finish_neural() };
         }
         let Some(report) = neural.step()? else { return Ok(Advance::Working) };
         let terms = vec![("photometric".to_owned(), report.photometric)];
         let epochs = [report.epoch, report.epochs];
         let advance = self.stepped(Stage::Neural, PHASE, epochs, report.photometric, terms)?;
+        self.checkpoint_when_due()?;
+        Ok(advance)
+    }
+
+    /// Writes a checkpoint if the last one was long ago.
+    pub(super) fn checkpoint_when_due(&mut self) -> Result<(), PipelineError> {
         if self.seconds - self.last_checkpoint > CHECKPOINT_SECONDS {
             self.write_checkpoint(false)?;
             self.last_checkpoint = self.seconds;
         }
-        Ok(advance)
+        Ok(())
     }
 
     fn finish_neural(&mut self) -> Result<Advance, PipelineError> {
@@ -145,12 +166,13 @@ impl Reconstruction {
         let shaded = self.write_refined()?;
         self.write_checkpoint(true)?;
         let [fitted, held_out] = self.held_against(&shaded)?;
-        let sentences = [fitted.sentence("neural, fitted views"), held_out.sentence("neural, held-out views")];
+        let verdict = self.neural().and_then(Neural::verdict).map(joint::sentence);
+        let sentences = [verdict, fitted.sentence("neural, fitted views"), held_out.sentence("neural, held-out views")];
         self.stage_done(Stage::Neural, sentences.into_iter().flatten().collect())
     }
 
     /// Neural pictures of the views that were scored shaded, against the photographs: of fitted and of held-out views.
-    fn held_against(&mut self, shaded: &[(usize, ViewScore)]) -> Result<[Agreement; 2], PipelineError> {
+    pub(super) fn held_against(&mut self, shaded: &[(usize, ViewScore)]) -> Result<[Agreement; 2], PipelineError> {
         let mut agreement = [Agreement::default(); 2];
         let (Some(ham), Some(neural)) = (self.ham(), self.neural()) else { return Ok(agreement) };
         let (model, vertices) = (neural.model()?, ham.vertices()?);
@@ -188,7 +210,7 @@ impl Reconstruction {
 }
 
 #[cfg(test)]
-mod sweep {
+pub(super) mod sweep {
     use super::*;
     use crate::gpu::{DeviceChoice, Gpu};
     use crate::pipeline::reconstruction::RunOptions;
@@ -203,13 +225,10 @@ mod sweep {
         (ticks(11) + ticks(12)) / 100.0
     }
 
-    /// For people who look for settings: a finished run of HAM (`NEURAL_SWEEP_RUN`, a copy, as it is written to), and lists
-    /// of settings (`NEURAL_SWEEP`: `key=value,key=value; key=value`), each trained and held against the photographs.
-    #[test]
-    #[ignore = "minutes a setting; prints what it measured"]
-    fn settings_side_by_side() {
+    /// The finished run of HAM in `NEURAL_SWEEP_RUN`, a copy, as it is written to; the stage after HAM is begun as far as its
+    /// checkpoint says.
+    pub(in crate::pipeline::reconstruction) fn run_to_sweep() -> Reconstruction {
         let run_dir = std::path::PathBuf::from(std::env::var_os("NEURAL_SWEEP_RUN").expect("a run folder"));
-        let sweep = std::env::var("NEURAL_SWEEP").unwrap_or_default();
         let record = RunRecord::read(&run_dir).expect("a run");
         let models = record.load_models().expect("its models");
         let capture = Arc::new(record.open_capture().expect("its capture"));
@@ -225,7 +244,16 @@ mod sweep {
             seed: record.seed,
             detect: false,
         };
-        let mut run = Reconstruction::resume(capture, models, options, gpu).expect("resumes");
+        Reconstruction::resume(capture, models, options, gpu).expect("resumes")
+    }
+
+    /// For people who look for settings: a finished run of HAM (`NEURAL_SWEEP_RUN`, a copy, as it is written to), and lists
+    /// of settings (`NEURAL_SWEEP`: `key=value,key=value; key=value`), each trained and held against the photographs.
+    #[test]
+    #[ignore = "minutes a setting; prints what it measured"]
+    fn settings_side_by_side() {
+        let sweep = std::env::var("NEURAL_SWEEP").unwrap_or_default();
+        let mut run = run_to_sweep();
         let vertices = run.ham().expect("after HAM").vertices().expect("reads");
         let mut shaded = run.score(&vertices).expect("scores");
         // Some fitted views say enough.
