@@ -41,7 +41,8 @@ impl Reconstruction {
                 (Stage::Ham, ham.phase().name(), ham.epoch(), ham_snapshots(ham, &ham.vertices()?))
             }
             State::Neural { ham, neural } | State::Done { ham: Some(ham), neural: Some(neural) } => {
-                (Stage::Neural, "paint", neural.epoch(), ham_snapshots(ham, &ham.vertices()?))
+                let (phase, iter) = neural.joint_epochs().map_or(("paint", neural.epoch()), |[n, _]| ("refine", n));
+                (Stage::Neural, phase, iter, ham_snapshots(ham, &ham.vertices()?))
             }
             State::Masks { .. } => (Stage::Fit, "masks", 0, self.posed_snapshots(&self.fitted_hands())),
             State::Done { ham: None, .. } => {
