@@ -6,6 +6,7 @@
 mod fmhr;
 mod folder;
 mod formats;
+mod frames;
 mod inspect;
 mod npz;
 mod open;
@@ -18,6 +19,7 @@ pub use formats::{
     Axes, Brown, Calibration, CalibrationWriteError, Direction, Format, Inference, Lens, OpenOptions, PixelCentre,
     RigCamera, Units,
 };
+pub use frames::{FrameFolder, frame_folders};
 pub use inspect::{DetectionReport, Flag, Inspection, MaskReport, MaskVerdict, ViewReport, inspect};
 pub use npz::{FloatArray, Npz, NpzError};
 pub use poses::{PoseFrame, PoseSequence};

@@ -112,6 +112,7 @@ impl CliError {
                 | PipelineError::Hand(_)
                 | PipelineError::TooFewViews { .. }
                 | PipelineError::Resume(_)
+                | PipelineError::Sequence(_)
                 | PipelineError::Unfinished { .. }
                 | PipelineError::Rest(_)
                 | PipelineError::Repose(_)

@@ -5,7 +5,7 @@ use super::capture_args::CaptureArgs;
 use super::interrupt::Interrupt;
 use super::progress::Progress;
 use super::progress::ProgressMode;
-use super::{CliError, Exit, report};
+use super::{CliError, Exit, report, sequence};
 use crate::capture::Capture;
 use crate::fitting::pose::HandChoice;
 use crate::gpu::DeviceChoice;
@@ -21,7 +21,7 @@ use std::sync::Arc;
 /// Arguments of `thenar reconstruct`.
 #[derive(Clone, Debug, PartialEq, clap::Args)]
 pub struct ReconstructArgs {
-    /// Capture folder; it is only read.
+    /// Capture folder, or a folder of numbered capture folders: the frames of a sequence. It is only read.
     pub capture: PathBuf,
     /// Run folder to write.
     #[arg(short, long = "output", value_name = "RUN")]
@@ -86,7 +86,7 @@ impl From<HandSelection> for HandChoice {
 }
 
 impl ReconstructArgs {
-    fn options(&self) -> Result<RunOptions, CliError> {
+    pub(super) fn options(&self) -> Result<RunOptions, CliError> {
         let name = self.preset.as_deref().unwrap_or("standard");
         let mut preset = Preset::load(name)?;
         for Setting { key, value } in &self.set {
@@ -114,6 +114,9 @@ impl ReconstructArgs {
 }
 
 pub(super) fn run(args: &ReconstructArgs, out: &mut dyn Write) -> Result<Exit, CliError> {
+    if let Some(frames) = sequence::frames(&args.capture)? {
+        return sequence::run(args, frames, out);
+    }
     let options = args.options()?;
     let models = match (&args.hand_model, &args.hand_convention) {
         (None, None) if args.resume => RunRecord::read(&args.output)?.load_models()?,

@@ -104,6 +104,18 @@ pub(super) fn read(run: &Path, view: &View) -> Result<Option<DetectedHands>, Exp
     Ok(Some(hands))
 }
 
+/// Copies what was found in `from` to the run folder `to`, if anything was.
+pub(super) fn take_over(from: &Path, to: &Path) -> Result<(), ExportError> {
+    let Ok(entries) = std::fs::read_dir(from.join("keypoints")) else { return Ok(()) };
+    let folder = to.join("keypoints");
+    std::fs::create_dir_all(&folder).map_err(ExportError::io(&folder))?;
+    for entry in entries.flatten() {
+        let bytes = std::fs::read(entry.path()).map_err(ExportError::io(&entry.path()))?;
+        atomic::write(&folder.join(entry.file_name()), &bytes)?;
+    }
+    Ok(())
+}
+
 /// The keypoints that a run has found in the images of its capture, a view each.
 ///
 /// # Errors

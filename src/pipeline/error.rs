@@ -69,6 +69,9 @@ pub enum PipelineError {
     /// `--resume` without a run, or with another capture or other settings.
     #[error("{0}")]
     Resume(String),
+    /// A sequence none of whose frames can be used, or what cannot be done with a sequence.
+    #[error("{0}")]
+    Sequence(String),
     /// The run folder holds no such result yet.
     #[error("{path}: {problem}")]
     Unfinished {
@@ -84,7 +87,11 @@ impl PipelineError {
     #[must_use]
     pub const fn gpu(&self) -> Option<&GpuError> {
         match self {
-            Self::Gpu(e) | Self::Ham(HamError::Gpu(e)) | Self::Neural(NeuralError::Gpu(e)) => Some(e),
+            Self::Gpu(e)
+            | Self::Pose(PoseError::Gpu(e))
+            | Self::Fit(FitError::Gpu(e))
+            | Self::Ham(HamError::Gpu(e))
+            | Self::Neural(NeuralError::Gpu(e)) => Some(e),
             _ => None,
         }
     }

@@ -10,6 +10,7 @@ mod error;
 mod export_files;
 mod exportable;
 mod finished;
+mod given;
 mod masks;
 mod neural;
 mod orbit;
@@ -22,6 +23,7 @@ mod repose;
 mod results;
 mod run_folder;
 mod safetensors;
+mod sequence;
 mod snapshot;
 mod textures;
 
@@ -45,6 +47,8 @@ pub use reconstruction::{Reconstruction, RunOptions};
 pub use report::ReportSources;
 pub use repose::{ReposePlan, ReposedHand, Reposing, repose};
 pub use run_folder::{RunFolder, RunRecord, lies_in};
+pub use sequence::{FinishedSequence, FrameState, SequenceAdvance, SequencePlan, SequenceRun};
+pub use sequence::{evaluate_motion, is_sequence_run};
 pub use snapshot::{HandSnapshot, Snapshot, ViewPicture};
 pub use textures::{TextureScore, TexturedView};
 

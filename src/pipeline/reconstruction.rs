@@ -10,6 +10,7 @@ pub(super) use views::joined;
 
 use super::checkpoint::{Checkpoint, CheckpointFacts, CheckpointHand};
 use super::detection::Detection;
+use super::given::Given;
 use super::picture::PictureMaker;
 use super::run_folder::{RunFolder, RunRecord};
 use super::{Advance, KeypointSource, PipelineError, Stage, StepReport};
@@ -18,7 +19,7 @@ use crate::camera::Camera;
 use crate::capture::Capture;
 use crate::detect::DetectedHands;
 use crate::fitting::ham::{Ham, PhaseRates};
-use crate::fitting::hand_fit::{FittedHand, HandFit};
+use crate::fitting::hand_fit::{FittedHand, HandFit, shape_information};
 use crate::fitting::masks::JudgedMask;
 use crate::fitting::pose::PoseResult;
 use crate::gpu::Gpu;
@@ -58,6 +59,7 @@ const TRACK_SNAPSHOTS: u32 = 24;
 enum State {
     Detect(Box<Detection>),
     Pose,
+    Held { pose: Box<PoseResult> },
     Fit { pose: Box<PoseResult>, fit: Box<HandFit> },
     Masks { pose: Box<PoseResult>, findings: Vec<String> },
     Ham { ham: Box<Ham> },
@@ -73,6 +75,8 @@ pub struct Reconstruction {
     gpu: Gpu,
     folder: RunFolder,
     used: Vec<bool>,
+    /// What the sequence knows, for one of its frames.
+    given: Option<Given>,
     state: State,
     /// Result of the pose stage, kept for reports.
     pose: Option<PoseResult>,
@@ -104,6 +108,32 @@ impl Reconstruction {
         options: RunOptions,
         gpu: Gpu,
     ) -> Result<Self, PipelineError> {
+        Self::begin(capture, models, options, gpu, None)
+    }
+
+    /// Begins the run of a sequence's frame, whose cameras and hands the sequence knows. `keypoints` is a folder with keypoints
+    /// that were found in its images already.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub(super) fn of_frame(
+        capture: Arc<Capture>,
+        models: [Arc<HandModel>; 2],
+        options: RunOptions,
+        gpu: Gpu,
+        given: &Given,
+        keypoints: &Path,
+    ) -> Result<Self, PipelineError> {
+        Self::begin(capture, models, options, gpu, Some((given, keypoints)))
+    }
+
+    fn begin(
+        capture: Arc<Capture>,
+        models: [Arc<HandModel>; 2],
+        options: RunOptions,
+        gpu: Gpu,
+        frame: Option<(&Given, &Path)>,
+    ) -> Result<Self, PipelineError> {
         let used = used_views(&capture, &options)?;
         if super::lies_in(&options.run_dir, &capture.root) {
             return Err(PipelineError::InCapture { path: options.run_dir.display().to_string() });
@@ -111,8 +141,9 @@ impl Reconstruction {
         if options.until >= Stage::Neural {
             options.preset.neural.check()?;
         }
-        let state = first_state(&capture, &options, None)?;
-        let record = RunRecord::new(&capture, &models, &options, gpu.description());
+        let state = first_state(&capture, &options, frame.map(|(_, keypoints)| keypoints))?;
+        let mut record = RunRecord::new(&capture, &models, &options, gpu.description());
+        record.given = frame.map(|(given, _)| given.hash()).transpose()?;
         let mut folder = RunFolder::create(&options.run_dir, &record)?;
         folder.log(&format!(
             "thenar {} on {} ({}); {} of {} views",
@@ -122,7 +153,11 @@ impl Reconstruction {
             used.iter().filter(|u| **u).count(),
             used.len()
         ))?;
-        Ok(Self { state, ..Self::at_start(capture, models, options, gpu, folder, used) })
+        let given = frame.map(|(given, _)| given.write(&options.run_dir)).transpose()?;
+        if let Some((_, keypoints)) = frame {
+            super::detection::take_over(keypoints, &options.run_dir)?;
+        }
+        Ok(Self { state, given, ..Self::at_start(capture, models, options, gpu, folder, used) })
     }
 
     fn at_start(
@@ -140,6 +175,7 @@ impl Reconstruction {
             gpu,
             folder,
             used,
+            given: None,
             state: State::Pose,
             pose: None,
             detected: None,
@@ -207,10 +243,11 @@ impl Reconstruction {
             options.until = Stage::Neural;
         }
         let state = first_state(&capture, &options, Some(&options.run_dir))?;
+        let given = record.given.as_deref().map(|hash| Given::read(&options.run_dir, hash)).transpose()?;
         let lines = in_ham.as_ref().map_or(0, |c| c.facts.step);
         let mut folder = RunFolder::reopen(&options.run_dir, lines)?;
         folder.log(&format!("resumed at line {lines} of metrics.jsonl"))?;
-        let mut run = Self { state, ..Self::at_start(capture, models, options, gpu, folder, used) };
+        let mut run = Self { state, given, ..Self::at_start(capture, models, options, gpu, folder, used) };
         if let Some(mut checkpoint) = in_ham {
             let neural = checkpoint.neural.take();
             run.seconds = checkpoint.facts.seconds;
@@ -240,7 +277,7 @@ impl Reconstruction {
     pub const fn stage(&self) -> Option<Stage> {
         match self.state {
             State::Detect(_) | State::Pose => Some(Stage::Pose),
-            State::Fit { .. } | State::Masks { .. } => Some(Stage::Fit),
+            State::Held { .. } | State::Fit { .. } | State::Masks { .. } => Some(Stage::Fit),
             State::Ham { .. } => Some(Stage::Ham),
             State::Neural { .. } => Some(Stage::Neural),
             State::Done { .. } => None,
@@ -343,6 +380,7 @@ impl Reconstruction {
                 .map(|h| CheckpointHand {
                     parameters: h.posed.parameters.clone(),
                     joints: self.joints()[h.posed.parameters.side.index()].unwrap_or(h.posed.keypoints),
+                    shape_information: shape_information(&h.information),
                 })
                 .collect(),
             trusted: views.trusted,
@@ -414,7 +452,7 @@ fn first_state(capture: &Capture, options: &RunOptions, run: Option<&Path>) -> R
     }
 }
 
-fn used_views(capture: &Capture, options: &RunOptions) -> Result<Vec<bool>, PipelineError> {
+pub(super) fn used_views(capture: &Capture, options: &RunOptions) -> Result<Vec<bool>, PipelineError> {
     let mut used = vec![true; capture.views.len()];
     for &view in options.hold_out.iter().chain(&options.exclude) {
         match used.get_mut(view) {

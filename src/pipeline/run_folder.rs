@@ -36,6 +36,9 @@ pub struct RunRecord {
     /// Where its keypoints come from.
     #[serde(default)]
     pub keypoints: KeypointSource,
+    /// SHA-256 of `given.json`, for a frame of a sequence.
+    #[serde(default)]
+    pub given: Option<String>,
     /// Views no stage has seen, but which are compared.
     pub hold_out: Vec<usize>,
     /// Views left out altogether.
@@ -70,6 +73,7 @@ impl RunRecord {
             model: models[1].name.clone(),
             hand_model: Some(HandModelRecord::of(models)),
             keypoints: KeypointSource::of(capture, options.detect),
+            given: None,
             hold_out: options.hold_out.clone(),
             exclude: options.exclude.clone(),
             seed: options.seed,
@@ -165,6 +169,14 @@ impl RunFolder {
             return Err(ExportError::InUse { path: path.to_owned() });
         }
         Ok(Self { path: path.to_owned(), metrics: append("metrics.jsonl")?, log, origin })
+    }
+
+    /// Opens the folder of a sequence, whose frames have run folders of their own in it.
+    ///
+    /// # Errors
+    /// [`ExportError::InUse`] when another process is at it, else [`ExportError::Io`].
+    pub(super) fn of_sequence(path: &Path) -> Result<Self, ExportError> {
+        Self::open(path, Origin::Reopened)
     }
 
     /// Opens an existing run and cuts `metrics.jsonl` back to `lines` lines, the state of its checkpoint.

@@ -274,6 +274,13 @@ impl<'a> Refinement<'a> {
         reports
     }
 
+    /// What keypoints, masks and contacts say about each hand: its Gauss-Newton matrix (rows of 62).
+    pub(super) fn information(&self, hands: &Hands) -> Vec<Vec<[f64; PARAMETERS]>> {
+        let joint = self.joint(hands, &self.collect(hands, 2.0));
+        let own = |first: usize, p: usize| std::array::from_fn(|q| joint.hessian[(first + p, first + q)]);
+        (0..hands.len()).map(|hand| (0..PARAMETERS).map(|p| own(hand * PARAMETERS, p)).collect()).collect()
+    }
+
     /// Some Levenberg-Marquardt steps on what is held; by what share they made the loss smaller.
     fn descend(&self, hands: &mut Hands, held: &Held) -> f64 {
         let mut lambda = 1e-3;

@@ -36,6 +36,7 @@ impl Reconstruction {
         let (stage, phase, iter, hands) = match &self.state {
             State::Detect(_) => (Stage::Pose, crate::pipeline::DETECTION, 0, Vec::new()),
             State::Pose => (Stage::Pose, "triangulate", 0, Vec::new()),
+            State::Held { .. } => (Stage::Fit, "held", 0, Vec::new()),
             State::Fit { fit, .. } => (Stage::Fit, "lm", 0, self.posed_snapshots(&fit.hands())),
             State::Ham { ham } | State::Done { ham: Some(ham), neural: None } => {
                 (Stage::Ham, ham.phase().name(), ham.epoch(), ham_snapshots(ham, &ham.vertices()?))
