@@ -80,7 +80,7 @@ fn detect(hands: &[PosedHand; 2], cameras: &[Camera], random: &mut Random) -> Ve
                     let p = camera.project(&Vector3::from(*point))?;
                     *to = [p.x + noise(), p.y + noise()];
                 }
-                Some(Keypoints { px, confidence: [1.0; KEYPOINTS] })
+                Some(Keypoints::detected(px, [1.0; KEYPOINTS]))
             })
         })
         .collect()

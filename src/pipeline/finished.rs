@@ -9,7 +9,7 @@ use super::run_folder::RunRecord;
 use super::{Exportable, PipelineError, PosableHand, masks, results};
 use crate::anatomy::{KEYPOINTS, Side};
 use crate::camera::Camera;
-use crate::capture::Capture;
+use crate::capture::{Capture, Edits};
 use crate::export::{ExportHand, joints, ply};
 use crate::fitting::ham::{FineMesh, Vertices, to_f32};
 use crate::fitting::masks::JudgedMask;
@@ -52,6 +52,8 @@ pub struct FinishedRun {
     pub(super) vertices: Vertices,
     pub(super) lights: Vec<[f64; LIGHT_STRIDE]>,
     folder: PathBuf,
+    /// What the user had changed of the capture.
+    pub(super) edits: Arc<Edits>,
     /// Masks as HAM used them, one entry a view; read when they are first needed.
     masks: OnceLock<Vec<Option<JudgedMask>>>,
 }
@@ -72,6 +74,7 @@ impl FinishedRun {
     /// [`PipelineError::Unfinished`] when there is no mesh yet.
     pub fn open(folder: &Path, models: [Arc<HandModel>; 2]) -> Result<Self, PipelineError> {
         let record = RunRecord::read(folder)?;
+        let edits = record.read_edits(folder)?;
         let unfinished = |problem: &str| PipelineError::Unfinished {
             path: folder.display().to_string(),
             problem: problem.to_owned(),
@@ -130,6 +133,7 @@ impl FinishedRun {
             mesh,
             vertices,
             lights,
+            edits,
             folder: folder.to_owned(),
             masks: OnceLock::new(),
         })
@@ -201,7 +205,8 @@ impl FinishedRun {
     }
 
     /// The run folder.
-    pub(super) fn folder(&self) -> &Path {
+    #[must_use]
+    pub fn folder(&self) -> &Path {
         &self.folder
     }
 

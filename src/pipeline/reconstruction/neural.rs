@@ -210,7 +210,7 @@ mod sweep {
         let sweep = std::env::var("NEURAL_SWEEP").unwrap_or_default();
         let record = RunRecord::read(&run_dir).expect("a run");
         let models = record.load_models().expect("its models");
-        let capture = Arc::new(record.open_capture().expect("its capture"));
+        let capture = Arc::new(record.open_capture(&run_dir).expect("its capture"));
         let gpu = Gpu::new(&DeviceChoice::Auto).expect("a device");
         drop(FinishedRun::open(&run_dir, models.clone()).expect("a finished run"));
         let options = RunOptions {
