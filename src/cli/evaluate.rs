@@ -43,7 +43,7 @@ pub(super) fn run(args: &EvaluateArgs, out: &mut dyn Write) -> Result<Exit, CliE
         return Ok(Exit::Done);
     }
     let run = FinishedRun::read(&args.run)?;
-    let capture = run.record.open_capture()?;
+    let capture = run.record.open_capture(&args.run)?;
     if capture.hash != run.record.capture_hash {
         tracing::warn!("the files of {} have changed since this run", run.record.capture.display());
     }

@@ -17,6 +17,10 @@ pub(super) fn frames(captures: &Path) -> Result<Option<Vec<FrameFolder>>, CliErr
 
 pub(super) fn run(args: &ReconstructArgs, frames: Vec<FrameFolder>, out: &mut dyn Write) -> Result<Exit, CliError> {
     let options = args.options()?;
+    if args.edits.is_some() {
+        let problem = "edits belong to one capture; give --edits with the folder of a frame";
+        return Err(CliError::Usage(problem.to_owned()));
+    }
     if args.report {
         tracing::warn!("a sequence has no report; write one of a frame with `thenar report RUN/FRAME`");
     }

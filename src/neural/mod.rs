@@ -19,7 +19,7 @@
 //!
 //! # Practice
 //! Kernels work on rows of samples, a dispatch a layer: `gather` → `encode_*` → `linear` … → `colour_loss` and back. In the joint
-//! refinement ([`joint`]) the way back goes on to the surface: `encode_*_grad` → `gather_grad`.
+//! refinement (`joint`) the way back goes on to the surface: `encode_*_grad` → `gather_grad`.
 
 #[cfg(test)]
 mod checks;

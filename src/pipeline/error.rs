@@ -1,5 +1,6 @@
 //! Why a reconstruction stops.
 
+use crate::capture::{CaptureError, EditsError};
 use crate::detect::DetectError;
 use crate::export::ExportError;
 use crate::fitting::ham::HamError;
@@ -13,6 +14,12 @@ use crate::neural::NeuralError;
 /// Errors of the pipeline.
 #[derive(Debug, thiserror::Error)]
 pub enum PipelineError {
+    /// The capture of a run.
+    #[error(transparent)]
+    Capture(#[from] CaptureError),
+    /// What the user has changed of it.
+    #[error(transparent)]
+    Edits(#[from] EditsError),
     /// Keypoints.
     #[error(transparent)]
     Detect(#[from] DetectError),

@@ -80,7 +80,9 @@ pub struct Reconstruction {
     state: State,
     /// Result of the pose stage, kept for reports.
     pose: Option<PoseResult>,
-    /// Keypoints found in the images; `None` for those of the capture.
+    /// Keypoints found in the images, without edits.
+    found: Option<Vec<DetectedHands>>,
+    /// Keypoints found in the images, as they are edited; `None` for those of the capture.
     detected: Option<Vec<DetectedHands>>,
     fitted: Vec<FittedHand>,
     /// Judged masks of the views so far; `None` for views that take no part, empty when masks are left as they are.
@@ -145,6 +147,7 @@ impl Reconstruction {
         let mut record = RunRecord::new(&capture, &models, &options, gpu.description());
         record.given = frame.map(|(given, _)| given.hash()).transpose()?;
         let mut folder = RunFolder::create(&options.run_dir, &record)?;
+        super::edits::write(&options.run_dir, &capture)?;
         folder.log(&format!(
             "thenar {} on {} ({}); {} of {} views",
             record.version,
@@ -178,6 +181,7 @@ impl Reconstruction {
             given: None,
             state: State::Pose,
             pose: None,
+            found: None,
             detected: None,
             fitted: Vec::new(),
             masks: Vec::new(),
@@ -208,6 +212,11 @@ impl Reconstruction {
                 "the files of {} are not those this run began with; start a new run",
                 capture.root.display()
             )));
+        }
+        if record.edits.clone().unwrap_or_default() != edits_hash(&capture) {
+            return Err(PipelineError::Resume(
+                "the capture was edited otherwise when this run began; start a new run".to_owned(),
+            ));
         }
         let hashes = [&models[0].hash, &models[1].hash];
         if let Some(then) = &record.hand_model
@@ -284,12 +293,13 @@ impl Reconstruction {
         }
     }
 
-    /// Keypoints found in the images so far, a view of the capture each; `None` when the capture's own are used.
+    /// Keypoints found in the images so far, a view of the capture each and without edits; `None` when the capture's own are
+    /// used.
     #[must_use]
     pub fn detected_keypoints(&self) -> Option<Vec<DetectedHands>> {
         match &self.state {
             State::Detect(detection) => Some(detection.keypoints()),
-            _ => self.detected.clone(),
+            _ => self.found.clone(),
         }
     }
 
@@ -439,6 +449,11 @@ impl Reconstruction {
         }
         Ok(Advance::Stepped(report))
     }
+}
+
+/// Hash of the edits of a capture; empty without any.
+fn edits_hash(capture: &Capture) -> String {
+    if capture.edits.is_empty() { String::new() } else { capture.edits.hash() }
 }
 
 /// The search for keypoints, where they have to be found; `run` is a run that is resumed.

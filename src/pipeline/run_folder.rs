@@ -1,7 +1,7 @@
 //! The run folder: what is written when. Every file is written whole or not at all, except the two logs, which grow by
 //! whole lines.
 
-use super::{KeypointSource, PipelineError, RunOptions, StepReport};
+use super::{KeypointSource, PipelineError, RunOptions, StepReport, edits};
 use crate::export::{ExportError, atomic};
 use crate::gpu::DeviceDescription;
 use crate::hand::{HandModel, HandModelRecord, open_hands};
@@ -24,6 +24,9 @@ pub struct RunRecord {
     /// How it was opened, where that was set by hand.
     #[serde(default)]
     pub capture_options: crate::capture::OpenOptions,
+    /// Hash of what the user has changed of it (`edits.ron`); `None` when nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edits: Option<String>,
     /// Preset it began with.
     pub preset_name: String,
     /// Resolved settings.
@@ -68,6 +71,7 @@ impl RunRecord {
             capture: capture.root.canonicalize().unwrap_or_else(|_| capture.root.clone()),
             capture_hash: capture.hash.clone(),
             capture_options: capture.options.clone(),
+            edits: (!capture.edits.is_empty()).then(|| capture.edits.hash()),
             preset_name: options.preset_name.clone(),
             preset: options.preset.clone(),
             model: models[1].name.clone(),
@@ -81,14 +85,6 @@ impl RunRecord {
             device: device.name.clone(),
             driver: device.driver.clone(),
         }
-    }
-
-    /// Opens the capture as it was opened for the run.
-    ///
-    /// # Errors
-    /// [`crate::capture::CaptureError`] when it cannot be used any more.
-    pub fn open_capture(&self) -> Result<crate::capture::Capture, crate::capture::CaptureError> {
-        crate::capture::Capture::open_with(&self.capture, &self.capture_options)
     }
 
     /// Loads the hand models the run was made with.
@@ -212,6 +208,7 @@ impl RunFolder {
         for name in ["run.ron", "metrics.jsonl", "log.txt"] {
             let _ = std::fs::remove_file(self.path.join(name));
         }
+        edits::discard(&self.path);
         if self.origin == Origin::Made {
             let _ = std::fs::remove_dir(&self.path);
         }

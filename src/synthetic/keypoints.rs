@@ -41,7 +41,7 @@ pub(super) fn make(settings: &SynthSettings, cameras: &[Camera], hands: &[TrueHa
                     outliers.push((v, hand.side, k));
                 }
             }
-            seen[hand.side.index()] = Some(Keypoints { px, confidence: [1.0; KEYPOINTS] });
+            seen[hand.side.index()] = Some(Keypoints::detected(px, [1.0; KEYPOINTS]));
         }
         views.push(seen);
     }

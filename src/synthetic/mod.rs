@@ -249,6 +249,7 @@ pub fn make(settings: &SynthSettings) -> Result<SyntheticScene, SynthError> {
         inferences: Vec::new(),
         options: crate::capture::OpenOptions::default(),
         warnings: Vec::new(),
+        edits: std::sync::Arc::default(),
         hash: String::new(),
     };
     let (swapped_views, outliers) = (detections.swapped, detections.outliers);

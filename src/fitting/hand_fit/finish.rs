@@ -150,7 +150,9 @@ pub(super) fn mask_fields(
         let translation = s.camera.rotation * origin + s.camera.translation;
         let camera = Camera { translation, ..s.camera.clone() };
         let step = if camera.width_px.max(camera.height_px) >= 3000 { 3 } else { 1 };
-        Some((s.view, MaskField::new(&camera, s.mask, &points, step)?))
+        let mut field = MaskField::new(&camera, s.mask, &points, step)?;
+        field.edited = s.edited;
+        Some((s.view, field))
     };
     silhouettes.iter().filter_map(field).collect()
 }

@@ -101,6 +101,8 @@ pub struct Silhouette<'a> {
     pub camera: &'a Camera,
     /// 255 = hand.
     pub mask: &'a GrayImage,
+    /// A user's: it takes part although the hands fitted to the keypoints do not agree with it.
+    pub edited: bool,
 }
 
 /// Result of the fit stage.

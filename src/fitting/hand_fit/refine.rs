@@ -3,7 +3,7 @@
 //!
 //! Outlines and contacts are collected, held for some Levenberg-Marquardt steps, and collected anew (as in iterated closest
 //! points). A vertex on the outline should lie on the edge of the mask: its residual is the signed distance to it, robust.
-//! Only masks that agree with the hands fitted to the keypoints take part.
+//! Only masks that agree with the hands fitted to the keypoints take part, and those that a user has edited.
 
 use super::HandFitSettings;
 use super::contour::{Outline, PosedOutline, outline_vertices};
@@ -132,7 +132,7 @@ impl<'a> Refinement<'a> {
             reports.push(SilhouetteReport {
                 view: *view,
                 agreement,
-                used: agreement >= AGREEMENT && distances.len() >= LEAST_VERTICES,
+                used: (agreement >= AGREEMENT || field.edited) && distances.len() >= LEAST_VERTICES,
                 before_px: super::super::pose::median(distances),
                 after_px: 0.0,
             });

@@ -4,6 +4,7 @@ use super::{CHECKPOINT_SECONDS, Reconstruction, State, TRACK_SNAPSHOTS};
 use crate::anatomy::Side;
 use crate::camera::Camera;
 use crate::capture::View;
+use crate::detect::DetectedHands;
 use crate::fitting::ham::target::{JudgedSource, TargetSource};
 use crate::fitting::ham::{Ham, HamError, HamSettings, Phase, PhaseRates, TERMS};
 use crate::fitting::hand_fit::{FIT_TERMS, FitBackend, FitResult, HandFit, Silhouette, SilhouetteReport, hold_hands};
@@ -22,9 +23,21 @@ impl Reconstruction {
             let (found, unseen) = (f64::from(step.hands), 2.0 * f64::from(views) - f64::from(step.hands));
             return self.stepped(Stage::Pose, DETECTION, [views, of], unseen, vec![("hands".to_owned(), found)]);
         }
-        self.detected = Some(detection.keypoints());
+        let found = detection.keypoints();
+        self.take_detected(found)?;
         self.state = State::Pose;
         Ok(Advance::Working)
+    }
+
+    /// What was found in the images, with what the user has changed of it.
+    fn take_detected(&mut self, mut found: Vec<DetectedHands>) -> Result<(), PipelineError> {
+        self.found = Some(found.clone());
+        let names = self.capture.views.iter().map(|view| view.name.as_str());
+        for line in self.capture.edits.change_found(names.zip(&mut found)) {
+            self.folder.log(&format!("             {line}"))?;
+        }
+        self.detected = Some(found);
+        Ok(())
     }
 
     pub(super) fn advance_pose(&mut self) -> Result<Advance, PipelineError> {
@@ -119,7 +132,7 @@ impl Reconstruction {
             self.write_checkpoint(true)?;
             return self.stage_done(Stage::Fit, findings);
         }
-        if self.options.preset.masks.refine {
+        if (0..self.used.len()).any(|view| self.is_judged(view)) {
             self.state = State::Masks { pose, findings };
             return self.advance_masks();
         }
@@ -149,10 +162,11 @@ impl Reconstruction {
             .mask_trust()
             .iter()
             .zip(&self.capture.views)
-            .filter(|(t, _)| t.is_some_and(|t| !t.trusted))
-            .map(|(_, v)| v.name.as_str())
+            .enumerate()
+            .filter(|(v, (t, _))| t.is_some_and(|t| !t.trusted) && !self.capture.mask_is_edited(*v))
+            .map(|(_, (_, v))| v.name.as_str())
             .collect();
-        if self.masks.is_empty() && !untrusted.is_empty() {
+        if !self.options.preset.masks.refine && !untrusted.is_empty() {
             findings.push(format!(
                 "masks that disagree with the model are not used as silhouettes: views {}",
                 untrusted.join(", ")
@@ -167,7 +181,7 @@ impl Reconstruction {
         let views = self.capture.views.iter().zip(&pose.cameras).zip(&self.used).enumerate();
         let silhouette = |(view, ((source, camera), used)): (usize, ((&'a View, &'a Camera), &bool))| {
             let mask = source.mask.as_ref().filter(|_| *used)?;
-            Some(Silhouette { view, camera, mask })
+            Some(Silhouette { view, camera, mask, edited: self.capture.mask_is_edited(view) })
         };
         views.filter_map(silhouette).collect()
     }

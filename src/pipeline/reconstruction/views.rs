@@ -3,6 +3,7 @@
 use super::{Reconstruction, State};
 use crate::camera::{Camera, CameraResidual};
 use crate::export::ExportHand;
+use crate::fitting::ham::target::MaskTrust;
 use crate::fitting::ham::{FineMesh, Ham, Vertices, to_f32};
 use crate::hand::PosedHand;
 use crate::metrics::ViewScore;
@@ -125,9 +126,11 @@ impl Reconstruction {
         ViewFacts {
             cameras: self.cameras(),
             residuals: self.ham().map_or_else(Vec::new, |ham| ham.residuals().to_vec()),
-            trusted: self
-                .ham()
-                .map_or_else(Vec::new, |h| h.mask_trust().iter().map(|t| t.map(|t| t.trusted)).collect()),
+            trusted: self.ham().map_or_else(Vec::new, |h| {
+                let trusted =
+                    |(v, t): (usize, &Option<MaskTrust>)| t.map(|t| t.trusted || self.capture.mask_is_edited(v));
+                h.mask_trust().iter().enumerate().map(trusted).collect()
+            }),
             reprojection_px: (0..self.used.len()).map(|v| report_of(v).and_then(results::median_after_px)).collect(),
         }
     }

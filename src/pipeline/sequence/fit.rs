@@ -105,7 +105,7 @@ fn silhouettes<'a>(capture: &'a Capture, looked: &'a Looked) -> Vec<Silhouette<'
     views
         .filter_map(|(view, ((source, camera), used))| {
             let mask = source.mask.as_ref().filter(|_| *used)?;
-            Some(Silhouette { view, camera, mask })
+            Some(Silhouette { view, camera, mask, edited: capture.mask_is_edited(view) })
         })
         .collect()
 }
