@@ -103,7 +103,9 @@ fn before_ham(gpu: &Gpu, scene: &SyntheticScene, views: &[&View]) -> anyhow::Res
         let fit = || -> anyhow::Result<()> {
             let seen = views.iter().zip(&cameras).enumerate();
             let silhouettes: Vec<Silhouette<'_>> = seen
-                .filter_map(|(view, (v, camera))| Some(Silhouette { view, camera, mask: v.mask.as_ref()? }))
+                .filter_map(|(view, (v, camera))| {
+                    Some(Silhouette { view, camera, mask: v.mask.as_ref()?, edited: false })
+                })
                 .collect();
             let mut fit = HandFit::new(FitBackend::Gpu(gpu), models, &pose, &HandFitSettings::default())?;
             while fit.step()?.is_some() {}

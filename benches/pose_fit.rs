@@ -80,7 +80,7 @@ fn detect(hands: &[PosedHand; 2], cameras: &[Camera], random: &mut Random) -> Ve
                     let p = camera.project(&Vector3::from(*point))?;
                     *to = [p.x + noise(), p.y + noise()];
                 }
-                Some(Keypoints { px, confidence: [1.0; KEYPOINTS] })
+                Some(Keypoints::detected(px, [1.0; KEYPOINTS]))
             })
         })
         .collect()
@@ -97,7 +97,7 @@ fn main() -> anyhow::Result<()> {
     let detected: Vec<_> = posed.iter().map(|hands| detect(hands, &cameras, &mut random)).collect();
     let first = posed.first().context("at least one frame")?;
     let masks = cameras.iter().map(|camera| mask(&models, first, camera)).collect::<anyhow::Result<Vec<_>>>()?;
-    let silhouette = |(view, (camera, mask))| Silhouette { view, camera, mask };
+    let silhouette = |(view, (camera, mask))| Silhouette { view, camera, mask, edited: false };
     let silhouettes: Vec<Silhouette<'_>> = cameras.iter().zip(&masks).enumerate().map(silhouette).collect();
     let triangulator = Triangulator::on(&gpu)?;
     let settings = HandFitSettings::default();

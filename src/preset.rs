@@ -22,6 +22,31 @@ pub struct Preset {
     pub ham: HamSettings,
     /// Colours by a network.
     pub neural: NeuralSettings,
+    /// Many frames of one movement.
+    pub sequence: SequenceSettings,
+}
+
+/// How the frames of a sequence share what they have in common.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SequenceSettings {
+    /// Standard deviation of a keypoint's second difference over the frames, millimetres a squared frame: smaller values make
+    /// movements smoother; 0 leaves the frames as they were fitted.
+    pub smooth_mm: f64,
+    /// Scale of the robust loss in units of that (or of what the hand does in the middle, where that is more): changes far
+    /// beyond it are cuts and stay.
+    pub robust_scale: f64,
+    /// Frames, spread over the sequence, that the person's shape is found in.
+    pub shape_frames: usize,
+    /// Part of `ham.shape_epochs` that the frames after the first get, which begin with its detail; 1 or more reconstructs
+    /// every frame anew.
+    pub following_epochs: f64,
+}
+
+impl Default for SequenceSettings {
+    fn default() -> Self {
+        Self { smooth_mm: 1.0, robust_scale: 4.0, shape_frames: 16, following_epochs: 0.2 }
+    }
 }
 
 /// The shipped presets: name, one line about it, RON text.

@@ -107,3 +107,39 @@ fn nothing_to_do_and_wrong_calls_are_refused() {
     call("batch {} -o {} -- --resume", &[&root.join("empty"), &out]).refused(2, &["--resume"]);
     assert!(!out.exists(), "nothing is written");
 }
+
+/// Shape of a run's right hand.
+fn betas(run: &Path) -> Vec<f64> {
+    let file = run.join("hand_right.npz");
+    let (hand, _) = thenar::export::npz::read(&file, thenar::anatomy::Side::Right).expect("parameters");
+    hand.betas
+}
+
+#[test]
+fn one_persons_captures_get_one_shape() {
+    let Some(_) = gpu() else { return };
+    let root = empty_folder("batch-shape");
+    let (all, out) = (root.join("captures"), root.join("out"));
+    for seed in 0..3 {
+        let line = format!("synth {{}} --hands right --views 4 --size 128x96 --seed {seed} --person 7 --noise-px 0.5");
+        call(&line, &[&all.join(format!("s{seed}"))]).expect(0);
+    }
+    let line = "batch {} -o {} --shared-shape --preset draft -- --hands right --until fit";
+    call(line, &[&all, &out]).expect(0);
+    let apart = |folder: &Path| {
+        let shapes: Vec<Vec<f64>> = ["s0", "s1", "s2"].iter().map(|name| betas(&folder.join(name))).collect();
+        let pairs = [(0, 1), (0, 2), (1, 2)];
+        let off =
+            |(a, b): (usize, usize)| shapes[a].iter().zip(&shapes[b]).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        pairs.into_iter().map(off).fold(0.0, f64::max)
+    };
+    let (alone, together) = (apart(&out.join("shape")), apart(&out));
+    assert!(alone > 0.3, "alone they differ: {alone}");
+    assert!(together < 0.3 * alone, "together they hardly do: {together} instead of {alone}");
+    let text = std::fs::read_to_string(out.join("shape.json")).expect("the shape is kept");
+    assert!(text.contains("\"captures\": 3"), "{text}");
+
+    let before = listing(&out.join("s1"));
+    call(line, &[&all, &out]).expect(0);
+    assert_eq!(listing(&out.join("s1")), before, "the same shape: what is done is not touched");
+}

@@ -336,7 +336,8 @@ fn another_shading_is_scored_beside_the_first_and_the_mesh_is_sound() {
     assert_eq!((sound.hands.len(), sound.hands[0].side), (1, Side::Right), "one hand");
     assert!(sound.flipped_percent <= 0.5 && sound.spikes_percent <= 0.5, "few unsound triangles: {sound:?}");
     assert_eq!(sound.in_other_hand_percent, None, "there is no other hand");
-    let (plain, json) = evaluate(run, &finished.record.open_capture().expect("its capture").root.join("ground_truth"));
+    let (plain, json) =
+        evaluate(run, &finished.record.open_capture(run).expect("its capture").root.join("ground_truth"));
     assert!(plain.views.iter().all(|v| v.neural.is_none()), "the run itself has no neural renderer");
     assert!(json["mean"].get("neural").is_none() && json["mesh"]["flipped_percent"].is_number(), "{}", json["mesh"]);
     let normals = plain.surface.expect("with ground truth").normal_mean_deg;

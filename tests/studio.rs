@@ -319,6 +319,47 @@ fn the_network_paints_the_hands_in_the_view_and_the_check_can_fail() {
     assert!(!run_window(&display, &script, &[]), "a run without network has none to show");
 }
 
+/// Pixels of the compare panel that differ between two pictures of the window.
+fn repainted(a: &Path, b: &Path) -> usize {
+    let (a, b) = (Measured::open(a), Measured::open(b));
+    let differs = |(x, y, p): (u32, u32, &image::Rgb<u8>)| {
+        let inside = (170..760).contains(&x) && (110..540).contains(&y);
+        inside && (0..3).any(|c| p.0[c].abs_diff(b.picture.get_pixel(x, y).0[c]) > 24)
+    };
+    a.picture.enumerate_pixels().filter(|p| differs(*p)).count()
+}
+
+#[test]
+fn the_mouse_paints_a_mask_and_undo_takes_the_stroke_away() {
+    let Some(display) = display_with_mouse() else { return };
+    let pictures = Pictures::new();
+    let script = [
+        format!("open {}; wait-open; command layout-compare; command edit-brush", pictures.dir().display()),
+        pictures.shot("edit_before.png"),
+        "wait-edited 1".into(),
+        pictures.shot("edit_painted.png"),
+        "command undo; wait-edited 0".into(),
+        pictures.shot("edit_undone.png"),
+        "quit".into(),
+    ]
+    .join(";");
+    let child = Guard(window_command(&display, &script, &[]).spawn().expect("this test runs"));
+    // Away from the picture, so that the brush's circle is in none of the photographs.
+    until_written(&pictures.at("edit_before.png"), |_| display.mouse(&["mousemove", "60", "700"]));
+    until_written(&pictures.at("edit_painted.png"), |_| {
+        display.mouse(&["mousemove", "440", "230", "mousedown", "1", "sleep", "0.5", "mousemove", "440", "310"]);
+        display.mouse(&["sleep", "0.5", "mousemove", "440", "420", "sleep", "0.5", "mouseup", "1"]);
+        display.mouse(&["mousemove", "60", "700"]);
+    });
+    until_written(&pictures.at("edit_undone.png"), |_| display.mouse(&["mousemove", "61", "700"]));
+    assert!(child.ends_well(), "a stroke is painted and undone");
+    let before = pictures.at("edit_before.png");
+    let (painted, undone) =
+        (repainted(&before, &pictures.at("edit_painted.png")), repainted(&before, &pictures.at("edit_undone.png")));
+    println!("repainted {painted} pixels by the stroke, {undone} left after undo");
+    assert!(painted > 1500 && undone < 150, "{painted} pixels by the stroke, {undone} after undo");
+}
+
 #[test]
 fn keys_reach_the_palette_and_the_palette_its_commands() {
     let Some(display) = display_with_mouse() else { return };

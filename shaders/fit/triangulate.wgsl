@@ -27,7 +27,7 @@ const JOINTS: u32 = 21u;
 
 @group(0) @binding(0) var<uniform> settings: TriangulateSettings;
 @group(0) @binding(1) var<storage, read> cameras: array<vec4<f32>>;        // 3 rows of P per view
-@group(0) @binding(2) var<storage, read> keypoints: array<vec4<f32>>;      // u, v, weight, 0: 21 per detection
+@group(0) @binding(2) var<storage, read> keypoints: array<vec4<f32>>;      // u, v, weight, 1 where placed by a user: 21 per detection
 @group(0) @binding(3) var<storage, read> detection_views: array<u32>;
 @group(0) @binding(4) var<storage, read> problem_ranges: array<vec2<u32>>; // offset and count in entries
 @group(0) @binding(5) var<storage, read> entries: array<u32>;              // detections
@@ -112,7 +112,7 @@ fn triangulate(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups)
             let residual = vec2<f32>(u - seen.x, v - seen.y);
             let square = dot(residual, residual);
             let ratio = scale * scale / (scale * scale + square);
-            let weight = seen.z * ratio * ratio;
+            let weight = select(seen.z * ratio * ratio, seen.z, seen.w > 0.5);
             let ju = (p0.xyz - u * p2.xyz) / depth;
             let jv = (p1.xyz - v * p2.xyz) / depth;
             information = add_outer(add_outer(information, ju, weight), jv, weight);

@@ -88,6 +88,7 @@ pub(super) fn read_with(root: &Path, options: &OpenOptions) -> Result<Capture, C
         inferences: rig.inferences,
         options: options.clone(),
         warnings,
+        edits: std::sync::Arc::default(),
         hash: source.hash(),
     })
 }
@@ -368,7 +369,7 @@ pub(super) fn read_keypoints(
         for (px, xyz) in px.iter_mut().zip(values.chunks_exact(3)) {
             *px = [0.5 * (xyz[0] + 1.0) * f64::from(image.width()), 0.5 * (xyz[1] + 1.0) * f64::from(image.height())];
         }
-        hands[side.index()] = Some(Keypoints { px, confidence: [1.0; KEYPOINTS] });
+        hands[side.index()] = Some(Keypoints::detected(px, [1.0; KEYPOINTS]));
     }
     Ok(hands)
 }

@@ -213,6 +213,7 @@ pub(super) fn read_capture(
         inferences: calibration.inferences,
         options: options.clone(),
         warnings,
+        edits: std::sync::Arc::default(),
         hash: source.hash(),
     })
 }
@@ -331,7 +332,7 @@ fn read_keypoints(source: &mut Source, name: &str, image: &RgbImage) -> Result<[
         if !px.iter().flatten().all(|v: &f64| v.abs() < 1e9) {
             return Err(unusable(format!("a keypoint of the {side} hand is not finite")));
         }
-        hands[side.index()] = Some(Keypoints { px, confidence });
+        hands[side.index()] = Some(Keypoints::detected(px, confidence));
     }
     Ok(hands)
 }

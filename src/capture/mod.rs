@@ -3,9 +3,11 @@
 //! Readers turn a folder into a [`Capture`]; everything downstream sees metres and `OpenCV` cameras, whatever the
 //! folder used. The folder is never written to. [`inspect`] says what was found and how good it is.
 
+mod edits;
 mod fmhr;
 mod folder;
 mod formats;
+mod frames;
 mod inspect;
 mod npz;
 mod open;
@@ -13,11 +15,13 @@ mod poses;
 mod source;
 mod undistort;
 
+pub use edits::{CompactMask, Edits, EditsError, HandEdits, KeypointEdit, ViewEdits};
 pub use fmhr::read_fmhr;
 pub use formats::{
     Axes, Brown, Calibration, CalibrationWriteError, Direction, Format, Inference, Lens, OpenOptions, PixelCentre,
     RigCamera, Units,
 };
+pub use frames::{FrameFolder, frame_folders};
 pub use inspect::{DetectionReport, Flag, Inspection, MaskReport, MaskVerdict, ViewReport, inspect};
 pub use npz::{FloatArray, Npz, NpzError};
 pub use poses::{PoseFrame, PoseSequence};
@@ -27,6 +31,7 @@ use crate::camera::Camera;
 use image::{GrayImage, RgbImage};
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The 21 detected keypoints of one hand in one view.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,6 +40,16 @@ pub struct Keypoints {
     pub px: [[f64; 2]; KEYPOINTS],
     /// Confidence of each, 0 (unseen) to 1.
     pub confidence: [f64; KEYPOINTS],
+    /// Those that a user has placed: their weight is not lessened, however far they are from what other views say.
+    pub placed: [bool; KEYPOINTS],
+}
+
+impl Keypoints {
+    /// Keypoints as a detector found them.
+    #[must_use]
+    pub const fn detected(px: [[f64; 2]; KEYPOINTS], confidence: [f64; KEYPOINTS]) -> Self {
+        Self { px, confidence, placed: [false; KEYPOINTS] }
+    }
 }
 
 /// One camera and what it saw.
@@ -100,6 +115,8 @@ pub struct Capture {
     pub options: OpenOptions,
     /// What a user should know.
     pub warnings: Vec<Warning>,
+    /// What the user has changed of it; already in the views.
+    pub edits: Arc<Edits>,
     /// SHA-256 over all files read (and the options, if any), in name order: identifies the input in `run.ron`.
     pub hash: String,
 }

@@ -104,6 +104,11 @@ fn in_folder(folder: &Path) -> Vec<Candidate> {
     found
 }
 
+/// Whether a folder holds a calibration, or enough of a capture to say what is missing.
+pub(super) fn looks_like_capture(folder: &Path) -> bool {
+    !in_folder(folder).is_empty()
+}
+
 /// The one candidate, or the one of the format that was asked for.
 fn choose(path: &Path, found: Vec<Candidate>, options: &OpenOptions) -> Result<Option<Candidate>, CaptureError> {
     let described = |found: &[Candidate]| {

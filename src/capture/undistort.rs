@@ -154,7 +154,7 @@ mod tests {
             let point = Vector3::new(0.25, -0.2, 1.0);
             let distorted = camera.project(&point).expect("in front");
             let straight = (camera.k * point).xy();
-            let mut keypoints = Keypoints { px: [distorted.into(); KEYPOINTS], confidence: [0.7; KEYPOINTS] };
+            let mut keypoints = Keypoints::detected([distorted.into(); KEYPOINTS], [0.7; KEYPOINTS]);
             undistortion.keypoints(&mut keypoints);
             assert!((Vector2::from(keypoints.px[3]) - straight).norm() < 1e-8, "{lens:?}: keypoints are exact");
             assert!((distorted - straight).norm() > 0.5, "{lens:?}: and they have moved");

@@ -6,6 +6,7 @@
 //! another name. A capture that fails stops nobody else.
 
 mod job;
+mod shape;
 mod summary;
 
 use super::args::Setting;
@@ -30,6 +31,9 @@ pub struct BatchArgs {
     /// Reconstructions at a time; they share processors and graphics device.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub jobs: u16,
+    /// All captures show one person: fit all of them first, then give each reconstruction the shape they have in common.
+    #[arg(long)]
+    pub shared_shape: bool,
     /// Preset, as for `reconstruct`.
     #[arg(long, value_name = "NAME|FILE.ron")]
     pub preset: Option<String>,
@@ -62,23 +66,61 @@ struct Running {
 }
 
 pub(super) fn run(args: &BatchArgs, out: &mut dyn Write) -> Result<Exit, CliError> {
-    let shared = args.shared();
+    let mut shared = args.shared();
     for reserved in ["-o", "--output", "--resume"] {
         if shared.iter().any(|word| word == reserved) {
             return Err(CliError::Usage(format!("{reserved} is set by `batch` itself")));
         }
     }
     let captures = captures(&args.captures)?;
-    let jobs = args.output.join("jobs");
+    let interrupt = Interrupt::install_saying("stopping: reconstructions under way save their state, no other begins")?;
+    if args.shared_shape {
+        let fits =
+            work(&captures, &args.output.join(shape::FOLDER), &shape::fit_alone(&shared), args.jobs, &interrupt)?;
+        if interrupt.requested() {
+            return Ok(Exit::Interrupted);
+        }
+        if let Some(found) = shape::Shared::of(&fits)? {
+            tracing::info!("{found}");
+            found.write(&args.output)?;
+            shared.extend(found.arguments());
+        }
+    }
+    let ended = work(&captures, &args.output, &shared, args.jobs, &interrupt)?;
+    let table = summary::table(&ended);
+    table.write(&args.output.join("summary.csv"))?;
+    write!(out, "{table}")?;
+    let bad: Vec<&Job> = ended.iter().filter(|j| j.record.state == State::Failed).collect();
+    for job in &bad {
+        tracing::warn!("{} failed: {}", job.name, job.record.message.as_deref().unwrap_or("see its log"));
+    }
+    Ok(if interrupt.requested() {
+        Exit::Interrupted
+    } else if bad.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Gate
+    })
+}
+
+/// Reconstructs all captures into run folders in `output`, `at_a_time` processes at a time; what is done already is skipped.
+/// Returns what became of each, in order.
+fn work(
+    captures: &[PathBuf],
+    output: &Path,
+    arguments: &[String],
+    at_a_time: u16,
+    interrupt: &Interrupt,
+) -> Result<Vec<Job>, CliError> {
+    let jobs = output.join("jobs");
     std::fs::create_dir_all(&jobs).map_err(|e| CliError::Other(anyhow::anyhow!("{}: {e}", jobs.display())))?;
     let program = std::env::current_exe()?;
-    let interrupt = Interrupt::install_saying("stopping: reconstructions under way save their state, no other begins")?;
-    let mut waiting = job::named(&captures, &args.output).into_iter();
+    let mut waiting = job::named(captures, output).into_iter();
     let (mut running, mut ended): (Vec<Running>, Vec<Job>) = (Vec::new(), Vec::new());
     loop {
-        while running.len() < usize::from(args.jobs) && !interrupt.requested() {
+        while running.len() < usize::from(at_a_time) && !interrupt.requested() {
             let Some(mut job) = waiting.next() else { break };
-            match job.plan(&shared)? {
+            match job.plan(arguments)? {
                 Plan::Skip => {
                     say(&job, "was done before");
                     ended.push(job);
@@ -89,7 +131,7 @@ pub(super) fn run(args: &BatchArgs, out: &mut dyn Write) -> Result<Exit, CliErro
                     ended.push(job);
                 }
                 Plan::Run { resume } => {
-                    let child = start(&program, &job, &shared, resume)?;
+                    let child = start(&program, &job, arguments, resume)?;
                     say(&job, if resume { "goes on" } else { "begins" });
                     running.push(Running { job, child, began: Instant::now() });
                 }
@@ -114,20 +156,7 @@ pub(super) fn run(args: &BatchArgs, out: &mut dyn Write) -> Result<Exit, CliErro
     }
     ended.extend(waiting);
     ended.sort_by_key(|job| job.order);
-    let table = summary::table(&ended);
-    table.write(&args.output.join("summary.csv"))?;
-    write!(out, "{table}")?;
-    let bad: Vec<&Job> = ended.iter().filter(|j| j.record.state == State::Failed).collect();
-    for job in &bad {
-        tracing::warn!("{} failed: {}", job.name, job.record.message.as_deref().unwrap_or("see its log"));
-    }
-    Ok(if interrupt.requested() {
-        Exit::Interrupted
-    } else if bad.is_empty() {
-        Exit::Done
-    } else {
-        Exit::Gate
-    })
+    Ok(ended)
 }
 
 fn say(job: &Job, what: &str) {
@@ -181,8 +210,9 @@ mod tests {
     #[test]
     fn the_documented_forms_parse() {
         let args: BatchArgs =
-            parse_only("room -o out --jobs 2 --preset draft --set ham.level=1 -- --hands right").expect("documented");
-        assert_eq!(args.jobs, 2, "jobs");
+            parse_only("room -o out --jobs 2 --shared-shape --preset draft --set ham.level=1 -- --hands right")
+                .expect("documented");
+        assert_eq!((args.jobs, args.shared_shape), (2, true), "jobs and shape");
         let shared = ["--preset", "draft", "--set", "ham.level=1", "--hands", "right"];
         assert_eq!(args.shared(), shared, "what each reconstruction gets");
         for wrong in ["room", "room -o out --jobs 0", "room -o out --jobs many"] {

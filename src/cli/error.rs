@@ -1,6 +1,6 @@
 //! How a command ends: exit codes, and the one place that maps errors to them.
 
-use crate::capture::{CalibrationWriteError, CaptureError};
+use crate::capture::{CalibrationWriteError, CaptureError, EditsError};
 use crate::detect::DetectError;
 use crate::export::ExportError;
 use crate::fitting::pose::PoseError;
@@ -47,6 +47,9 @@ pub enum CliError {
     /// The capture folder cannot be used.
     #[error(transparent)]
     Capture(#[from] CaptureError),
+    /// What the user has changed of it cannot be used.
+    #[error(transparent)]
+    Edits(#[from] EditsError),
     /// Keypoints cannot be found in the images.
     #[error(transparent)]
     Detect(#[from] DetectError),
@@ -102,6 +105,7 @@ impl CliError {
             | Self::Export(ExportError::NotEmpty { .. })
             | Self::Gpu(GpuError::UnknownDevice { .. }) => Exit::Usage,
             Self::Capture(_)
+            | Self::Edits(_)
             | Self::Detect(DetectError::ModelsMissing { .. } | DetectError::Model { .. })
             | Self::Calibration(_)
             | Self::Hand(_)
@@ -110,8 +114,11 @@ impl CliError {
                 PipelineError::Pose(PoseError::NoHand | PoseError::HandMissing { .. } | PoseError::TooFewViews { .. })
                 | PipelineError::Detect(DetectError::ModelsMissing { .. } | DetectError::Model { .. })
                 | PipelineError::Hand(_)
+                | PipelineError::Capture(_)
+                | PipelineError::Edits(_)
                 | PipelineError::TooFewViews { .. }
                 | PipelineError::Resume(_)
+                | PipelineError::Sequence(_)
                 | PipelineError::Unfinished { .. }
                 | PipelineError::Rest(_)
                 | PipelineError::Repose(_)

@@ -1,21 +1,21 @@
 //! `thenar evaluate`: how good a reconstruction is.
 
 use super::{CliError, Exit};
-use crate::capture::CaptureError;
+use crate::capture::{CaptureError, frame_folders};
 use crate::gpu::DeviceChoice;
 use crate::gpu::Gpu;
-use crate::metrics::{Evaluation, ImageScore, RefinedScore, ViewMeans, ViewScore};
+use crate::metrics::{Evaluation, ImageScore, MotionScore, RefinedScore, ViewMeans, ViewScore};
 use crate::neural::{NeuralError, NeuralRenderer};
-use crate::pipeline::{EvaluateOptions, FinishedRun, PipelineError, ViewShader, read_lpips};
+use crate::pipeline::{EvaluateOptions, FinishedRun, PipelineError, ViewShader, evaluate_motion, read_lpips};
 use std::io::Write;
 use std::path::PathBuf;
 
 /// Arguments of `thenar evaluate`.
 #[derive(Clone, Debug, PartialEq, Eq, clap::Args)]
 pub struct EvaluateArgs {
-    /// Run folder.
+    /// Run folder; or that of a sequence, or of the runs of its frames, for its joints alone.
     pub run: PathBuf,
-    /// Folder with the true meshes and joints (`ground_truth` of a synthetic capture).
+    /// Folder with the true meshes and joints (`ground_truth` of a synthetic capture; for a sequence the folder of its frames).
     #[arg(long, value_name = "DIR")]
     pub ground_truth: Option<PathBuf>,
     /// Weights for LPIPS (`AlexNet`), made by `scripts/lpips_weights.py`; without them there is no LPIPS.
@@ -30,8 +30,20 @@ pub struct EvaluateArgs {
 }
 
 pub(super) fn run(args: &EvaluateArgs, out: &mut dyn Write) -> Result<Exit, CliError> {
+    if let (false, Some(truth)) = (args.run.join("run.ron").exists(), &args.ground_truth)
+        && frame_folders(truth)?.is_some()
+    {
+        let score = evaluate_motion(&args.run, truth)?;
+        if args.json {
+            serde_json::to_writer_pretty(&mut *out, &score)?;
+            writeln!(out)?;
+        } else {
+            write!(out, "{}", motion(&score))?;
+        }
+        return Ok(Exit::Done);
+    }
     let run = FinishedRun::read(&args.run)?;
-    let capture = run.record.open_capture()?;
+    let capture = run.record.open_capture(&args.run)?;
     if capture.hash != run.record.capture_hash {
         tracing::warn!("the files of {} have changed since this run", run.record.capture.display());
     }
@@ -75,6 +87,14 @@ pub(super) fn neural_renderer(run: &FinishedRun, gpu: &Gpu) -> Result<Option<Neu
             Ok(None)
         }
     }
+}
+
+fn motion(score: &MotionScore) -> String {
+    let MotionScore { frames, hands: [left, right], joint_mean_mm, joint_worst_frame_mm, jitter_mm } = score;
+    format!(
+        "{frames} frames, {left} left and {right} right hands\njoints     {joint_mean_mm:.3} mm off in the mean, \
+         {joint_worst_frame_mm:.3} mm in the worst frame\njitter     {jitter_mm:.3} mm (second difference of the error, root mean square)\n"
+    )
 }
 
 /// The evaluation for people: one line a view and shading, then means, meshes and surface.

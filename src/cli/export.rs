@@ -1,11 +1,11 @@
 //! `thenar export`: files for other programs, from a run folder.
 
-use super::{CliError, Exit};
+use super::{CliError, Exit, sequence};
 use crate::export::{Frame as ExportFrame, TextureFormat as ExportTextureFormat, Up, reflectance};
 use crate::mesh::MAX_LEVEL;
-use crate::pipeline::{ExportPlan, FinishedRun};
+use crate::pipeline::{ExportPlan, FinishedRun, SequencePlan};
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A file format to export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -132,7 +132,7 @@ fn up(s: &str) -> Result<Up, String> {
 /// Arguments of `thenar export`.
 #[derive(Clone, Debug, PartialEq, clap::Args)]
 pub struct ExportArgs {
-    /// Run folder.
+    /// Run folder, or that of a sequence: its hands are written moving (glb, npz, bvh).
     pub run: PathBuf,
     /// Formats, separated by commas.
     #[arg(long, value_enum, value_delimiter = ',', default_value = "glb")]
@@ -167,6 +167,12 @@ pub struct ExportArgs {
     /// Whether the wrist is capped.
     #[arg(long, value_enum, default_value_t)]
     pub wrist: Wrist,
+    /// Frames a second of a sequence.
+    #[arg(long, default_value_t = 30.0, value_name = "NUMBER", value_parser = super::args::frame_rate)]
+    pub fps: f64,
+    /// Carry pose correctives into a sequence's GLB as morph targets.
+    #[arg(long)]
+    pub bake: bool,
 }
 
 impl Format {
@@ -188,36 +194,51 @@ impl Format {
 }
 
 pub(super) fn run(args: &ExportArgs, out: &mut dyn Write) -> Result<Exit, CliError> {
-    let run = FinishedRun::read(&args.run)?;
-    let plan = ExportPlan {
-        formats: args.format.iter().map(|f| f.name().to_owned()).collect(),
-        dir: args.output.clone().unwrap_or_else(|| match args.pose {
-            Pose::Posed => run.exports_folder(),
-            Pose::Rest => run.exports_folder().join("rest"),
-        }),
-        frame: match args.frame {
-            Frame::Gltf => ExportFrame::Gltf,
-            Frame::Capture => ExportFrame::Capture,
-            Frame::Blender => ExportFrame::Blender,
-            Frame::Unreal => ExportFrame::Unreal,
-            Frame::Print => ExportFrame::Print,
-        },
-        up: args.up,
-        texture_px: args.texture,
-        texture_format: match args.texture_format {
-            TextureFormat::Png => ExportTextureFormat::Png,
-            TextureFormat::Jpg => ExportTextureFormat::Jpeg,
-        },
-        photographs: args.texture_from == TextureFrom::Photographs,
-        reflectance: args.reflectance.0,
-        level: args.level,
-        rest_pose: args.pose == Pose::Rest,
-        close_wrist: args.wrist == Wrist::Closed,
+    let files = if let Some(sequence) = sequence::open(&args.run)? {
+        if args.frame != Frame::Gltf || args.pose != Pose::Posed {
+            return Err(CliError::Usage("a sequence is written moving, in glTF's frame".to_owned()));
+        }
+        let files = args.plan(&sequence.exports_folder());
+        sequence.export(&SequencePlan { files, fps: args.fps, bake: args.bake })?
+    } else {
+        let run = FinishedRun::read(&args.run)?;
+        run.export(&args.plan(&run.exports_folder()))?
     };
-    for file in run.export(&plan)? {
+    for file in files {
         writeln!(out, "{}", file.display())?;
     }
     Ok(Exit::Done)
+}
+
+impl ExportArgs {
+    fn plan(&self, exports: &Path) -> ExportPlan {
+        let args = self;
+        ExportPlan {
+            formats: args.format.iter().map(|f| f.name().to_owned()).collect(),
+            dir: args.output.clone().unwrap_or_else(|| match args.pose {
+                Pose::Posed => exports.to_owned(),
+                Pose::Rest => exports.join("rest"),
+            }),
+            frame: match args.frame {
+                Frame::Gltf => ExportFrame::Gltf,
+                Frame::Capture => ExportFrame::Capture,
+                Frame::Blender => ExportFrame::Blender,
+                Frame::Unreal => ExportFrame::Unreal,
+                Frame::Print => ExportFrame::Print,
+            },
+            up: args.up,
+            texture_px: args.texture,
+            texture_format: match args.texture_format {
+                TextureFormat::Png => ExportTextureFormat::Png,
+                TextureFormat::Jpg => ExportTextureFormat::Jpeg,
+            },
+            photographs: args.texture_from == TextureFrom::Photographs,
+            reflectance: args.reflectance.0,
+            level: args.level,
+            rest_pose: args.pose == Pose::Rest,
+            close_wrist: args.wrist == Wrist::Closed,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -242,6 +263,8 @@ mod tests {
             level: None,
             pose: Pose::Posed,
             wrist: Wrist::Open,
+            fps: 30.0,
+            bake: false,
         };
         assert_eq!(args, expected, "defaults");
         let args: ExportArgs =

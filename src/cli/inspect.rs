@@ -3,7 +3,7 @@
 use super::capture_args::CaptureArgs;
 use super::progress::{Progress, ProgressMode};
 use super::{CliError, Exit};
-use crate::capture::Capture;
+use crate::capture::{Capture, Edits, Warning};
 use crate::detect::Detector;
 use crate::fitting::pose::{PoseSettings, Triangulator};
 use crate::pipeline::{DETECTION, Diagnosis, KeypointSource, RunRecord, Stage, StepReport};
@@ -11,6 +11,7 @@ use crate::pipeline::{detected_keypoints, diagnose, diagnose_after_run, judged_m
 use image::RgbImage;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Arguments of `thenar inspect`.
@@ -25,6 +26,9 @@ pub struct InspectArgs {
     /// about their masks is told.
     #[arg(long, conflicts_with = "detect")]
     pub run: Option<PathBuf>,
+    /// Changes of keypoints and masks: the capture is examined with them. (A run is examined with its own.)
+    #[arg(long, value_name = "FILE.ron", conflicts_with = "run")]
+    pub edits: Option<PathBuf>,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
@@ -38,6 +42,9 @@ pub(super) fn run(args: &InspectArgs, out: &mut dyn Write) -> Result<Exit, CliEr
         Some(run) => examine_run(args, run)?,
         None => {
             let mut capture = Capture::open_with(&args.capture, &args.reading.options())?;
+            if let Some(path) = &args.edits {
+                capture = capture.edited(Arc::new(Edits::read(path)?))?;
+            }
             if args.detect || !capture.has_keypoints() {
                 find_keypoints(&mut capture)?;
             }
@@ -57,7 +64,7 @@ pub(super) fn run(args: &InspectArgs, out: &mut dyn Write) -> Result<Exit, CliEr
 /// The capture as a run of it saw it.
 fn examine_run(args: &InspectArgs, run: &Path) -> Result<Diagnosis, CliError> {
     let record = RunRecord::read(run)?;
-    let mut capture = Capture::open_with(&args.capture, &record.capture_options)?;
+    let mut capture = Capture::open_with(&args.capture, &record.capture_options)?.edited(record.read_edits(run)?)?;
     if capture.hash != record.capture_hash {
         let (run, capture) = (run.display(), args.capture.display());
         return Err(CliError::Usage(format!("{run} is no run of {capture} as it is now: its files are others")));
@@ -67,6 +74,7 @@ fn examine_run(args: &InspectArgs, run: &Path) -> Result<Diagnosis, CliError> {
         for (view, hands) in capture.views.iter_mut().zip(found) {
             view.keypoints = hands;
         }
+        change_found(&mut capture);
     }
     let count = capture.views.len();
     let used: Vec<bool> = (0..count).map(|v| !record.exclude.contains(&v) && !record.hold_out.contains(&v)).collect();
@@ -99,7 +107,16 @@ fn find_keypoints(capture: &mut Capture) -> Result<(), CliError> {
             terms: Vec::new(),
         });
     }
+    change_found(capture);
     Ok(())
+}
+
+/// Lays the capture's edits over keypoints that were found in its images.
+fn change_found(capture: &mut Capture) {
+    let edits = Arc::clone(&capture.edits);
+    let found = capture.views.iter_mut().map(|view| (view.name.as_str(), &mut view.keypoints));
+    let lost = edits.change_found(found);
+    capture.warnings.extend(lost.into_iter().map(Warning::Note));
 }
 
 #[cfg(test)]
@@ -113,6 +130,7 @@ mod tests {
             capture: "room".into(),
             detect: false,
             run: None,
+            edits: None,
             json: true,
             reading: CaptureArgs::default(),
         };
@@ -129,6 +147,7 @@ mod tests {
             capture: "no/such/folder".into(),
             detect: false,
             run: None,
+            edits: None,
             json: true,
             reading: CaptureArgs::default(),
         };

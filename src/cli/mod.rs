@@ -22,6 +22,7 @@ mod reconstruct;
 mod render;
 mod report;
 mod repose;
+mod sequence;
 mod synth;
 
 pub use args::{HandModelChoice, HandSelection, Setting, ViewSelection};

@@ -25,7 +25,7 @@ pub enum ProgressMode {
     Auto,
     /// A line at the start and the end of each phase and every few seconds.
     Plain,
-    /// One JSON object a line: `step`, `rates`, `stage` and `done` events.
+    /// One JSON object a line: `step`, `rates`, `stage`, `frame` and `done` events.
     Json,
     /// Nothing.
     None,
@@ -82,6 +82,11 @@ enum Event<'a> {
     Stage {
         stage: Stage,
         findings: &'a [String],
+    },
+    Frame {
+        frame: &'a str,
+        at: usize,
+        of: usize,
     },
     Done {
         output: String,
@@ -164,6 +169,16 @@ impl Progress {
             }
             Form::None => {}
         }
+    }
+
+    /// A frame of a sequence is done.
+    pub fn frame_done(&mut self, name: &str, at: usize, of: usize) {
+        match self.form {
+            Form::Json => self.event(&Event::Frame { frame: name, at, of }),
+            Form::Plain | Form::Live => self.line(&format!("frame {name} done ({at} of {of})")),
+            Form::None => {}
+        }
+        self.phase = None;
     }
 
     /// All is done; the result lies in `output`.

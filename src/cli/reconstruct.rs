@@ -5,8 +5,8 @@ use super::capture_args::CaptureArgs;
 use super::interrupt::Interrupt;
 use super::progress::Progress;
 use super::progress::ProgressMode;
-use super::{CliError, Exit, report};
-use crate::capture::Capture;
+use super::{CliError, Exit, report, sequence};
+use crate::capture::{Capture, Edits};
 use crate::fitting::pose::HandChoice;
 use crate::gpu::DeviceChoice;
 use crate::gpu::Gpu;
@@ -21,7 +21,7 @@ use std::sync::Arc;
 /// Arguments of `thenar reconstruct`.
 #[derive(Clone, Debug, PartialEq, clap::Args)]
 pub struct ReconstructArgs {
-    /// Capture folder; it is only read.
+    /// Capture folder, or a folder of numbered capture folders: the frames of a sequence. It is only read.
     pub capture: PathBuf,
     /// Run folder to write.
     #[arg(short, long = "output", value_name = "RUN")]
@@ -57,6 +57,9 @@ pub struct ReconstructArgs {
     /// Find the keypoints in the images although the capture has its own; without own ones that happens anyway.
     #[arg(long)]
     pub detect: bool,
+    /// Changes of keypoints and masks (made in the studio, or by hand); RUN keeps a copy.
+    #[arg(long, value_name = "FILE.ron")]
+    pub edits: Option<PathBuf>,
     /// Go on from the checkpoint of RUN.
     #[arg(long)]
     pub resume: bool,
@@ -86,7 +89,7 @@ impl From<HandSelection> for HandChoice {
 }
 
 impl ReconstructArgs {
-    fn options(&self) -> Result<RunOptions, CliError> {
+    pub(super) fn options(&self) -> Result<RunOptions, CliError> {
         let name = self.preset.as_deref().unwrap_or("standard");
         let mut preset = Preset::load(name)?;
         for Setting { key, value } in &self.set {
@@ -114,6 +117,9 @@ impl ReconstructArgs {
 }
 
 pub(super) fn run(args: &ReconstructArgs, out: &mut dyn Write) -> Result<Exit, CliError> {
+    if let Some(frames) = sequence::frames(&args.capture)? {
+        return sequence::run(args, frames, out);
+    }
     let options = args.options()?;
     let models = match (&args.hand_model, &args.hand_convention) {
         (None, None) if args.resume => RunRecord::read(&args.output)?.load_models()?,
@@ -122,8 +128,14 @@ pub(super) fn run(args: &ReconstructArgs, out: &mut dyn Write) -> Result<Exit, C
         }
     };
     // A run that is resumed keeps the way its capture was read, as it keeps its other settings.
-    let reading = if args.resume { RunRecord::read(&args.output)?.capture_options } else { args.reading.options() };
-    let capture = Arc::new(Capture::open_with(&args.capture, &reading)?);
+    let record = args.resume.then(|| RunRecord::read(&args.output)).transpose()?;
+    let reading = record.as_ref().map_or_else(|| args.reading.options(), |r| r.capture_options.clone());
+    let edits = match (&record, &args.edits) {
+        (Some(record), _) => record.read_edits(&args.output)?,
+        (None, Some(path)) => Arc::new(Edits::read(path)?),
+        (None, None) => Arc::default(),
+    };
+    let capture = Arc::new(Capture::open_with(&args.capture, &reading)?.edited(edits)?);
     let gpu = Gpu::new(&args.device)?;
     let interrupt = Interrupt::install()?;
     let mut progress = Progress::new(args.progress);
@@ -135,6 +147,9 @@ pub(super) fn run(args: &ReconstructArgs, out: &mut dyn Write) -> Result<Exit, C
     }
     if args.resume && (args.preset.is_some() || !args.set.is_empty()) {
         tracing::warn!("a run that is resumed keeps its settings: --preset and --set are not looked at");
+    }
+    if args.resume && args.edits.is_some() {
+        tracing::warn!("a run that is resumed keeps its edits: --edits is not looked at");
     }
     let mut run = if args.resume {
         Reconstruction::resume(capture, models, options, gpu)?
@@ -207,6 +222,7 @@ mod tests {
             seed: 0,
             set: vec![],
             detect: false,
+            edits: None,
             resume: false,
             report: false,
             reading: CaptureArgs::default(),
@@ -220,7 +236,7 @@ mod tests {
     fn every_documented_option_parses() {
         let args: ReconstructArgs = parse_only(
             "room -o run --preset my.ron --hands both --hand-model ./models --hand-convention arctic --until fit --hold-out 3,11 --exclude 1,2 \
-             --seed 7 --set ham.level=2 --set fit.starts=4 --detect --resume --report --device 1 --progress json",
+             --seed 7 --set ham.level=2 --set fit.starts=4 --detect --edits my/edits.ron --resume --report --device 1 --progress json",
         )
         .expect("documented");
         assert_eq!(args.preset.as_deref(), Some("my.ron"), "preset");
@@ -230,6 +246,7 @@ mod tests {
         assert_eq!(args.until, Some(Stage::Fit), "until");
         assert_eq!((args.hold_out, args.exclude), (vec![3, 11], vec![1, 2]), "view lists");
         assert_eq!((args.seed, args.resume, args.detect, args.report), (7, true, true, true), "seed and switches");
+        assert_eq!(args.edits.as_deref(), Some(std::path::Path::new("my/edits.ron")), "edits");
         assert_eq!(args.set.len(), 2, "--set repeats");
         assert_eq!(args.device, DeviceChoice::Index(1), "device");
         assert_eq!(args.progress, ProgressMode::Json, "progress");

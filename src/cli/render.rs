@@ -3,7 +3,6 @@
 use super::args::ViewSelection;
 use super::motion::{self, MotionArgs};
 use super::{CliError, Exit};
-use crate::capture::Capture;
 use crate::export::atomic;
 use crate::gpu::DeviceChoice;
 use crate::gpu::Gpu;
@@ -186,7 +185,7 @@ fn textured(
 
 /// Photographs with the outlines of the masks.
 fn masks(args: &RenderArgs, run: &FinishedRun, views: &[usize], out: &mut dyn Write) -> Result<Exit, CliError> {
-    let capture = Capture::open(&run.record.capture)?;
+    let capture = run.record.open_capture(&args.run)?;
     std::fs::create_dir_all(&args.output)?;
     for &view in views {
         let path = args.output.join(format!("{view:02}.png"));

@@ -60,7 +60,7 @@ pub(super) fn write(run: &FinishedRun, path: &Path, ground_truth: Option<&Path>,
 
 /// The run's photographs if they are still there and the same; else it is said that the report goes without them.
 fn photographs(run: &FinishedRun) -> Option<Capture> {
-    match run.record.open_capture() {
+    match run.record.open_capture(run.folder()) {
         Ok(capture) if capture.views.len() != run.views() => {
             tracing::warn!("the report has no photographs: {} has other views now", run.record.capture.display());
             None

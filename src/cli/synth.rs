@@ -46,6 +46,12 @@ pub struct SynthArgs {
     /// Seed of everything random.
     #[arg(long, default_value_t = 1, value_name = "NUMBER")]
     pub seed: u64,
+    /// Seed of the hands' shape and skin (default: that of --seed): captures of one person have the same.
+    #[arg(long, value_name = "NUMBER")]
+    pub person: Option<u64>,
+    /// A moving hand: so many frames, 30 a second, each a capture in a numbered folder of its own.
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub frames: Option<u32>,
     /// Standard deviation of the keypoints' noise in pixels.
     #[arg(long, default_value = "0", value_parser = args::not_negative, value_name = "PIXELS")]
     pub noise_px: f64,
@@ -67,6 +73,7 @@ impl SynthArgs {
             views: self.views,
             size: self.size,
             seed: self.seed,
+            person: self.person,
             noise_px: self.noise_px,
             outliers: self.outliers,
             swaps: self.swaps,
@@ -81,8 +88,17 @@ pub(super) fn run(args: &SynthArgs, out: &mut dyn Write) -> Result<Exit, CliErro
     settings.check()?;
     // Rendering takes a while: a folder that will be refused is refused before it.
     create_empty_folder(&args.output)?;
-    let scene = synthetic::make(&settings)?;
-    write_scene(&scene, &args.output)?;
+    match args.frames {
+        None => write_scene(&synthetic::make(&settings)?, &args.output)?,
+        Some(frames) => {
+            let digits = frames.to_string().len().max(4);
+            for frame in 0..frames {
+                let scene = synthetic::make(&SynthSettings { frame, ..settings.clone() })?;
+                write_scene(&scene, &args.output.join(format!("{frame:0digits$}")))?;
+                tracing::info!("frame {} of {frames}", frame + 1);
+            }
+        }
+    }
     writeln!(out, "{}", args.output.display())?;
     Ok(Exit::Done)
 }
@@ -101,6 +117,8 @@ mod tests {
             views: 16,
             size: (1280, 1024),
             seed: 1,
+            person: None,
+            frames: None,
             noise_px: 0.0,
             outliers: 0.0,
             swaps: 0,
@@ -108,7 +126,7 @@ mod tests {
         };
         assert_eq!(args, expected, "defaults");
         let args: SynthArgs = parse_only(
-            "out --hands right --views 8 --size 640x512 --seed 3 --noise-px 3 --outliers 0.1 --swaps 1 --gloss 0.3",
+            "out --hands right --views 8 --size 640x512 --seed 3 --person 9 --frames 30 --noise-px 3 --outliers 0.1 --swaps 1 --gloss 0.3",
         )
         .expect("all");
         let expected = SynthArgs {
@@ -117,13 +135,16 @@ mod tests {
             views: 8,
             size: (640, 512),
             seed: 3,
+            person: Some(9),
+            frames: Some(30),
             noise_px: 3.0,
             outliers: 0.1,
             swaps: 1,
             gloss: 0.3,
         };
         assert_eq!(args, expected, "chosen");
-        for wrong in ["", "out --views -1", "out --size 640", "out --outliers 2", "out --noise-px -1"] {
+        for wrong in ["", "out --frames 0", "out --views -1", "out --size 640", "out --outliers 2", "out --noise-px -1"]
+        {
             assert_eq!(parse_only::<SynthArgs>(wrong).expect_err(wrong).exit_code(), 2, "{wrong}");
         }
     }

@@ -190,7 +190,7 @@ fn by_side(hands: Vec<Hand>) -> DetectedHands {
     for hand in hands.into_iter().take(2) {
         let claimed = if hand.landmarks.right >= 0.5 { Side::Right } else { Side::Left };
         let free = if sides[claimed.index()].is_none() { claimed.index() } else { 1 - claimed.index() };
-        sides[free] = Some(Keypoints { px: hand.landmarks.px, confidence: hand.confidence });
+        sides[free] = Some(Keypoints::detected(hand.landmarks.px, hand.confidence));
     }
     sides
 }

@@ -1,6 +1,6 @@
-//! BVH: the skeleton of a hand at rest and a pose, for retargeting: 16 joints, centimetres, Euler angles in the order Z, X, Y.
+//! BVH: the skeleton of a hand at rest and in poses, for retargeting: 16 joints, centimetres, Euler angles in the order Z, X, Y.
 //!
-//! Offsets are those of the rest pose in the model's own axes. The first frame is the rest pose, the second the captured one;
+//! Offsets are those of the rest pose in the model's own axes. The first frame is the rest pose, then come the captured ones;
 //! as BVH has no frames of reference of its own, the root carries the motion into the exported frame. Tips are end sites.
 
 use super::{ExportError, atomic};
@@ -9,7 +9,19 @@ use nalgebra::{Matrix3, Matrix4, Rotation3, Vector3};
 use std::fmt::Write;
 use std::path::Path;
 
-/// A skeleton and its pose.
+/// Frames a second where there is but one pose.
+pub const USUAL_FPS: f64 = 30.0;
+
+/// A pose of a skeleton.
+#[derive(Clone, Debug)]
+pub struct SkeletonPose {
+    /// Rotation of each joint against its parent, axis-angle; the first is that of the wrist in the capture.
+    pub rotations: [[f64; 3]; JOINTS],
+    /// Where the wrist joint is in the capture, metres.
+    pub wrist: [f64; 3],
+}
+
+/// A skeleton and its poses.
 #[derive(Clone, Debug)]
 pub struct Skeleton {
     /// Which hand.
@@ -18,10 +30,10 @@ pub struct Skeleton {
     pub joints: [[f64; 3]; JOINTS],
     /// Tips at rest: thumb, index, middle, ring, pinky; as the joints.
     pub tips: [[f64; 3]; TIPS],
-    /// Rotation of each joint against its parent, axis-angle; the first is that of the wrist in the capture.
-    pub rotations: [[f64; 3]; JOINTS],
-    /// Where the wrist joint is in the capture, metres.
-    pub wrist: [f64; 3],
+    /// Poses after the rest pose.
+    pub poses: Vec<SkeletonPose>,
+    /// Frames a second.
+    pub fps: f64,
 }
 
 /// Joints that a fingertip follows: thumb, index, middle, ring, pinky.
@@ -33,17 +45,19 @@ pub fn to_text(skeleton: &Skeleton, target_from_capture: &Matrix4<f64>) -> Strin
     let mut text = String::from("HIERARCHY\n");
     joint(&mut text, skeleton, 0, 0);
     let turn = target_from_capture.fixed_view::<3, 3>(0, 0).into_owned();
-    let wrist = super::apply(target_from_capture, skeleton.wrist);
-    let mut rows = [Vec::new(), Vec::new()];
-    rows[0].extend([0.0; 3].iter().chain(&skeleton.joints[0]).skip(3).map(|v| v * 100.0));
-    rows[1].extend(wrist.map(|v| v * 100.0));
     // The motion's numbers follow the joints in the order in which they stand in the text.
-    for j in order(0) {
-        let local = Rotation3::from_scaled_axis(Vector3::from(skeleton.rotations[j])).into_inner();
-        rows[0].extend([0.0; 3]);
-        rows[1].extend(euler_zxy(&if j == 0 { turn * local } else { local }));
+    let order = order(0);
+    let mut rows = vec![skeleton.joints[0].map(|v| v * 100.0).to_vec()];
+    rows[0].extend(order.iter().flat_map(|_| [0.0; 3]));
+    for pose in &skeleton.poses {
+        let mut row = super::apply(target_from_capture, pose.wrist).map(|v| v * 100.0).to_vec();
+        for &j in &order {
+            let local = Rotation3::from_scaled_axis(Vector3::from(pose.rotations[j])).into_inner();
+            row.extend(euler_zxy(&if j == 0 { turn * local } else { local }));
+        }
+        rows.push(row);
     }
-    push(&mut text, format_args!("MOTION\nFrames: 2\nFrame Time: 0.033333\n"));
+    push(&mut text, format_args!("MOTION\nFrames: {}\nFrame Time: {:.6}\n", rows.len(), 1.0 / skeleton.fps));
     for row in rows {
         let words: Vec<String> = row.iter().map(|v| format!("{v:.6}")).collect();
         push(&mut text, format_args!("{}\n", words.join(" ")));
@@ -177,7 +191,8 @@ mod tests {
                 },
             );
         let tips = model.tips.map(|v| rest.vertices[v as usize]);
-        let skeleton = Skeleton { side, joints: rest.joints, tips, rotations, wrist };
+        let poses = vec![SkeletonPose { rotations, wrist }, SkeletonPose { rotations: [[0.0; 3]; JOINTS], wrist }];
+        let skeleton = Skeleton { side, joints: rest.joints, tips, poses, fps: 25.0 };
         let m = Rotation3::from_euler_angles(0.3, 2.0, -1.0).to_homogeneous() * Matrix4::new_translation(&Vector3::y());
         let text = to_text(&skeleton, &m);
         for (frame, joints) in [rest.joints, posed.joints].iter().enumerate() {
@@ -190,6 +205,8 @@ mod tests {
                 assert!(apart < 1e-6, "frame {frame}, {name}: {apart} m off");
             }
         }
+        assert!(text.contains("Frames: 3\nFrame Time: 0.040000\n"), "rest and two poses");
+        assert_eq!(read(&text, 2).len(), JOINTS + TIPS, "the second pose too");
         let tip = read(&text, 0).into_iter().find(|(n, _)| n == "left_thumb3_end").expect("an end site").1;
         assert!((tip / 100.0 - Vector3::from(tips[0])).norm() < 1e-6, "the thumb's tip");
         let straight = Rotation3::from_axis_angle(&Vector3::x_axis(), std::f64::consts::FRAC_PI_2);

@@ -4,6 +4,7 @@
 pub mod atomic;
 pub mod bvh;
 mod calibration;
+pub mod edits;
 pub mod fmhr;
 mod frame;
 pub mod glb;

@@ -131,6 +131,6 @@ fn frames_of_a_sequence_have_one_shape() {
         results.iter().flat_map(|r| &r.hands).map(|h| off(&h.posed.parameters.betas)).collect()
     };
     let ((single, _), (common, worst)) = (summary(betas(&alone)), summary(betas(&together.frames)));
-    eprintln!("shape of a sequence: {:.2} off; frames {common:.2}, alone {single:.2}", off(&together.betas));
+    eprintln!("shape of a sequence: {:.2} off; frames {common:.2}, alone {single:.2}", off(&together.shape.betas));
     assert!(common < 0.8 * single && worst < 1.2 * common, "one shape, nearer to the truth: {common}, alone {single}");
 }

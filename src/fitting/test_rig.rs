@@ -134,7 +134,7 @@ impl Rig {
                     *to = [to[0] + 300.0 * (random.unit() - 0.5), to[1] + 300.0 * (random.unit() - 0.5)];
                 }
             }
-            Some(Keypoints { px, confidence: [1.0; KEYPOINTS] })
+            Some(Keypoints::detected(px, [1.0; KEYPOINTS]))
         };
         self.cameras.iter().map(|camera| [0, 1].map(|hand| detect(camera, &self.hands[hand]))).collect()
     }
@@ -189,7 +189,7 @@ pub(super) fn real_capture() -> Option<(Vec<Camera>, Detected)> {
         keypoints.push(["Left", "Right"].map(|name| {
             let values: Vec<f64> = json[name].as_array()?.iter().filter_map(serde_json::Value::as_f64).collect();
             let at = |j: usize| [(values[3 * j] + 1.0) * 640.0, (values[3 * j + 1] + 1.0) * 512.0];
-            (values.len() == 63).then(|| Keypoints { px: std::array::from_fn(at), confidence: [1.0; KEYPOINTS] })
+            (values.len() == 63).then(|| Keypoints::detected(std::array::from_fn(at), [1.0; KEYPOINTS]))
         }));
     }
     Some((cameras, keypoints))

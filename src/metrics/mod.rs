@@ -6,6 +6,7 @@
 mod flip;
 mod image;
 mod lpips;
+mod motion;
 #[cfg(test)]
 mod reference;
 mod report;
@@ -15,6 +16,7 @@ mod surface;
 pub use flip::{PIXELS_PER_DEGREE, flip_map, flip_over};
 pub use image::{Picture, bounding_box, gain, iou, legacy_psnr, mask_of, psnr, psnr_three_ways, ssim, ssim_on_mask};
 pub use lpips::{Lpips, LpipsError, Weights};
+pub use motion::{MotionFrames, MotionScore};
 pub use report::{
     Comparison, Evaluation, HandMeshScore, ImageScore, Measures, MeshScore, RefinedScore, ShadingScore, SurfaceScore,
     ViewMeans, ViewScore, rendered,

@@ -10,6 +10,7 @@ use crate::anatomy::KEYPOINTS;
 use crate::camera::Camera;
 use crate::export::{ExportError, atomic};
 use crate::fitting::ham::HamState;
+use crate::fitting::hand_fit::ShapeInformation;
 use crate::hand::HandParameters;
 use crate::neural::NeuralState;
 use serde::{Deserialize, Serialize};
@@ -24,6 +25,9 @@ pub struct CheckpointHand {
     pub parameters: HandParameters,
     /// 3D joints found by the pose stage.
     pub joints: [[f64; 3]; KEYPOINTS],
+    /// What the fit says about the shape; files of older versions have none.
+    #[serde(default)]
+    pub shape_information: ShapeInformation,
 }
 
 /// Plain facts of the header.

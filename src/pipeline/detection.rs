@@ -99,12 +99,24 @@ pub(super) fn read(run: &Path, view: &View) -> Result<Option<DetectedHands>, Exp
         for (px, xyz) in px.iter_mut().zip(numbers.as_chunks::<3>().0) {
             *px = [0, 1].map(|a| 0.5 * (xyz[a] + 1.0) * size[a]);
         }
-        hands[side.index()] = Some(Keypoints { px, confidence });
+        hands[side.index()] = Some(Keypoints::detected(px, confidence));
     }
     Ok(Some(hands))
 }
 
-/// The keypoints that a run has found in the images of its capture, a view each.
+/// Copies what was found in `from` to the run folder `to`, if anything was.
+pub(super) fn take_over(from: &Path, to: &Path) -> Result<(), ExportError> {
+    let Ok(entries) = std::fs::read_dir(from.join("keypoints")) else { return Ok(()) };
+    let folder = to.join("keypoints");
+    std::fs::create_dir_all(&folder).map_err(ExportError::io(&folder))?;
+    for entry in entries.flatten() {
+        let bytes = std::fs::read(entry.path()).map_err(ExportError::io(&entry.path()))?;
+        atomic::write(&folder.join(entry.file_name()), &bytes)?;
+    }
+    Ok(())
+}
+
+/// The keypoints that a run has found in the images of its capture, a view each; without what the user has changed of them.
 ///
 /// # Errors
 /// [`PipelineError::Files`] for a damaged file.
@@ -194,10 +206,10 @@ mod tests {
         let view = view();
         assert_eq!(read(run.path(), &view).expect("nothing there"), None, "not searched yet");
         let number = |j: usize| f64::from(u32::try_from(j).expect("small"));
-        let hand = Keypoints {
-            px: std::array::from_fn(|j| [3.3 * number(j), 59.0 - number(j)]),
-            confidence: std::array::from_fn(|j| 0.9 - 0.01 * number(j)),
-        };
+        let hand = Keypoints::detected(
+            std::array::from_fn(|j| [3.3 * number(j), 59.0 - number(j)]),
+            std::array::from_fn(|j| 0.9 - 0.01 * number(j)),
+        );
         write(run.path(), &view, &[None, Some(hand.clone())]).expect("written");
         let [left, right] = read(run.path(), &view).expect("sound").expect("there");
         let right = right.expect("the right hand");

@@ -1,5 +1,6 @@
 //! Why a reconstruction stops.
 
+use crate::capture::{CaptureError, EditsError};
 use crate::detect::DetectError;
 use crate::export::ExportError;
 use crate::fitting::ham::HamError;
@@ -13,6 +14,12 @@ use crate::neural::NeuralError;
 /// Errors of the pipeline.
 #[derive(Debug, thiserror::Error)]
 pub enum PipelineError {
+    /// The capture of a run.
+    #[error(transparent)]
+    Capture(#[from] CaptureError),
+    /// What the user has changed of it.
+    #[error(transparent)]
+    Edits(#[from] EditsError),
     /// Keypoints.
     #[error(transparent)]
     Detect(#[from] DetectError),
@@ -69,6 +76,9 @@ pub enum PipelineError {
     /// `--resume` without a run, or with another capture or other settings.
     #[error("{0}")]
     Resume(String),
+    /// A sequence none of whose frames can be used, or what cannot be done with a sequence.
+    #[error("{0}")]
+    Sequence(String),
     /// The run folder holds no such result yet.
     #[error("{path}: {problem}")]
     Unfinished {
@@ -84,7 +94,11 @@ impl PipelineError {
     #[must_use]
     pub const fn gpu(&self) -> Option<&GpuError> {
         match self {
-            Self::Gpu(e) | Self::Ham(HamError::Gpu(e)) | Self::Neural(NeuralError::Gpu(e)) => Some(e),
+            Self::Gpu(e)
+            | Self::Pose(PoseError::Gpu(e))
+            | Self::Fit(FitError::Gpu(e))
+            | Self::Ham(HamError::Gpu(e))
+            | Self::Neural(NeuralError::Gpu(e)) => Some(e),
             _ => None,
         }
     }

@@ -5,7 +5,7 @@
 
 use super::textures::FineSurface;
 use super::{Exportable, PipelineError, PosableHand};
-use crate::anatomy::{JOINTS, Side};
+use crate::anatomy::Side;
 use crate::export::glb::animated::{self, Clip};
 use crate::export::meta::About;
 use crate::export::{
@@ -93,6 +93,21 @@ pub(super) fn export(plan: &ExportPlan, exportable: Exportable) -> Result<Vec<Pa
         job.write(format)?;
     }
     Ok(job.files)
+}
+
+/// Hands on their way to other poses, with what files of them say.
+pub(super) struct Posable {
+    pub hands: Vec<PosableHand>,
+    pub gltf_from_capture: Matrix4<f64>,
+    pub notes: Vec<(String, String)>,
+    pub facts: Vec<(String, serde_json::Value)>,
+}
+
+/// The hands at rest as a plan wants them: textured, at its level and reflectance.
+pub(super) fn posable(plan: &ExportPlan, run: Exportable) -> Result<Posable, PipelineError> {
+    let plan = ExportPlan { formats: vec!["rig".to_owned()], rest_pose: false, ..plan.clone() };
+    let Job { posable, gltf_from_capture, notes, facts, .. } = Job::new(&plan, run)?;
+    Ok(Posable { hands: posable, gltf_from_capture, notes, facts })
 }
 
 struct Job<'a> {
@@ -346,7 +361,8 @@ impl<'a> Job<'a> {
                 if self.plan.frame != Frame::Capture {
                     frame = Frame::Gltf;
                 }
-                bvh::write(&path, &skeleton(posable), &self.placement(frame))?;
+                let captured = Pose::of(posable.rest.captured());
+                bvh::write(&path, &skeleton(posable, &[captured], bvh::USUAL_FPS), &self.placement(frame))?;
             }
         }
         self.done(path, std::slice::from_ref(&hand), frame)
@@ -426,22 +442,24 @@ fn laid(hand: &ExportHand) -> Laid<'_> {
     }
 }
 
-/// The skeleton of a hand in its captured pose.
-fn skeleton(posable: &PosableHand) -> bvh::Skeleton {
+/// The skeleton of a hand in some poses.
+pub(super) fn skeleton(posable: &PosableHand, poses: &[Pose], fps: f64) -> bvh::Skeleton {
     let rest = &posable.rest;
     let captured = rest.captured();
     let scaled = |p: [f64; 3]| p.map(|v| v * captured.scale);
-    let pose = Pose::of(captured);
-    let rotations: [[f64; 3]; JOINTS] = std::array::from_fn(|j| {
-        if j == 0 { pose.global_orient } else { [0, 1, 2].map(|k| pose.hand_pose[3 * (j - 1) + k]) }
-    });
     let root = scaled(rest.joints()[0]);
+    let posed = |pose: &Pose| bvh::SkeletonPose {
+        rotations: std::array::from_fn(|j| {
+            if j == 0 { pose.global_orient } else { [0, 1, 2].map(|k| pose.hand_pose[3 * (j - 1) + k]) }
+        }),
+        wrist: [0, 1, 2].map(|k| root[k] + pose.transl[k]),
+    };
     bvh::Skeleton {
         side: rest.side(),
         joints: rest.joints().map(scaled),
         tips: rest.model().tips.map(|v| scaled(rest.vertices[v as usize])),
-        rotations,
-        wrist: [0, 1, 2].map(|k| root[k] + captured.transl[k]),
+        poses: poses.iter().map(posed).collect(),
+        fps,
     }
 }
 

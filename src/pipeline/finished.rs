@@ -9,7 +9,7 @@ use super::run_folder::RunRecord;
 use super::{Exportable, PipelineError, PosableHand, masks, results};
 use crate::anatomy::{KEYPOINTS, Side};
 use crate::camera::{Camera, CameraResidual};
-use crate::capture::Capture;
+use crate::capture::{Capture, Edits};
 use crate::export::{ExportHand, joints, ply};
 use crate::fitting::ham::{FineMesh, Vertices, to_f32};
 use crate::fitting::masks::JudgedMask;
@@ -54,6 +54,8 @@ pub struct FinishedRun {
     /// What each camera is off by over its picture; one entry a view; empty before HAM.
     pub(super) residuals: Vec<CameraResidual>,
     folder: PathBuf,
+    /// What the user had changed of the capture.
+    pub(super) edits: Arc<Edits>,
     /// Masks as HAM used them, one entry a view; read when they are first needed.
     masks: OnceLock<Vec<Option<JudgedMask>>>,
 }
@@ -74,6 +76,7 @@ impl FinishedRun {
     /// [`PipelineError::Unfinished`] when there is no mesh yet.
     pub fn open(folder: &Path, models: [Arc<HandModel>; 2]) -> Result<Self, PipelineError> {
         let record = RunRecord::read(folder)?;
+        let edits = record.read_edits(folder)?;
         let unfinished = |problem: &str| PipelineError::Unfinished {
             path: folder.display().to_string(),
             problem: problem.to_owned(),
@@ -135,6 +138,7 @@ impl FinishedRun {
             vertices,
             lights,
             residuals,
+            edits,
             folder: folder.to_owned(),
             masks: OnceLock::new(),
         })
@@ -206,7 +210,8 @@ impl FinishedRun {
     }
 
     /// The run folder.
-    pub(super) fn folder(&self) -> &Path {
+    #[must_use]
+    pub fn folder(&self) -> &Path {
         &self.folder
     }
 

@@ -82,7 +82,8 @@ pub(super) fn findings(capture: &Capture, masks: &[Option<JudgedMask>]) -> Vec<S
     let judged = || masks.iter().zip(&capture.views).filter_map(|(m, v)| Some((&m.as_ref()?.report, v.name.as_str())));
     let count = |verdict| judged().filter(|(report, _)| report.verdict == verdict).count();
     let uses = [MaskUse::Trusted, MaskUse::Cleaned, MaskUse::Rebuilt, MaskUse::Ignored];
-    let counts: Vec<String> = uses.map(|verdict| format!("{} {verdict}", count(verdict))).into();
+    let mut counts: Vec<String> = uses.map(|verdict| format!("{} {verdict}", count(verdict))).into();
+    counts.extend(Some(count(MaskUse::Edited)).filter(|n| *n > 0).map(|n| format!("{n} {}", MaskUse::Edited)));
     let mut lines = vec![format!("masks: {}", counts.join(", "))];
     lines.extend(
         judged()

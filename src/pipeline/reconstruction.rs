@@ -10,6 +10,7 @@ pub(super) use views::joined;
 
 use super::checkpoint::{Checkpoint, CheckpointFacts, CheckpointHand};
 use super::detection::Detection;
+use super::given::Given;
 use super::picture::PictureMaker;
 use super::run_folder::{RunFolder, RunRecord};
 use super::{Advance, KeypointSource, PipelineError, Stage, StepReport};
@@ -18,7 +19,7 @@ use crate::camera::Camera;
 use crate::capture::Capture;
 use crate::detect::DetectedHands;
 use crate::fitting::ham::{Ham, PhaseRates};
-use crate::fitting::hand_fit::{FittedHand, HandFit};
+use crate::fitting::hand_fit::{FittedHand, HandFit, shape_information};
 use crate::fitting::masks::JudgedMask;
 use crate::fitting::pose::PoseResult;
 use crate::gpu::Gpu;
@@ -58,6 +59,7 @@ const TRACK_SNAPSHOTS: u32 = 24;
 enum State {
     Detect(Box<Detection>),
     Pose,
+    Held { pose: Box<PoseResult> },
     Fit { pose: Box<PoseResult>, fit: Box<HandFit> },
     Masks { pose: Box<PoseResult>, findings: Vec<String> },
     Ham { ham: Box<Ham> },
@@ -73,10 +75,14 @@ pub struct Reconstruction {
     gpu: Gpu,
     folder: RunFolder,
     used: Vec<bool>,
+    /// What the sequence knows, for one of its frames.
+    given: Option<Given>,
     state: State,
     /// Result of the pose stage, kept for reports.
     pose: Option<PoseResult>,
-    /// Keypoints found in the images; `None` for those of the capture.
+    /// Keypoints found in the images, without edits.
+    found: Option<Vec<DetectedHands>>,
+    /// Keypoints found in the images, as they are edited; `None` for those of the capture.
     detected: Option<Vec<DetectedHands>>,
     fitted: Vec<FittedHand>,
     /// Judged masks of the views so far; `None` for views that take no part, empty when masks are left as they are.
@@ -104,6 +110,32 @@ impl Reconstruction {
         options: RunOptions,
         gpu: Gpu,
     ) -> Result<Self, PipelineError> {
+        Self::begin(capture, models, options, gpu, None)
+    }
+
+    /// Begins the run of a sequence's frame, whose cameras and hands the sequence knows. `keypoints` is a folder with keypoints
+    /// that were found in its images already.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub(super) fn of_frame(
+        capture: Arc<Capture>,
+        models: [Arc<HandModel>; 2],
+        options: RunOptions,
+        gpu: Gpu,
+        given: &Given,
+        keypoints: &Path,
+    ) -> Result<Self, PipelineError> {
+        Self::begin(capture, models, options, gpu, Some((given, keypoints)))
+    }
+
+    fn begin(
+        capture: Arc<Capture>,
+        models: [Arc<HandModel>; 2],
+        options: RunOptions,
+        gpu: Gpu,
+        frame: Option<(&Given, &Path)>,
+    ) -> Result<Self, PipelineError> {
         let used = used_views(&capture, &options)?;
         if super::lies_in(&options.run_dir, &capture.root) {
             return Err(PipelineError::InCapture { path: options.run_dir.display().to_string() });
@@ -111,9 +143,11 @@ impl Reconstruction {
         if options.until >= Stage::Neural {
             options.preset.neural.check()?;
         }
-        let state = first_state(&capture, &options, None)?;
-        let record = RunRecord::new(&capture, &models, &options, gpu.description());
+        let state = first_state(&capture, &options, frame.map(|(_, keypoints)| keypoints))?;
+        let mut record = RunRecord::new(&capture, &models, &options, gpu.description());
+        record.given = frame.map(|(given, _)| given.hash()).transpose()?;
         let mut folder = RunFolder::create(&options.run_dir, &record)?;
+        super::edits::write(&options.run_dir, &capture)?;
         folder.log(&format!(
             "thenar {} on {} ({}); {} of {} views",
             record.version,
@@ -122,7 +156,11 @@ impl Reconstruction {
             used.iter().filter(|u| **u).count(),
             used.len()
         ))?;
-        Ok(Self { state, ..Self::at_start(capture, models, options, gpu, folder, used) })
+        let given = frame.map(|(given, _)| given.write(&options.run_dir)).transpose()?;
+        if let Some((_, keypoints)) = frame {
+            super::detection::take_over(keypoints, &options.run_dir)?;
+        }
+        Ok(Self { state, given, ..Self::at_start(capture, models, options, gpu, folder, used) })
     }
 
     fn at_start(
@@ -140,8 +178,10 @@ impl Reconstruction {
             gpu,
             folder,
             used,
+            given: None,
             state: State::Pose,
             pose: None,
+            found: None,
             detected: None,
             fitted: Vec::new(),
             masks: Vec::new(),
@@ -172,6 +212,11 @@ impl Reconstruction {
                 "the files of {} are not those this run began with; start a new run",
                 capture.root.display()
             )));
+        }
+        if record.edits.clone().unwrap_or_default() != edits_hash(&capture) {
+            return Err(PipelineError::Resume(
+                "the capture was edited otherwise when this run began; start a new run".to_owned(),
+            ));
         }
         let hashes = [&models[0].hash, &models[1].hash];
         if let Some(then) = &record.hand_model
@@ -207,10 +252,11 @@ impl Reconstruction {
             options.until = Stage::Neural;
         }
         let state = first_state(&capture, &options, Some(&options.run_dir))?;
+        let given = record.given.as_deref().map(|hash| Given::read(&options.run_dir, hash)).transpose()?;
         let lines = in_ham.as_ref().map_or(0, |c| c.facts.step);
         let mut folder = RunFolder::reopen(&options.run_dir, lines)?;
         folder.log(&format!("resumed at line {lines} of metrics.jsonl"))?;
-        let mut run = Self { state, ..Self::at_start(capture, models, options, gpu, folder, used) };
+        let mut run = Self { state, given, ..Self::at_start(capture, models, options, gpu, folder, used) };
         if let Some(mut checkpoint) = in_ham {
             let neural = checkpoint.neural.take();
             run.seconds = checkpoint.facts.seconds;
@@ -240,19 +286,20 @@ impl Reconstruction {
     pub const fn stage(&self) -> Option<Stage> {
         match self.state {
             State::Detect(_) | State::Pose => Some(Stage::Pose),
-            State::Fit { .. } | State::Masks { .. } => Some(Stage::Fit),
+            State::Held { .. } | State::Fit { .. } | State::Masks { .. } => Some(Stage::Fit),
             State::Ham { .. } => Some(Stage::Ham),
             State::Neural { .. } => Some(Stage::Neural),
             State::Done { .. } => None,
         }
     }
 
-    /// Keypoints found in the images so far, a view of the capture each; `None` when the capture's own are used.
+    /// Keypoints found in the images so far, a view of the capture each and without edits; `None` when the capture's own are
+    /// used.
     #[must_use]
     pub fn detected_keypoints(&self) -> Option<Vec<DetectedHands>> {
         match &self.state {
             State::Detect(detection) => Some(detection.keypoints()),
-            _ => self.detected.clone(),
+            _ => self.found.clone(),
         }
     }
 
@@ -343,6 +390,7 @@ impl Reconstruction {
                 .map(|h| CheckpointHand {
                     parameters: h.posed.parameters.clone(),
                     joints: self.joints()[h.posed.parameters.side.index()].unwrap_or(h.posed.keypoints),
+                    shape_information: shape_information(&h.information),
                 })
                 .collect(),
             trusted: views.trusted,
@@ -403,6 +451,11 @@ impl Reconstruction {
     }
 }
 
+/// Hash of the edits of a capture; empty without any.
+fn edits_hash(capture: &Capture) -> String {
+    if capture.edits.is_empty() { String::new() } else { capture.edits.hash() }
+}
+
 /// The search for keypoints, where they have to be found; `run` is a run that is resumed.
 fn first_state(capture: &Capture, options: &RunOptions, run: Option<&Path>) -> Result<State, PipelineError> {
     match KeypointSource::of(capture, options.detect) {
@@ -414,7 +467,7 @@ fn first_state(capture: &Capture, options: &RunOptions, run: Option<&Path>) -> R
     }
 }
 
-fn used_views(capture: &Capture, options: &RunOptions) -> Result<Vec<bool>, PipelineError> {
+pub(super) fn used_views(capture: &Capture, options: &RunOptions) -> Result<Vec<bool>, PipelineError> {
     let mut used = vec![true; capture.views.len()];
     for &view in options.hold_out.iter().chain(&options.exclude) {
         match used.get_mut(view) {

@@ -1,7 +1,7 @@
 //! The run folder: what is written when. Every file is written whole or not at all, except the two logs, which grow by
 //! whole lines.
 
-use super::{KeypointSource, PipelineError, RunOptions, StepReport};
+use super::{KeypointSource, PipelineError, RunOptions, StepReport, edits};
 use crate::export::{ExportError, atomic};
 use crate::gpu::DeviceDescription;
 use crate::hand::{HandModel, HandModelRecord, open_hands};
@@ -24,6 +24,9 @@ pub struct RunRecord {
     /// How it was opened, where that was set by hand.
     #[serde(default)]
     pub capture_options: crate::capture::OpenOptions,
+    /// Hash of what the user has changed of it (`edits.ron`); `None` when nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edits: Option<String>,
     /// Preset it began with.
     pub preset_name: String,
     /// Resolved settings.
@@ -36,6 +39,9 @@ pub struct RunRecord {
     /// Where its keypoints come from.
     #[serde(default)]
     pub keypoints: KeypointSource,
+    /// SHA-256 of `given.json`, for a frame of a sequence.
+    #[serde(default)]
+    pub given: Option<String>,
     /// Views no stage has seen, but which are compared.
     pub hold_out: Vec<usize>,
     /// Views left out altogether.
@@ -65,11 +71,13 @@ impl RunRecord {
             capture: capture.root.canonicalize().unwrap_or_else(|_| capture.root.clone()),
             capture_hash: capture.hash.clone(),
             capture_options: capture.options.clone(),
+            edits: (!capture.edits.is_empty()).then(|| capture.edits.hash()),
             preset_name: options.preset_name.clone(),
             preset: options.preset.clone(),
             model: models[1].name.clone(),
             hand_model: Some(HandModelRecord::of(models)),
             keypoints: KeypointSource::of(capture, options.detect),
+            given: None,
             hold_out: options.hold_out.clone(),
             exclude: options.exclude.clone(),
             seed: options.seed,
@@ -77,14 +85,6 @@ impl RunRecord {
             device: device.name.clone(),
             driver: device.driver.clone(),
         }
-    }
-
-    /// Opens the capture as it was opened for the run.
-    ///
-    /// # Errors
-    /// [`crate::capture::CaptureError`] when it cannot be used any more.
-    pub fn open_capture(&self) -> Result<crate::capture::Capture, crate::capture::CaptureError> {
-        crate::capture::Capture::open_with(&self.capture, &self.capture_options)
     }
 
     /// Loads the hand models the run was made with.
@@ -167,6 +167,14 @@ impl RunFolder {
         Ok(Self { path: path.to_owned(), metrics: append("metrics.jsonl")?, log, origin })
     }
 
+    /// Opens the folder of a sequence, whose frames have run folders of their own in it.
+    ///
+    /// # Errors
+    /// [`ExportError::InUse`] when another process is at it, else [`ExportError::Io`].
+    pub(super) fn of_sequence(path: &Path) -> Result<Self, ExportError> {
+        Self::open(path, Origin::Reopened)
+    }
+
     /// Opens an existing run and cuts `metrics.jsonl` back to `lines` lines, the state of its checkpoint.
     ///
     /// # Errors
@@ -200,6 +208,7 @@ impl RunFolder {
         for name in ["run.ron", "metrics.jsonl", "log.txt"] {
             let _ = std::fs::remove_file(self.path.join(name));
         }
+        edits::discard(&self.path);
         if self.origin == Origin::Made {
             let _ = std::fs::remove_dir(&self.path);
         }

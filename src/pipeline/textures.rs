@@ -2,7 +2,7 @@
 
 use super::finished::FinishedRun;
 use crate::camera::{Camera, CameraResidual};
-use crate::capture::{Capture, CaptureError, OpenOptions};
+use crate::capture::{Capture, CaptureError, Edits, OpenOptions};
 use crate::fitting::ham::{FineMesh, Vertices};
 use crate::fitting::masks::JudgedMask;
 use crate::metrics::{Picture, gain, mask_of, psnr};
@@ -10,6 +10,7 @@ use crate::shading::LIGHT_STRIDE;
 use crate::texture::{Compared, HandTexture, TextureHand, TextureMesh, TextureView, bake, compare};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Weight of a view whose mask was not trusted, beside the others.
 const UNTRUSTED: f64 = 0.1;
@@ -32,6 +33,8 @@ pub(super) struct Photographs {
     pub used: Vec<bool>,
     /// Which masks agreed with the model.
     pub trusted: Vec<Option<bool>>,
+    /// What the user has changed of the capture.
+    pub edits: Arc<Edits>,
     /// Masks as HAM used them; empty when it took those of the capture.
     pub masks: Vec<Option<JudgedMask>>,
 }
@@ -55,7 +58,9 @@ impl Photographs {
                 remedy: "Run the reconstruction again, or export without photographs.".to_owned(),
             });
         }
-        Ok(capture)
+        // Edits that fitted when the run began fit the same files.
+        let edited = capture.edited(Arc::clone(&self.edits));
+        edited.map_err(|e| CaptureError::unusable(&self.root, e.to_string(), "Run the reconstruction again"))
     }
 
     /// The views that textures are made of. A view that was held out or excluded takes no part.
@@ -224,6 +229,7 @@ impl FinishedRun {
             lights: self.lights.clone(),
             used: (0..facts.used.len()).map(seen).collect(),
             trusted: facts.trusted.clone(),
+            edits: Arc::clone(&self.edits),
             masks: self.masks().to_vec(),
         }
     }
@@ -252,6 +258,7 @@ mod tests {
             inferences: vec![],
             options: OpenOptions::default(),
             warnings: vec![],
+            edits: Arc::default(),
             hash: "h".into(),
         };
         let mut photographs = Photographs {
@@ -263,6 +270,7 @@ mod tests {
             lights: vec![[1.0; LIGHT_STRIDE]; 3],
             used: vec![true, false, true],
             trusted: vec![Some(true), Some(true), Some(false)],
+            edits: Arc::default(),
             masks: vec![],
         };
         let seen: Vec<(u8, f64)> =

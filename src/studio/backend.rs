@@ -4,7 +4,7 @@
 //! an engine of the tests. The binary passes the real one.
 
 use crate::camera::Camera;
-use crate::capture::{Capture, OpenOptions};
+use crate::capture::{Capture, Edits, OpenOptions};
 use crate::detect::DetectedHands;
 use crate::export::Frame;
 use crate::fitting::pose::HandChoice;
@@ -44,7 +44,7 @@ pub trait Engine {
         anyhow::bail!("this run has no network")
     }
 
-    /// Keypoints found in the images so far, a view each; `None` when those of the capture are used.
+    /// Keypoints found in the images so far, a view each and without edits; `None` when those of the capture are used.
     fn detected_keypoints(&self) -> Detected {
         None
     }
@@ -181,6 +181,8 @@ pub struct RunRequest {
     pub detect: bool,
     /// Train the network after HAM.
     pub neural: bool,
+    /// Changes of keypoints and masks; not in `capture` yet.
+    pub edits: Arc<Edits>,
 }
 
 impl RunRequest {
@@ -199,6 +201,7 @@ impl RunRequest {
             hand_model: HandModelChoice::Open,
             detect: false,
             neural: false,
+            edits: Arc::default(),
         }
     }
 }
@@ -244,8 +247,10 @@ pub struct RunRecord {
     pub held_out: Vec<usize>,
     /// It has not finished and can be gone on with.
     pub resumable: bool,
-    /// Keypoints it has found in the images.
+    /// Keypoints it has found in the images, without edits.
     pub detected: Detected,
+    /// Changes of keypoints and masks that it was given; not in the capture that is opened with it.
+    pub edits: Arc<Edits>,
 }
 
 /// A folder that was read.

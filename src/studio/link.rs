@@ -100,8 +100,8 @@ impl Link {
         if let Some(request) = session.wants_picture() {
             self.worker.want_picture(request);
         }
-        if let Some((path, text)) = session.wants_project_saved() {
-            self.worker.send(Command::SaveProject { path, text });
+        if let Some(saved) = session.wants_project_saved() {
+            self.worker.send(Command::SaveProject(saved));
         }
         if let Some((path, text)) = session.wants_settings_saved() {
             self.worker.send(Command::SaveSettings { path, text });

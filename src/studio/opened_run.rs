@@ -25,7 +25,8 @@ pub(super) fn open(folder: &Path, device: &DeviceChoice) -> anyhow::Result<Opene
         let record = pipeline::RunRecord::read(folder)?;
         let capture = open_capture(&record)?;
         let detected = detected(&record, &capture, folder)?;
-        let run = RunRecord { detected, ..run_record(folder, &record, steps, Vec::new(), true) };
+        let edits = record.read_edits(folder)?;
+        let run = RunRecord { detected, edits, ..run_record(folder, &record, steps, Vec::new(), true) };
         return Ok(Opened { capture, run: Some(run), engine: None });
     }
     let run = FinishedRun::read(folder)?;
@@ -40,12 +41,15 @@ pub(super) fn open(folder: &Path, device: &DeviceChoice) -> anyhow::Result<Opene
     let engine = Finished { maker, gpu, network: None, run, folder: folder.to_owned(), last };
     let resumable = !engine.run.checkpoint.facts.finished || engine.run.checkpoint.ham.is_none();
     let detected = detected(&engine.run.record, &capture, folder)?;
-    let record = RunRecord { detected, ..run_record(folder, &engine.run.record, steps, snapshots, resumable) };
+    let edits = engine.run.record.read_edits(folder)?;
+    let record = RunRecord { detected, edits, ..run_record(folder, &engine.run.record, steps, snapshots, resumable) };
     Ok(Opened { capture, run: Some(record), engine: Some(Box::new(engine)) })
 }
 
+/// The capture as its files have it: what the user has changed is laid over it in the window, where it can be undone.
 fn open_capture(record: &pipeline::RunRecord) -> anyhow::Result<Capture> {
-    record.open_capture().with_context(|| format!("the capture of this run, {}", record.capture.display()))
+    let capture = Capture::open_with(&record.capture, &record.capture_options);
+    capture.with_context(|| format!("the capture of this run, {}", record.capture.display()))
 }
 
 /// What the run has found in the images, if that is where its keypoints come from.
@@ -72,6 +76,7 @@ fn run_record(
         held_out: record.hold_out.clone(),
         resumable,
         detected: None,
+        edits: Arc::default(),
     }
 }
 

@@ -8,7 +8,7 @@ use super::network::Network;
 use super::opened_run::{self, mode_of};
 use super::run_place;
 use crate::camera::Camera;
-use crate::capture::{Capture, OpenOptions};
+use crate::capture::{Capture, Edits, OpenOptions};
 use crate::fitting::pose::HandChoice;
 use crate::gpu::{DeviceChoice, Gpu, list_devices};
 use crate::hand::{HandModel, Pose, mano, open_hands};
@@ -48,6 +48,14 @@ fn hand_models(choice: &HandModelChoice) -> anyhow::Result<[Arc<HandModel>; 2]> 
         HandModelChoice::Mano { folder, convention } => mano::load_folder(folder, convention)?,
     };
     Ok(models.map(Arc::new))
+}
+
+/// The capture with its edits; the one that is open stays as it is.
+fn edited(capture: &Arc<Capture>, edits: Arc<Edits>) -> anyhow::Result<Arc<Capture>> {
+    if edits.is_empty() {
+        return Ok(Arc::clone(capture));
+    }
+    Ok(Arc::new(Capture::clone(capture).edited(edits)?))
 }
 
 impl Backend for Program {
@@ -104,7 +112,8 @@ impl Backend for Program {
             detect: request.detect,
         };
         let gpu = Gpu::new(&self.device)?;
-        let run = Reconstruction::new(Arc::clone(&request.capture), models, options, gpu.clone())
+        let capture = edited(&request.capture, Arc::clone(&request.edits))?;
+        let run = Reconstruction::new(capture, models, options, gpu.clone())
             .map_err(|error| run_place::explain(&parent, error))?;
         Ok(Started { engine: Box::new(Live { run, gpu, network: None }), run_dir, steps: Vec::new() })
     }
@@ -122,8 +131,10 @@ impl Backend for Program {
             detect: false,
         };
         let gpu = Gpu::new(&self.device)?;
-        let models = RunRecord::read(&request.run_dir)?.load_models()?;
-        let run = Reconstruction::resume(Arc::clone(&request.capture), models, options, gpu.clone())?;
+        let record = RunRecord::read(&request.run_dir)?;
+        let models = record.load_models()?;
+        let capture = edited(&request.capture, record.read_edits(&request.run_dir)?)?;
+        let run = Reconstruction::resume(capture, models, options, gpu.clone())?;
         let steps = opened_run::read_metrics(&request.run_dir.join("metrics.jsonl"))?;
         Ok(Started { engine: Box::new(Live { run, gpu, network: None }), run_dir: request.run_dir.clone(), steps })
     }

@@ -3,12 +3,12 @@
 use super::backend::{ExportRequest, Look};
 use super::commands::{self, Id};
 use super::session::{
-    AS_FOUND, Action, Chosen, Framed, NamedPose, PoseAction, RunState, SYNERGIES, Session, set_reading,
+    AS_FOUND, Action, Chosen, EditAction, Framed, NamedPose, PoseAction, RunState, SYNERGIES, Session, set_reading,
 };
 use super::ui_state::{CompareMode, LOOKS, Shading, Tab, look_name};
 use super::viewport::ViewActions;
 use super::{frame::FrameTimes, viewport::Motion};
-use crate::anatomy::Side;
+use crate::anatomy::{KEYPOINTS, Side};
 use crate::capture::OpenOptions;
 use crate::fitting::pose::HandChoice;
 use crate::pipeline::Stage;
@@ -42,6 +42,7 @@ pub(super) enum Step {
     Detect(bool),
     OpenAgain,
     Command(Id),
+    Stroke([[f64; 2]; 2]),
     Shading(Shading),
     Compare(CompareMode),
     ScrubFraction(f64),
@@ -64,6 +65,7 @@ pub(super) enum Step {
     Look(Look),
     WaitBanner,
     WaitSelected(usize),
+    WaitEdited(usize),
     WaitThrough(usize),
     WaitOrbit,
     Screenshot(PathBuf),
@@ -111,6 +113,8 @@ fn parse_step(text: &str) -> anyhow::Result<Step> {
         "frame" => Step::Act(Action::Frame(Framed::Hands)),
         "frame-all" => Step::Act(Action::Frame(Framed::Everything)),
         "select" => Step::Act(Action::Select(number()?)),
+        "edit" => Step::Act(Action::Edit(edit(text, rest)?)),
+        "stroke" => stroke(text, rest)?,
         "fly" => Step::Act(Action::FlyTo(number()?)),
         "finding" => Step::Act(Action::Finding(number()?)),
         "exclude" => Step::Act(Action::ToggleExclude(number()?)),
@@ -174,6 +178,7 @@ fn parse_step(text: &str) -> anyhow::Result<Step> {
         }
         "wait-network" => Step::WaitNetwork,
         "look" => Step::Look(named(text, rest, &LOOKS, look_name)?),
+        "wait-edited" => Step::WaitEdited(number()?),
         "wait-selected" => Step::WaitSelected(number()?),
         "wait-through" => Step::WaitThrough(number()?),
         "wait-orbit" => Step::WaitOrbit,
@@ -186,6 +191,35 @@ fn parse_step(text: &str) -> anyhow::Result<Step> {
         "quit" => Step::Quit,
         _ => anyhow::bail!("`{word}` is no command"),
     })
+}
+
+/// `edit place VIEW SIDE KEYPOINT X Y`, `edit unseen VIEW SIDE KEYPOINT`, `edit swap VIEW`, `edit revert VIEW`.
+fn edit(text: &str, rest: &str) -> anyhow::Result<EditAction> {
+    let words: Vec<&str> = rest.split_whitespace().collect();
+    let side = |word: &str| named(text, word, &Side::BOTH, |s| if s == Side::Left { "left" } else { "right" });
+    Ok(match words.as_slice() {
+        ["place", view, of, k, x, y] => {
+            EditAction::Place(view.parse()?, side(of)?, keypoint(text, k)?, [x.parse()?, y.parse()?])
+        }
+        ["unseen", view, of, k] => EditAction::ToggleUnseen(view.parse()?, side(of)?, keypoint(text, k)?),
+        ["swap", view] => EditAction::SwapSides(view.parse()?),
+        ["revert", view] => EditAction::RevertKeypoints(view.parse()?),
+        _ => anyhow::bail!("`{text}`: what is `{rest}`?"),
+    })
+}
+
+fn keypoint(text: &str, word: &str) -> anyhow::Result<usize> {
+    let index = word.parse().ok().filter(|k| *k < KEYPOINTS);
+    index.ok_or_else(|| anyhow::anyhow!("`{text}`: expected a keypoint from 0 to {}", KEYPOINTS - 1))
+}
+
+/// `stroke X0 Y0 X1 Y1`: a stroke of brush or eraser in the selected view, photograph pixels.
+fn stroke(text: &str, rest: &str) -> anyhow::Result<Step> {
+    let numbers: Result<Vec<f64>, _> = rest.split_whitespace().map(str::parse).collect();
+    match numbers?.as_slice() {
+        &[x0, y0, x1, y1] => Ok(Step::Stroke([[x0, y0], [x1, y1]])),
+        _ => anyhow::bail!("`{text}`: expected X0 Y0 X1 Y1"),
+    }
 }
 
 /// `pose begin|captured|relaxed|rest|reset`, `synergy N VALUE`, `angle N DEGREES`, `pose-hands left|right|both`.
@@ -340,6 +374,10 @@ fn simple_step(step: &Step, session: &mut Session, actions: &mut ViewActions, wa
             Some(index) => session.preset = index,
             None => return Outcome::Failed(format!("there is no preset `{name}`")),
         },
+        Step::Stroke(along) => match session.stroke(*along) {
+            Some(edit) => actions.0.push(Action::Edit(edit)),
+            None => return Outcome::Failed("neither brush nor eraser is in hand".to_owned()),
+        },
         Step::Shading(shading) => session.ui.shading = *shading,
         Step::Compare(mode) => session.ui.compare = *mode,
         Step::Tab(tab) => session.ui.tab = *tab,
@@ -362,6 +400,7 @@ fn simple_step(step: &Step, session: &mut Session, actions: &mut ViewActions, wa
             return Outcome::Failed("the run has finished before it could be stopped".to_owned());
         }
         Step::WaitStopped => return done_when(session.state == RunState::Stopped),
+        Step::WaitEdited(views) => return done_when(session.edited_views() == *views),
         Step::WaitSelected(view) => return done_when(session.selected == *view),
         Step::WaitExported => return done_when(session.exporting.is_none() && waited > Duration::from_millis(50)),
         Step::WaitOn(id, on) => return done_when(id.entry().on.is_some_and(|is_on| is_on(session) == *on)),
@@ -487,6 +526,10 @@ mod tests {
         assert_eq!(script.steps[3], Step::Act(Action::Pose(PoseAction::Synergy(0, 1.5))), "a synergy");
         let script = parse("reading units mm; reading frame as-found; detect on; open-again").expect("valid");
         assert_eq!(script.steps[1], Step::Reading("frame".to_owned(), AS_FOUND.to_owned()), "as found");
+        let script = parse("edit place 3 left 8 40.5 12; edit swap 2; stroke 1 2 3 4").expect("valid");
+        let placed = Action::Edit(EditAction::Place(3, Side::Left, 8, [40.5, 12.0]));
+        assert_eq!(script.steps[0], Step::Act(placed), "a keypoint");
+        assert_eq!(script.steps[2], Step::Stroke([[1.0, 2.0], [3.0, 4.0]]), "a stroke");
         let script = parse("curve lap off").expect("valid");
         assert_eq!(script.steps[0], Step::Curve("lap".to_owned(), false), "a curve by its name");
         for bad in [
@@ -509,6 +552,10 @@ mod tests {
             "detect perhaps",
             "command dance",
             "wait-on stop-run",
+            "edit place 1 left 21 3 4",
+            "edit place 1 middle 2 3 4",
+            "edit paint",
+            "stroke 1 2 3",
         ] {
             assert!(parse(bad).is_err(), "`{bad}` is refused");
         }

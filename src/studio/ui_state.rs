@@ -1,6 +1,7 @@
 //! What the panels remember between frames: modes, sliders, open windows.
 
 use super::backend::Look;
+use super::editing::Editing;
 use super::session::Measure;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -202,6 +203,8 @@ pub(crate) struct UiState {
     pub view_bar: f32,
     /// What stands under the compare panel.
     pub tab: Tab,
+    /// Editing of keypoints and masks.
+    pub editing: Editing,
 }
 
 /// Names of the export formats in the order of [`UiState::formats`].
@@ -262,6 +265,7 @@ impl Default for UiState {
             log_filter: String::new(),
             view_bar: 36.0,
             tab: Tab::default(),
+            editing: Editing::default(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The true hands: seeded shape and pose, placed in the rig, subdivided, displaced and painted.
 
+use super::motion::Motion;
 use super::random::Random;
 use super::rig::Rig;
 use super::skin::Skin;
@@ -11,7 +12,7 @@ use nalgebra::{Matrix3, Rotation3, Vector3};
 
 /// All hands of a scene, left before right.
 pub(super) fn make(settings: &SynthSettings, rig: &Rig) -> Result<Vec<TrueHand>, SynthError> {
-    let mut random = Random::new(settings.seed, "shape");
+    let mut random = Random::new(settings.person_seed(), "shape");
     // One person: both hands share their shape.
     let betas: Vec<f64> = (0..10).map(|i| random.normal().clamp(-1.5, 1.5) * if i == 0 { 0.6 } else { 0.9 }).collect();
     settings
@@ -31,12 +32,14 @@ fn pose(model: &HandModel, betas: &[f64], settings: &SynthSettings, rig: &Rig) -
     let side = model.side;
     let mut random = Random::new(settings.seed, &format!("pose {side}"));
     let bend = random.range(0.35, 0.85);
+    let motion = Motion::new(settings, side);
     let mut parameters = HandParameters { betas: betas.to_vec(), ..HandParameters::rest(side) };
     for (i, p) in parameters.hand_pose.iter_mut().enumerate() {
         // Axis z flexes, axis y spreads, axis x twists.
         let spread = [0.02, 0.05, 0.11][i % 3];
         let [low, high] = model.joint_limits[i];
-        *p = (bend * model.hands_mean[i] + spread * random.normal().clamp(-2.0, 2.0)).clamp(low, high);
+        *p = ((bend + motion.bend(i)) * model.hands_mean[i] + spread * random.normal().clamp(-2.0, 2.0))
+            .clamp(low, high);
     }
     let mirror = if side == Side::Left { -1.0 } else { 1.0 };
     let fingers = rig.forward;
@@ -50,7 +53,7 @@ fn pose(model: &HandModel, betas: &[f64], settings: &SynthSettings, rig: &Rig) -
             &nalgebra::Unit::new_normalize(rig.up.cross(&fingers)),
             -0.25 + 0.1 * random.normal().clamp(-1.5, 1.5),
         );
-    let rotation = Rotation3::from_matrix_unchecked(turn.into_inner() * upright);
+    let rotation = motion.turned(Rotation3::from_matrix_unchecked(turn.into_inner() * upright));
     parameters.global_orient = rotation.scaled_axis().into();
     // Translate the middle of the posed hand to its place.
     let posed = pose_hand(model, &parameters);
@@ -63,7 +66,7 @@ fn pose(model: &HandModel, betas: &[f64], settings: &SynthSettings, rig: &Rig) -
         place += to_the_right * (mirror * (0.072 + 0.004 * random.normal().clamp(-1.0, 1.0)));
         place += fingers * (0.012 * random.normal().clamp(-1.5, 1.5));
     }
-    parameters.transl = (place - middle).into();
+    parameters.transl = (place + motion.shift() - middle).into();
     parameters
 }
 
@@ -78,7 +81,7 @@ fn detailed(model: HandModel, parameters: HandParameters, settings: &SynthSettin
     let rest_positions = levels.refine(level, &rest.vertices);
     let faces = levels.faces(level).to_vec();
     let (uvs, uv_faces) = (levels.uvs(level).to_vec(), levels.uv_faces(level).to_vec());
-    let skin = Skin::new(&model, &rest.vertices, &rest.joints, settings.seed);
+    let skin = Skin::new(&model, &rest.vertices, &rest.joints, settings.person_seed());
     let rest_normals = vertex_normals(&rest_positions, &faces);
     let smooth_normals = vertex_normals(&positions, &faces);
     for (i, p) in positions.iter_mut().enumerate() {

@@ -18,7 +18,9 @@ pub(super) struct Detections {
 }
 
 pub(super) fn make(settings: &SynthSettings, cameras: &[Camera], hands: &[TrueHand]) -> Detections {
-    let mut random = Random::new(settings.seed, "keypoints");
+    // A detector errs anew in every frame.
+    let purpose = if settings.frame == 0 { "keypoints".to_owned() } else { format!("keypoints {}", settings.frame) };
+    let mut random = Random::new(settings.seed, &purpose);
     let scale = f64::from(settings.size.0) / 1280.0;
     let mut outliers = Vec::new();
     let mut views = Vec::new();
@@ -39,7 +41,7 @@ pub(super) fn make(settings: &SynthSettings, cameras: &[Camera], hands: &[TrueHa
                     outliers.push((v, hand.side, k));
                 }
             }
-            seen[hand.side.index()] = Some(Keypoints { px, confidence: [1.0; KEYPOINTS] });
+            seen[hand.side.index()] = Some(Keypoints::detected(px, [1.0; KEYPOINTS]));
         }
         views.push(seen);
     }

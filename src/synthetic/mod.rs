@@ -7,6 +7,7 @@
 mod hands;
 mod keypoints;
 mod light;
+mod motion;
 mod random;
 mod render;
 mod rig;
@@ -53,6 +54,11 @@ pub struct SynthSettings {
     pub size: (u32, u32),
     /// Seed of everything random.
     pub seed: u64,
+    /// Seed of the hands themselves, shape and skin: captures of one person have the same; `None` = `seed`.
+    pub person: Option<u64>,
+    /// Frame of a moving hand, [`FRAMES_PER_SECOND`]; 0 is the pose of a capture that stands still. Cameras, hands and light
+    /// are those of all frames, the keypoints' noise is the frame's own.
+    pub frame: u32,
     /// Standard deviation of Gaussian noise on every keypoint coordinate, pixels.
     pub noise_px: f64,
     /// Fraction of keypoints replaced by a wrong place 40-200 px away (at 1280 px width), 0 to 1.
@@ -78,6 +84,8 @@ impl Default for SynthSettings {
             views: 16,
             size: (1280, 1024),
             seed: 1,
+            person: None,
+            frame: 0,
             noise_px: 0.0,
             outliers: 0.0,
             swaps: 0,
@@ -152,7 +160,15 @@ pub enum SynthError {
     Hand(#[from] HandError),
 }
 
+/// Frames of a moving hand in a second.
+pub const FRAMES_PER_SECOND: f64 = 30.0;
+
 impl SynthSettings {
+    /// Seed of shape and skin.
+    pub(crate) fn person_seed(&self) -> u64 {
+        self.person.unwrap_or(self.seed)
+    }
+
     /// Checks the ranges stated at the fields.
     ///
     /// # Errors
@@ -233,6 +249,7 @@ pub fn make(settings: &SynthSettings) -> Result<SyntheticScene, SynthError> {
         inferences: Vec::new(),
         options: crate::capture::OpenOptions::default(),
         warnings: Vec::new(),
+        edits: std::sync::Arc::default(),
         hash: String::new(),
     };
     let (swapped_views, outliers) = (detections.swapped, detections.outliers);

@@ -85,7 +85,7 @@ pub(crate) fn test_capture(count: usize) -> Capture {
                 };
             }
             let keypoints = [0, 1].map(|hand| {
-                let mut k = Keypoints { px: [[0.0; 2]; KEYPOINTS], confidence: [0.9; KEYPOINTS] };
+                let mut k = Keypoints::detected([[0.0; 2]; KEYPOINTS], [0.9; KEYPOINTS]);
                 for (px, joint) in k.px.iter_mut().zip(joints(hand)) {
                     *px = camera.project(&Vector3::from(joint)).map_or([0.0; 2], Into::into);
                 }
@@ -103,6 +103,7 @@ pub(crate) fn test_capture(count: usize) -> Capture {
         inferences: inferences(&OpenOptions::default()),
         options: OpenOptions::default(),
         warnings: vec!["view 01 looks darker than the others".to_owned().into()],
+        edits: Arc::default(),
         hash: "0".repeat(64),
     }
 }

@@ -73,7 +73,8 @@ pub(super) struct Job {
 /// Jobs with names of their own: that of the capture's folder, with a number where two are called the same.
 pub(super) fn named(captures: &[PathBuf], output: &Path) -> Vec<Job> {
     // What lies beside the run folders.
-    let mut taken: BTreeSet<String> = ["jobs", "summary.csv"].map(str::to_owned).into();
+    let mut taken: BTreeSet<String> =
+        ["jobs", "summary.csv", super::shape::FOLDER, super::shape::FILE].map(str::to_owned).into();
     let name = |(order, capture): (usize, &PathBuf)| {
         let whole = capture.canonicalize().unwrap_or_else(|_| capture.clone());
         let base = whole.file_name().map_or_else(|| "capture".to_owned(), |n| n.to_string_lossy().into_owned());

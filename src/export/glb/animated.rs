@@ -160,6 +160,21 @@ pub fn to_bytes(
     document(clips, Some(fps), None, provenance, texture_px)
 }
 
+/// The whole file as [`to_bytes`] makes it, with `target_from_pose`, the rigid motion into the file's frame, in a node above the
+/// skeletons.
+///
+/// # Errors
+/// As [`to_bytes`].
+pub fn placed(
+    clips: &[Clip<'_>],
+    fps: f64,
+    target_from_pose: &Matrix4<f64>,
+    provenance: &Provenance,
+    texture_px: u32,
+) -> Result<(Vec<u8>, Vec<Loss>), ExportError> {
+    document(clips, Some(fps), Some(target_from_pose), provenance, texture_px)
+}
+
 /// Hands with a skeleton, each in the one pose of its clip and without an animation. With [`Clip::bake`] that pose is exact:
 /// a morph target of weight 1 carries what skinning with four influences cannot. `target_from_pose` is the rigid motion
 /// into the file's frame, which a node above the skeletons carries.
@@ -201,7 +216,7 @@ fn document(
     });
     for clip in clips {
         check(clip, length)?;
-        let exact = placement.is_some() && clip.bake;
+        let exact = fps.is_none() && clip.bake;
         let rig = if exact { Rig::exact(clip) } else { Rig::new(clip) };
         let loss = rig.loss(clip);
         facts.extend(words(clip, &loss, exact));

@@ -21,16 +21,21 @@ impl Ham {
     ) -> Result<Self, HamError> {
         let coarse = settings.begins_coarse();
         let [first, _] = settings.parts();
-        let mut ham = Self::prepared(gpu, if coarse { &first } else { settings }, hands, sources)?;
+        let mut ham = Self::prepared(gpu, if coarse { &first } else { settings }, hands, sources, None)?;
         ham.coarse = coarse;
-        if settings.camera_turn_deg > 0.0 {
-            ham.refine_cameras()?;
+        ham.begun()
+    }
+
+    /// The stage at its first phase that has any epochs, cameras looked at once.
+    pub(super) fn begun(mut self) -> Result<Self, HamError> {
+        if self.settings.camera_turn_deg > 0.0 {
+            self.refine_cameras()?;
         }
-        if settings.albedo_epochs == 0 {
-            ham.phase = ham.next_phase();
+        if self.settings.albedo_epochs == 0 {
+            self.phase = self.next_phase();
         }
-        ham.enter_phase(ham.phase);
-        Ok(ham)
+        self.enter_phase(self.phase);
+        Ok(self)
     }
 
     /// The stage on the full mesh after its coarse part, or as a checkpoint beyond that needs it (`None`, to be restored).
@@ -45,7 +50,7 @@ impl Ham {
         coarse: Option<&Self>,
     ) -> Result<Self, HamError> {
         let [_, rest] = settings.parts();
-        let mut ham = Self::prepared(gpu, &rest, hands, sources)?;
+        let mut ham = Self::prepared(gpu, &rest, hands, sources, None)?;
         if let Some(coarse) = coarse {
             ham.take_over(coarse)?;
         }

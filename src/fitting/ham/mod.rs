@@ -24,6 +24,7 @@ mod align;
 mod buffers;
 mod cameras;
 mod coverage;
+mod detail;
 mod falloff;
 mod fine_mesh;
 mod flow;
@@ -49,6 +50,7 @@ mod untangle;
 #[cfg(test)]
 mod whole_image;
 
+pub use detail::Detail;
 pub use fine_mesh::{DISPLAY_LEVEL, FineHand, FineMesh};
 pub use phases::Phase;
 pub use rates::{KernelRate, PhaseRates};
@@ -77,6 +79,9 @@ pub enum HamError {
     /// Nothing to fit to.
     #[error("none of the used views shows a hand; check the calibration, or include more views")]
     NoView,
+    /// Detail of another mesh.
+    #[error("the detail of the other frame is of another mesh or another number of views")]
+    Detail,
     /// A loss term is NaN or infinite.
     #[error(
         "the loss `{term}` is not finite at epoch {epoch} of phase `{phase}`; the last good state is kept. Try smaller rates (--set ham.shape_rate=…)"
@@ -177,8 +182,16 @@ impl Ham {
         settings: &HamSettings,
         hands: &[(&HandModel, &PosedHand)],
         sources: &[Option<TargetSource<'_>>],
+        detail: Option<&Detail>,
     ) -> Result<Self, HamError> {
-        let mesh = FineMesh::new(hands, settings.level);
+        let mut mesh = FineMesh::new(hands, settings.level);
+        if let Some(detail) = detail {
+            let counts = [detail.positions.len(), detail.albedo.len(), detail.lights.len()];
+            if counts != [mesh.positions.len(), mesh.positions.len(), sources.len()] {
+                return Err(HamError::Detail);
+            }
+            mesh.positions.clone_from(&detail.positions);
+        }
         let coarse: Vec<[f64; 3]> = hands.iter().flat_map(|(_, posed)| posed.vertices.iter().copied()).collect();
         let targets: Vec<Option<Target>> = sources
             .iter()
@@ -240,13 +253,15 @@ impl Ham {
             .map(|(t, (ids, sight))| Some((t.as_ref()?, ids.as_deref()?, sight.as_ref()?.pixels.as_slice())))
             .collect();
         let reference = RefMesh { positions: &mesh.positions, faces: &mesh.topology.faces, opposite: &[] };
-        let start = start::start(&looks, &reference, &normals);
-        buffers.albedo.write(
-            gpu,
-            &vec![[to_f32(start.albedo[0]), to_f32(start.albedo[1]), to_f32(start.albedo[2]), 0.0]; positions.len()],
-        );
-        let lights: Vec<f32> = start.lights.iter().flatten().map(|x| to_f32(*x)).collect();
-        buffers.lights.write(gpu, &lights);
+        let (albedo, lights) = match detail {
+            Some(detail) => (detail.albedo.clone(), detail.lights.clone()),
+            None => {
+                let start = start::start(&looks, &reference, &normals);
+                (vec![start.albedo.map(to_f32); positions.len()], start.lights)
+            }
+        };
+        buffers.albedo.write(gpu, &albedo.iter().map(|a| [a[0], a[1], a[2], 0.0]).collect::<Vec<[f32; 4]>>());
+        buffers.lights.write(gpu, &lights.iter().flatten().map(|x| to_f32(*x)).collect::<Vec<f32>>());
 
         let seen_px = looks.iter().map(|look| look.map_or(0.0, |(_, ids, _)| hand_pixels(ids))).collect();
         // Every step sees views from all around the rig: step s takes views s, s + S, s + 2S, …

@@ -4,10 +4,17 @@ use super::mask_field::MaskField;
 use super::problem::{HandProblem, Weights};
 use super::reference::{State, damped_step, hand_normal, landmark_offset, offset_scale};
 use super::refine::Refinement;
-use super::{FitError, FitResult, FittedHand, Frame, HandFit, HandObservation, Silhouette};
+use super::settings::check;
+use super::{
+    FitError, FitResult, FittedHand, Frame, HandFit, HandFitSettings, HandObservation, Silhouette, frame_problems,
+};
 use crate::anatomy::{JOINTS, KEYPOINT_FROM_JOINT_OR_TIP, KEYPOINTS};
 use crate::camera::Camera;
-use crate::hand::{HandModel, PARAMETERS, PointFrames, PosedHand, parameters_from_vector, pose_hand};
+use crate::fitting::pose::PoseResult;
+use crate::hand::{
+    HandModel, HandParameters, PARAMETERS, PointFrames, PosedHand, TRANSL, parameter_vector, parameters_from_vector,
+    pose_hand,
+};
 use nalgebra::Vector3;
 
 /// How often the scale of the offsets is worked out anew.
@@ -46,20 +53,24 @@ impl HandFit {
             hands.push(self.polish(self.states[self.best(hand)].2, problem)?);
         }
         let models: Vec<&HandModel> = range.clone().map(|hand| self.model(hand)).collect();
-        let mut reports = Vec::new();
+        let (mut reports, mut information) = (Vec::new(), Vec::new());
         if self.settings.refine_rounds > 0 {
             let fields = mask_fields(&models, &hands, &origin, silhouettes);
             let mut refinement = Refinement::new(&models, &problems, &self.weights, &self.settings, fields);
             reports = refinement.run(&mut hands);
+            information = refinement.information(&hands);
         }
         let mut fitted = Vec::new();
-        for ((hand, problem), x) in range.zip(&problems).zip(&hands) {
-            let loss = hand_normal(problem, &self.weights, x).losses.iter().sum::<f64>();
+        information.resize(hands.len(), Vec::new());
+        for (((hand, problem), x), masks) in range.zip(&problems).zip(&hands).zip(information) {
+            let system = hand_normal(problem, &self.weights, x);
+            let loss = system.losses.iter().sum::<f64>();
             if !loss.is_finite() {
                 return Err(FitError::Diverged { side: problem.model.side });
             }
             let posed = pose_hand(self.model(hand), &self.world_parameters(hand, x));
-            fitted.push(measured(problem, &self.weights, posed, &origin, loss));
+            let information = if masks.is_empty() { system.hessian } else { masks };
+            fitted.push(FittedHand { information, ..measured(problem, &self.weights, posed, &origin, loss) });
         }
         Ok(FitResult { hands: fitted, silhouettes: reports })
     }
@@ -95,6 +106,35 @@ impl HandFit {
     }
 }
 
+/// Hands whose parameters are known already, held against what a frame shows; nothing is fitted.
+///
+/// # Errors
+/// [`FitError::NoJoints`] when none of them has joints in the frame, or settings that make no sense.
+pub fn hold_hands(
+    models: [Option<&HandModel>; 2],
+    pose: &PoseResult,
+    hands: &[HandParameters],
+    settings: &HandFitSettings,
+) -> Result<FitResult, FitError> {
+    check(settings)?;
+    let (origin, problems) = frame_problems(models, pose, settings)?;
+    let weights = Weights::new(settings, pose.noise_px);
+    let mut held = Vec::new();
+    for problem in &problems {
+        let side = problem.model.side;
+        let (Some(model), Some(p)) = (models[side.index()], hands.iter().find(|h| h.side == side)) else { continue };
+        let mut x = parameter_vector(p);
+        for k in 0..3 {
+            x[TRANSL + k] -= origin[k];
+        }
+        let system = hand_normal(problem, &weights, &x);
+        let loss = system.losses.iter().sum();
+        let fitted = measured(problem, &weights, pose_hand(model, p), &origin, loss);
+        held.push(FittedHand { information: system.hessian, ..fitted });
+    }
+    if held.is_empty() { Err(FitError::NoJoints) } else { Ok(FitResult { hands: held, silhouettes: Vec::new() }) }
+}
+
 /// The fields of the masks, cameras seen from the frame's origin.
 pub(super) fn mask_fields(
     models: &[&HandModel],
@@ -110,7 +150,9 @@ pub(super) fn mask_fields(
         let translation = s.camera.rotation * origin + s.camera.translation;
         let camera = Camera { translation, ..s.camera.clone() };
         let step = if camera.width_px.max(camera.height_px) >= 3000 { 3 } else { 1 };
-        Some((s.view, MaskField::new(&camera, s.mask, &points, step)?))
+        let mut field = MaskField::new(&camera, s.mask, &points, step)?;
+        field.edited = s.edited;
+        Some((s.view, field))
     };
     silhouettes.iter().filter_map(field).collect()
 }
@@ -136,6 +178,7 @@ fn measured(
             (frames.rotation(bone_of_keypoint(k)).transpose() * offsets[k]).into()
         }),
         loss,
+        information: Vec::new(),
         posed,
     }
 }

@@ -19,6 +19,8 @@ pub(super) struct MaskField {
     /// `K [R | t]` of that camera; the third row gives the depth.
     projection: [[f64; 4]; 3],
     distance_px: Vec<f64>,
+    /// Takes part whatever the hands fitted to the keypoints look like there.
+    pub edited: bool,
 }
 
 #[expect(clippy::cast_precision_loss, reason = "sizes of images")]
@@ -70,7 +72,7 @@ impl MaskField {
         let camera = region.scaled(1.0 / f64::from(step));
         let p = camera.projection();
         let projection = std::array::from_fn(|row| std::array::from_fn(|column| p[(row, column)]));
-        Some(Self { camera, step, projection, distance_px })
+        Some(Self { camera, step, projection, distance_px, edited: false })
     }
 
     /// Signed distance (full pixels) at a world point, and its derivative by the point (pixels a metre); `None` outside the

@@ -22,6 +22,7 @@ mod reference;
 mod refine;
 mod sequence;
 mod settings;
+mod smooth;
 
 use super::pose::{HandObservation, PoseResult};
 use crate::anatomy::{KEYPOINTS, Side};
@@ -29,14 +30,16 @@ use crate::camera::Camera;
 use crate::gpu::{Gpu, GpuError};
 use crate::hand::{HandModel, HandParameters, PARAMETERS, PosedHand, parameters_from_vector, pose_hand};
 use device::{DeviceFit, FitKernels};
+pub use finish::hold_hands;
 use image::GrayImage;
 use nalgebra::{Matrix3x4, Vector3};
 use problem::{HandProblem, Weights};
 use reference::{State, StepRule, TERMS, damped_step, hand_normal};
 pub use refine::SilhouetteReport;
-pub use sequence::{SequenceFit, fit_sequence};
+pub use sequence::{CommonShape, SequenceFit, ShapeEstimate, ShapeInformation, fit_sequence, shape_information};
 pub use settings::HandFitSettings;
 use settings::check;
+pub use smooth::{FrameEstimate, Smoothness, smooth_motion};
 use std::ops::Range;
 
 /// No start of any hand has lowered its loss by more than this share of it …
@@ -85,6 +88,8 @@ pub struct FittedHand {
     pub landmark_offsets: [[f64; 3]; KEYPOINTS],
     /// Final loss.
     pub loss: f64,
+    /// What the data say about the parameters: Gauss-Newton matrix at the solution, masks included (rows of 62).
+    pub information: Vec<[f64; PARAMETERS]>,
 }
 
 /// A mask the hands may be compared with.
@@ -96,6 +101,8 @@ pub struct Silhouette<'a> {
     pub camera: &'a Camera,
     /// 255 = hand.
     pub mask: &'a GrayImage,
+    /// A user's: it takes part although the hands fitted to the keypoints do not agree with it.
+    pub edited: bool,
 }
 
 /// Result of the fit stage.
@@ -186,17 +193,6 @@ impl HandFit {
         poses: &[PoseResult],
         settings: &HandFitSettings,
     ) -> Result<Self, FitError> {
-        Self::of_frames_shaped(backend, models, poses, settings, None)
-    }
-
-    /// The same with a shape that is known beforehand as the mean of the shape prior.
-    pub(super) fn of_frames_shaped(
-        backend: FitBackend<'_>,
-        models: [Option<&HandModel>; 2],
-        poses: &[PoseResult],
-        settings: &HandFitSettings,
-        shape: Option<&[f64; 10]>,
-    ) -> Result<Self, FitError> {
         check(settings)?;
         let mut hands: Vec<HandProblem> = Vec::new();
         let mut frames = Vec::new();
@@ -208,11 +204,6 @@ impl HandFit {
         }
         if hands.is_empty() {
             return Err(FitError::NoJoints);
-        }
-        if let Some(shape) = shape {
-            for hand in &mut hands {
-                hand.shape_mean = *shape;
-            }
         }
         // One detector, one noise.
         let noise_px = super::pose::median(poses.iter().map(|p| p.noise_px).collect());

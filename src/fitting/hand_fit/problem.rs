@@ -64,7 +64,7 @@ pub(super) struct HandProblem {
     /// Rows of the 15 precision blocks.
     pub prior: [[f64; 3]; 45],
     pub limits: [[f64; 2]; 45],
-    /// Mean of the shape prior: zero, or the shape that is known from other frames.
+    /// Mean of the shape prior: zero, or the shape that is known from other frames or captures.
     pub shape_mean: [f64; 10],
 }
 
@@ -130,7 +130,7 @@ impl HandProblem {
             prior_mean: model.hands_mean,
             prior,
             limits: model.joint_limits,
-            shape_mean: [0.0; 10],
+            shape_mean: settings.shape_mean,
         }
     }
 
@@ -141,6 +141,8 @@ impl HandProblem {
             .iter()
             .map(|&flexion| {
                 let mut p = HandParameters::rest(self.model.side);
+                p.betas = self.shape_mean.to_vec();
+                p.scale = settings.scale;
                 for i in 0..45 {
                     let [low, high] = self.limits[i];
                     p.hand_pose[i] = (flexion * self.prior_mean[i]).clamp(low.min(high), high.max(low));

@@ -3,7 +3,7 @@
 //!
 //! Outlines and contacts are collected, held for some Levenberg-Marquardt steps, and collected anew (as in iterated closest
 //! points). A vertex on the outline should lie on the edge of the mask: its residual is the signed distance to it, robust.
-//! Only masks that agree with the hands fitted to the keypoints take part.
+//! Only masks that agree with the hands fitted to the keypoints take part, and those that a user has edited.
 
 use super::HandFitSettings;
 use super::contour::{Outline, PosedOutline, outline_vertices};
@@ -132,7 +132,7 @@ impl<'a> Refinement<'a> {
             reports.push(SilhouetteReport {
                 view: *view,
                 agreement,
-                used: agreement >= AGREEMENT && distances.len() >= LEAST_VERTICES,
+                used: (agreement >= AGREEMENT || field.edited) && distances.len() >= LEAST_VERTICES,
                 before_px: super::super::pose::median(distances),
                 after_px: 0.0,
             });
@@ -272,6 +272,13 @@ impl<'a> Refinement<'a> {
             }
         }
         reports
+    }
+
+    /// What keypoints, masks and contacts say about each hand: its Gauss-Newton matrix (rows of 62).
+    pub(super) fn information(&self, hands: &Hands) -> Vec<Vec<[f64; PARAMETERS]>> {
+        let joint = self.joint(hands, &self.collect(hands, 2.0));
+        let own = |first: usize, p: usize| std::array::from_fn(|q| joint.hessian[(first + p, first + q)]);
+        (0..hands.len()).map(|hand| (0..PARAMETERS).map(|p| own(hand * PARAMETERS, p)).collect()).collect()
     }
 
     /// Some Levenberg-Marquardt steps on what is held; by what share they made the loss smaller.

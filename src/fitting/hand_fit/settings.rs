@@ -36,10 +36,14 @@ pub struct HandFitSettings {
     pub twist_sigma_rad: f64,
     /// Standard deviation beyond a joint limit, radians.
     pub limit_sigma_rad: f64,
-    /// Weight of the unit Gaussian on the shape.
+    /// Weight of the Gaussian on the shape: its inverse variance, in the model's own units.
     pub shape_weight: f64,
+    /// Mean of that Gaussian: zero, or a shape that is known from other frames or captures of the same person.
+    pub shape_mean: [f64; 10],
     /// Whether a uniform scale is fitted too.
     pub fit_scale: bool,
+    /// The scale, or where its fit begins.
+    pub scale: f64,
     /// Rounds of the refinement of all hands together: outlines and contacts are collected anew in each; 0 leaves it out.
     pub refine_rounds: u32,
     /// Weight of a vertex on the outline; below 1 because neighbouring vertices tell the same.
@@ -69,7 +73,9 @@ impl Default for HandFitSettings {
             twist_sigma_rad: 0.1,
             limit_sigma_rad: 0.03,
             shape_weight: 1.0,
+            shape_mean: [0.0; 10],
             fit_scale: false,
+            scale: 1.0,
             refine_rounds: 8,
             silhouette_weight: 0.25,
             silhouette_sigma_px: 1.0,
@@ -93,9 +99,13 @@ pub(super) fn check(settings: &HandFitSettings) -> Result<(), FitError> {
         ("silhouette_sigma_px", settings.silhouette_sigma_px),
         ("shape_tie_sigma", settings.shape_tie_sigma),
         ("contact_sigma_m", settings.contact_sigma_m),
+        ("scale", settings.scale),
     ];
     if let Some((name, value)) = positive.iter().find(|(_, v)| !v.is_finite() || *v <= 0.0) {
         return Err(FitError::Settings(format!("{name} is {value} and must be positive")));
+    }
+    if settings.shape_mean.iter().any(|b| !b.is_finite()) {
+        return Err(FitError::Settings("shape_mean has values that are not numbers".to_owned()));
     }
     if settings.start_flexions.is_empty() || settings.iterations == 0 {
         return Err(FitError::Settings("at least one start and one iteration are needed".to_owned()));

@@ -12,6 +12,8 @@
 //! Hand models end at the wrist while masks go on up the arm. Hand pixels beyond the end of the model are neither hand nor
 //! background: they get the value [`IGNORE`], and no loss and no metric counts them.
 //!
+//! A mask that a user has edited is not judged ([`edited_mask`]): it is used as it is, but for the forearm.
+//!
 //! # Practice
 //! Works in the rectangle around the fitted hands, `f64` throughout, in a fixed order: the same input gives the same bytes.
 //! A view of 1280×1024 takes 0.2 to 1.1 s of one core, most of it in the cuts.
@@ -97,6 +99,8 @@ pub enum MaskUse {
     Rebuilt,
     /// Not used: colours of the view still are.
     Ignored,
+    /// A user's: not judged, used as it is but for the forearm.
+    Edited,
 }
 
 impl MaskUse {
@@ -108,6 +112,7 @@ impl MaskUse {
             Self::Cleaned => "cleaned",
             Self::Rebuilt => "rebuilt",
             Self::Ignored => "ignored",
+            Self::Edited => "edited",
         }
     }
 }
@@ -173,12 +178,42 @@ pub fn judge_mask(
     hands: &[MaskHand<'_>],
     settings: &MaskSettings,
 ) -> JudgedMask {
+    witnessed(camera, image, hands, settings, |judgement| judgement.judge(given))
+}
+
+/// A mask that a user has edited: whatever model and colours say, it is used with full weight. What lies beyond the wrist,
+/// where the model ends, is neither hand nor background, as in any mask.
+#[must_use]
+pub fn edited_mask(
+    camera: &Camera,
+    image: &RgbImage,
+    mask: &GrayImage,
+    hands: &[MaskHand<'_>],
+    settings: &MaskSettings,
+) -> JudgedMask {
+    witnessed(camera, image, hands, settings, |judgement| {
+        let hand = judgement.s.region.read(mask);
+        let evidence = judgement.measure(&hand, &judgement.word);
+        let written = judgement.written(&hand, Some(mask), false);
+        judgement.used(MaskUse::Edited, "it was edited by hand".to_owned(), written, evidence, evidence)
+    })
+}
+
+/// Asks both witnesses, the fitted hands and the colours, and lets `decide` hear them. Without a hand in the picture there is
+/// nothing to decide.
+fn witnessed(
+    camera: &Camera,
+    image: &RgbImage,
+    hands: &[MaskHand<'_>],
+    settings: &MaskSettings,
+    decide: impl FnOnce(&Judgement<'_>) -> JudgedMask,
+) -> JudgedMask {
     let Some(silhouette) = Silhouette::new(camera, hands) else {
         return JudgedMask::ignored("no fitted hand is in the picture".to_owned(), None, None);
     };
     let colours = Colours::new(image, &silhouette.region);
     let word = Word::first(&colours, &silhouette);
-    Judgement { camera, s: &silhouette, colours: &colours, word, settings }.judge(given)
+    decide(&Judgement { camera, s: &silhouette, colours: &colours, word, settings })
 }
 
 /// All that is known about a view before its mask is looked at.

@@ -1,7 +1,7 @@
 //! Verdicts and rebuilt masks on a synthetic capture, whose masks are known: each mask is spoiled in a way that happens,
 //! and the fitted hand is where it should be or 5 mm and 5° off.
 
-use super::{IGNORE, JudgedMask, MaskHand, MaskSettings, MaskUse, judge_mask};
+use super::{IGNORE, JudgedMask, MaskHand, MaskSettings, MaskUse, edited_mask, judge_mask};
 use crate::camera::Camera;
 use crate::hand::pose_hand;
 use crate::mesh::Topology;
@@ -153,6 +153,36 @@ fn a_true_mask_is_trusted_and_stays() {
             assert!(same > 0.97, "view {view}, {mm} mm: next to nothing is ignored, IoU {same}");
         }
     }
+}
+
+#[test]
+fn an_edited_mask_is_the_users_word_but_for_the_forearm() {
+    let mut case = case(1);
+    let arms = paint_forearms(&mut case);
+    let fitted = fitted(0.0, 0.0);
+    // Half of what is hand is missing: judged, such a mask is not left as it is.
+    let middle = case.truth.width() / 2;
+    let half = filter(&case.truth, |x, y| {
+        x < middle && (case.truth.get_pixel(x, y).0[0] > 0 || arms.get_pixel(x, y).0[0] > 0)
+    });
+    let judged = judge(&case, Some(&half), &fitted);
+    assert_ne!(judged.report.verdict, MaskUse::Trusted, "such a mask is not believed: {:?}", judged.report);
+    let hands = hands(&fitted);
+    let edited = edited_mask(&case.camera, &case.image, &half, &hands, &MaskSettings::default());
+    assert_eq!((edited.report.verdict, edited.report.weight), (MaskUse::Edited, 1.0), "{:?}", edited.report);
+    let mask = edited.mask.expect("used");
+    let mut ignored = 0;
+    for (x, y, pixel) in mask.enumerate_pixels() {
+        let (given, arm) = (half.get_pixel(x, y).0[0], arms.get_pixel(x, y).0[0] > 0);
+        if pixel.0[0] == IGNORE && given == 255 {
+            ignored += u32::from(arm);
+        } else {
+            assert_eq!(pixel.0[0], given, "pixel {x}, {y} is as it was painted");
+        }
+    }
+    let arm = arms.enumerate_pixels().filter(|(x, y, p)| p.0[0] > 0 && half.get_pixel(*x, *y).0[0] > 0).count();
+    let arm = u32::try_from(arm).expect("a picture");
+    assert!(arm > 0 && ignored > arm / 2, "{ignored} of {arm} pixels of the forearm say nothing");
 }
 
 #[test]

@@ -5,6 +5,8 @@
 //! best of what is left the second. Sides follow by the majority of the claimed labels (flexion decides a tie). Then each
 //! detection goes to the hand it fits, a constant shift per camera allowed; cameras whose detections all shift the same way
 //! are flagged and repaired (extrinsics and principal point, points from the other cameras); outlier joints lose their weight.
+//! Keypoints that a user has placed ([`Keypoints::placed`]) keep theirs: they are never taken for outliers, and of a detection
+//! that fits no hand they alone stay, for the hand it claims.
 
 mod assign;
 mod resect;
@@ -124,7 +126,7 @@ pub struct HandObservation {
     pub view: usize,
     /// Keypoints in pixels of the refined camera.
     pub px: [[f64; 2]; KEYPOINTS],
-    /// Weight of each: confidence × robust weight, 0 (outlier) to 1.
+    /// Weight of each: confidence × robust weight, 0 (outlier) to 1; the confidence alone where a user has placed it.
     pub weights: [f64; KEYPOINTS],
 }
 
@@ -205,6 +207,8 @@ pub(crate) struct Detection {
     pub claimed: Side,
     pub px: [[f64; 2]; KEYPOINTS],
     pub confidence: [f64; KEYPOINTS],
+    /// Those that a user has placed.
+    pub placed: [bool; KEYPOINTS],
     /// Larger side of the bounding box of the confident keypoints.
     pub size_px: f64,
 }
@@ -232,7 +236,8 @@ fn collect(keypoints: &[[Option<Keypoints>; 2]], used: &[bool]) -> Vec<Detection
             }
             let size_px = (high[0] - low[0]).max(high[1] - low[1]);
             if size_px.is_finite() && size_px > 0.0 {
-                detections.push(Detection { view, claimed: side, px: k.px, confidence: k.confidence, size_px });
+                let (px, confidence, placed) = (k.px, k.confidence, k.placed);
+                detections.push(Detection { view, claimed: side, px, confidence, placed, size_px });
             }
         }
     }
@@ -250,7 +255,10 @@ pub(crate) fn median(mut values: Vec<f64>) -> f64 {
 
 /// Scene of the given cameras and detections.
 pub(crate) fn scene_of(cameras: &[Camera], detections: &[Detection]) -> TriangulateScene {
-    let weighted = |d: &Detection| (d.view, std::array::from_fn(|j| [d.px[j][0], d.px[j][1], d.confidence[j]]));
+    let weighted = |d: &Detection| {
+        let kept = |j: usize| if d.placed[j] { 1.0 } else { 0.0 };
+        (d.view, std::array::from_fn(|j| [d.px[j][0], d.px[j][1], d.confidence[j], kept(j)]))
+    };
     TriangulateScene {
         projections: cameras.iter().map(Camera::projection).collect(),
         detections: detections.iter().map(weighted).collect(),

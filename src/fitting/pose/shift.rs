@@ -84,7 +84,7 @@ struct Repair {
 
 /// State while cameras are being refined.
 struct Refinement<'a> {
-    detections: &'a [Detection],
+    detections: Vec<Detection>,
     views: &'a [usize],
     settings: &'a PoseSettings,
     triangulator: &'a Triangulator,
@@ -104,9 +104,9 @@ impl Refinement<'_> {
 
     /// Assigns, triangulates and measures the noise once. A hand left with fewer than two views keeps its points.
     fn round(&mut self, without: &[usize]) -> Result<(), PoseError> {
-        self.assigned = assign(&self.cameras, self.detections, self.views, &self.points, self.settings);
-        let scene = scene_of(&self.cameras, self.detections);
-        let start = self.settings.match_fraction * typical_size_px(self.detections);
+        self.assigned = assign(&self.cameras, &self.detections, self.views, &self.points, self.settings);
+        let scene = scene_of(&self.cameras, &self.detections);
+        let start = self.settings.match_fraction * typical_size_px(&self.detections);
         let options = options(self.settings, self.noise_px, start);
         let present: Vec<usize> = (0..2).filter(|&h| self.points[h].is_some()).collect();
         let problems: Vec<Vec<usize>> = present
@@ -213,7 +213,7 @@ pub(super) fn refine(
 ) -> Result<PoseResult, PoseError> {
     let noise_px = settings.noise_fraction * typical_size_px(detections);
     let mut state = Refinement {
-        detections,
+        detections: detections.to_vec(),
         views,
         settings,
         triangulator,
@@ -265,12 +265,15 @@ fn reject_misfits(state: &mut Refinement<'_>) -> Result<(), PoseError> {
         cost(&state.cameras[detection.view], points, detection, &strict)
     };
     let dropped: Vec<usize> = (0..state.detections.len()).filter(|&d| fits(state, d).is_none()).collect();
-    let scene = scene_of(&state.cameras, state.detections);
-    for d in dropped {
+    let options =
+        options(state.settings, state.noise_px, state.settings.match_fraction * typical_size_px(&state.detections));
+    for &d in &dropped {
         state.assigned[d] = None;
     }
-    let options =
-        options(state.settings, state.noise_px, state.settings.match_fraction * typical_size_px(state.detections));
+    for d in dropped {
+        keep_placed(state, d);
+    }
+    let scene = scene_of(&state.cameras, &state.detections);
     for hand in 0..2 {
         let members = state.members(hand, &[]);
         if state.points[hand].is_none() || members.len() < 2 {
@@ -282,6 +285,23 @@ fn reject_misfits(state: &mut Refinement<'_>) -> Result<(), PoseError> {
         state.solutions[hand] = Some(solution);
     }
     if state.points.iter().all(Option::is_none) { Err(PoseError::NoHand) } else { Ok(()) }
+}
+
+/// Of a detection that fits no hand, what a user has placed stays, for the hand it claims; the rest loses all weight.
+fn keep_placed(state: &mut Refinement<'_>, d: usize) {
+    let Detection { view, claimed, placed, .. } = state.detections[d];
+    let hand = claimed.index();
+    let taken = (0..state.detections.len())
+        .any(|other| state.detections[other].view == view && state.assigned[other] == Some(hand));
+    if taken || state.points[hand].is_none() || !placed.contains(&true) {
+        return;
+    }
+    for (confidence, placed) in state.detections[d].confidence.iter_mut().zip(placed) {
+        if !placed {
+            *confidence = 0.0;
+        }
+    }
+    state.assigned[d] = Some(hand);
 }
 
 fn wanted(choice: HandChoice, side: Side) -> bool {
@@ -334,7 +354,7 @@ fn report(given: &[Camera], state: &Refinement<'_>, repairs: &[(usize, Repair)])
             let Some(p) = state.cameras[view].project(&points[j]) else { return 0.0 };
             let square = (p.x - detection.px[j][0]).powi(2) + (p.y - detection.px[j][1]).powi(2);
             let ratio = scale * scale / (scale * scale + square);
-            detection.confidence[j] * ratio * ratio
+            detection.confidence[j] * if detection.placed[j] { 1.0 } else { ratio * ratio }
         });
         observations[hand].push(HandObservation { view, px: detection.px, weights });
     }

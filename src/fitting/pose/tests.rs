@@ -2,6 +2,7 @@
 
 use super::super::test_rig::{Noise, Rig, real_capture};
 use super::*;
+use crate::capture::{HandEdits, KeypointEdit, ViewEdits};
 
 const CLEAN: Noise = Noise { px: 0.0, outliers: 0.0, seed: 1 };
 
@@ -30,6 +31,83 @@ fn clean_detections_give_exact_joints() {
         assert!(errors.iter().all(|e| *e < 0.1), "{views} views: {errors:?} mm");
         assert!(result.findings.is_empty(), "nothing to complain about: {:?}", result.findings);
     }
+}
+
+/// The tip of the index finger is 60 px off in two of four views, along the finger.
+fn with_a_misplaced_tip(rig: &Rig) -> Vec<[Option<Keypoints>; 2]> {
+    let mut keypoints = rig.detect(&CLEAN);
+    for view in [1, 2] {
+        let hand = keypoints[view][1].as_mut().expect("detected");
+        let along = [hand.px[8][0] - hand.px[5][0], hand.px[8][1] - hand.px[5][1]];
+        let length = along[0].hypot(along[1]);
+        hand.px[8] = [0, 1].map(|k| hand.px[8][k] + 60.0 * along[k] / length);
+    }
+    keypoints
+}
+
+fn tip_error_mm(rig: &Rig, result: &PoseResult) -> f64 {
+    let found = result.joints.hands[1].as_ref().expect("the right hand").joints[8];
+    1e3 * (Vector3::from(found) - Vector3::from(rig.hands[1].keypoints[8])).norm()
+}
+
+#[test]
+fn a_keypoint_that_is_far_off_is_repaired_by_an_edit() {
+    let rig = Rig::new(4, 4);
+    let (truth, mut keypoints) = (rig.detect(&CLEAN), with_a_misplaced_tip(&rig));
+    let error = |keypoints: &[[Option<Keypoints>; 2]]| {
+        tip_error_mm(&rig, &run(&rig, keypoints, &PoseSettings::default()).expect("two hands"))
+    };
+    let before = error(&keypoints);
+    for view in [1, 2] {
+        let [x, y] = truth[view][1].as_ref().expect("detected").px[8];
+        let edits = ViewEdits { hands: [HandEdits::new(), [(8, KeypointEdit::At(x, y))].into()], ..Default::default() };
+        assert!(edits.change_keypoints(&mut keypoints[view]).is_empty(), "the hand is there");
+    }
+    let after = error(&keypoints);
+    eprintln!("the tip is {before:.2} mm off before, {after:.4} mm after the edit");
+    assert!(before > 5.0 && after < 0.1, "{before} mm, then {after} mm");
+}
+
+#[test]
+fn a_placed_keypoint_is_never_an_outlier() {
+    let rig = Rig::new(4, 4);
+    // What is placed in two views is the truth; the other two agree on something else.
+    let mut keypoints = with_a_misplaced_tip(&rig);
+    let tip = |keypoints: &[[Option<Keypoints>; 2]]| {
+        let result = run(&rig, keypoints, &PoseSettings::default()).expect("two hands");
+        let weight = |v: usize| result.observations[1].iter().find(|o| o.view == v).map_or(0.0, |o| o.weights[8]);
+        ([0, 3].map(weight), tip_error_mm(&rig, &result))
+    };
+    let (weights, error) = tip(&keypoints);
+    assert!(weights.iter().any(|w| *w < 0.5), "somebody is taken for an outlier: {weights:?}");
+    for view in [0, 3] {
+        keypoints[view][1].as_mut().expect("detected").placed[8] = true;
+    }
+    let (placed, with_placed) = tip(&keypoints);
+    assert_eq!(placed, [1.0, 1.0], "full weight, whatever the others say");
+    assert!(with_placed < 0.2 * error, "{error} mm, then {with_placed} mm");
+}
+
+#[test]
+fn of_a_detection_that_fits_no_hand_the_placed_keypoints_stay() {
+    let rig = Rig::new(8, 6);
+    let truth = rig.detect(&CLEAN);
+    let mut keypoints = truth.clone();
+    for (j, px) in keypoints[2][1].as_mut().expect("detected").px.iter_mut().enumerate() {
+        let turn = 2.4 * f64::from(u32::try_from(j).expect("few"));
+        *px = [px[0] + 160.0 * turn.cos(), px[1] + 160.0 * turn.sin()];
+    }
+    let observation = |keypoints: &[[Option<Keypoints>; 2]]| {
+        let result = run(&rig, keypoints, &PoseSettings::default()).expect("two hands");
+        result.observations[1].iter().find(|o| o.view == 2).map(|o| o.weights)
+    };
+    assert_eq!(observation(&keypoints), None, "nonsense is left out");
+    let [x, y] = truth[2][1].as_ref().expect("detected").px[8];
+    let edits = ViewEdits { hands: [HandEdits::new(), [(8, KeypointEdit::At(x, y))].into()], ..Default::default() };
+    assert!(edits.change_keypoints(&mut keypoints[2]).is_empty(), "the hand is there");
+    let weights = observation(&keypoints).expect("what was placed stays");
+    assert_eq!(weights.iter().sum::<f64>(), 1.0, "and nothing else");
+    assert_eq!(weights[8], 1.0, "at full weight");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! Linear start (least squared distance to the back-projected planes), then Gauss-Newton on pixel residuals with
 //! Geman-McClure weights `w = (c²/(c² + r²))²`, whose scale `c` falls geometrically from a start value that forgives
 //! everything to the final one (graduated non-convexity, Yang et al. 2020). Kernel: one workgroup per problem, one
-//! invocation per joint, no atomics. The covariance is the inverse information times the estimated pixel variance.
+//! invocation per joint, no atomics. What a user has placed is no outlier: its weight stays. The covariance is the inverse information times the estimated pixel variance.
 
 use super::PoseError;
 use crate::anatomy::KEYPOINTS;
@@ -30,8 +30,8 @@ pub struct TriangulateOptions {
 pub struct TriangulateScene {
     /// Projection matrices, pixels from world.
     pub projections: Vec<Matrix3x4<f64>>,
-    /// Per detection: view and 21 × (u, v, weight).
-    pub detections: Vec<(usize, [[f64; 3]; KEYPOINTS])>,
+    /// Per detection: view and 21 × (u, v, weight, 1 where a user has placed it, else 0).
+    pub detections: Vec<(usize, [[f64; 4]; KEYPOINTS])>,
 }
 
 /// A triangulated joint.
@@ -166,11 +166,8 @@ fn solve_on_gpu(
         .iter()
         .flat_map(|p| (0..3).map(|row| std::array::from_fn(|column| f32_of(p[(row, column)]))))
         .collect();
-    let keypoints: Vec<[f32; 4]> = scene
-        .detections
-        .iter()
-        .flat_map(|(_, k)| k.iter().map(|[u, v, w]| [f32_of(*u), f32_of(*v), f32_of(*w), 0.0]))
-        .collect();
+    let keypoints: Vec<[f32; 4]> =
+        scene.detections.iter().flat_map(|(_, k)| k.iter().map(|seen| seen.map(f32_of))).collect();
     let views: Vec<u32> = scene.detections.iter().map(|(view, _)| u32_of(*view)).collect();
     let mut ranges = Vec::with_capacity(problems.len());
     let mut entries = Vec::new();
@@ -267,7 +264,7 @@ mod reference {
                 let residual = [u - seen[0], v - seen[1]];
                 let square = residual[0] * residual[0] + residual[1] * residual[1];
                 let ratio = scale * scale / (scale * scale + square);
-                let weight = seen[2] * ratio * ratio;
+                let weight = if seen[3] > 0.5 { seen[2] } else { seen[2] * ratio * ratio };
                 let row = |axis: usize, value: f64| {
                     ((p.fixed_view::<1, 3>(axis, 0) - p.fixed_view::<1, 3>(2, 0) * value) / h.z).transpose()
                 };
@@ -306,6 +303,7 @@ pub(crate) mod tests {
             ("square < settings.gate_px * settings.gate_px", "square < 0.2 * settings.gate_px * settings.gate_px"),
             ("x -= times(inverse(information), gradient)", "x -= 0.7 * times(inverse(information), gradient)"),
             ("e * f - d * c", "e * f + d * c"),
+            ("seen.w > 0.5", "false"),
         ],
         gradient: None,
     }];
@@ -319,7 +317,9 @@ pub(crate) mod tests {
         let mut detections = Vec::new();
         for (view, pair) in keypoints.iter().enumerate() {
             for k in pair.iter().flatten() {
-                detections.push((view, std::array::from_fn(|j| [k.px[j][0], k.px[j][1], k.confidence[j]])));
+                // Some as a user would have placed them, outliers among them.
+                let kept = |j: usize| if (view + j).is_multiple_of(5) { 1.0 } else { 0.0 };
+                detections.push((view, std::array::from_fn(|j| [k.px[j][0], k.px[j][1], k.confidence[j], kept(j)])));
             }
         }
         let projections = rig.cameras.iter().map(crate::camera::Camera::projection).collect();
@@ -356,7 +356,7 @@ pub(crate) mod tests {
         assert_layout("fit/triangulate", "Solution", size_of::<Solution>(), &solution);
     }
 
-    /// The solution is a stationary point of `Σ w c² r²/(c² + r²)`: its differences vanish there and not beside it.
+    /// The solution is a stationary point of `Σ w c² r²/(c² + r²)` (`Σ w r²` of what is placed): its differences vanish there and not beside it.
     #[test]
     fn twin_solution_is_stationary() {
         let (_, scene, problems) = scene();
@@ -368,7 +368,7 @@ pub(crate) mod tests {
                 let h = centred.projections[*view] * x.push(1.0);
                 let s = (h.x / h.z - k[4][0]).powi(2) + (h.y / h.z - k[4][1]).powi(2);
                 let c = options.scale_px.powi(2);
-                k[4][2] * c * s / (c + s)
+                k[4][2] * if k[4][3] > 0.5 { s } else { c * s / (c + s) }
             };
             problems[0].iter().map(cost).sum()
         };

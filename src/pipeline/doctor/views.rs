@@ -93,7 +93,7 @@ fn judged_mask(report: &ViewReport, judged: &MaskReport, at: &impl Fn(Part) -> S
         MaskVerdict::PartlyCut => Code::MaskPartlyCut,
     };
     let (severity, action) = match judged.verdict {
-        MaskUse::Trusted => return None,
+        MaskUse::Trusted | MaskUse::Edited => return None,
         MaskUse::Cleaned => (Severity::Info, "it was cleaned, and is used"),
         MaskUse::Rebuilt => (Severity::Warning, "it was made anew from the fitted hands and the photograph"),
         MaskUse::Ignored => (Severity::Warning, "its silhouette is not used, the colours of the view are"),

@@ -1,7 +1,7 @@
 //! Between fit and HAM: the masks of the views that take part are judged and mended, one a step.
 
 use super::{Reconstruction, State};
-use crate::fitting::masks::{JudgedMask, MaskHand, judge_mask};
+use crate::fitting::masks::{JudgedMask, MaskHand, edited_mask, judge_mask};
 use crate::fitting::pose::PoseResult;
 use crate::hand::HandModel;
 use crate::pipeline::{Advance, PipelineError, Stage, masks};
@@ -21,7 +21,7 @@ impl Reconstruction {
         {
             self.masks = masks;
         }
-        while self.masks.len() < views && !self.used[self.masks.len()] {
+        while self.masks.len() < views && !self.is_judged(self.masks.len()) {
             self.masks.push(None);
         }
         let view = self.masks.len();
@@ -30,8 +30,8 @@ impl Reconstruction {
             // How far model and mask are apart, tolerance granted: the number that a step reports as its loss.
             let apart = judged.report.used.map_or(1.0, |used| 1.0 - used.tolerant_iou);
             self.masks.push(Some(judged));
-            let done = self.used[..=view].iter().filter(|used| **used).count();
-            let all = self.used.iter().filter(|used| **used).count();
+            let done = (0..=view).filter(|v| self.is_judged(*v)).count();
+            let all = (0..views).filter(|v| self.is_judged(*v)).count();
             let [done, all] = [done, all].map(|n| u32::try_from(n).unwrap_or(u32::MAX));
             return self.stepped(Stage::Fit, "masks", [done, all], apart, Vec::new());
         }
@@ -43,6 +43,12 @@ impl Reconstruction {
         masks::write(self.folder.path(), &self.capture, &self.masks)?;
         findings.extend(masks::findings(&self.capture, &self.masks));
         self.begin_ham(&pose, findings)
+    }
+
+    /// Whether the mask of a view passes this stage: those of the views that take part, or, where masks are left as they
+    /// are, those of them that the user has edited.
+    pub(super) fn is_judged(&self, view: usize) -> bool {
+        self.used[view] && (self.options.preset.masks.refine || self.capture.mask_is_edited(view))
     }
 
     fn judge(&self, view: usize, pose: &PoseResult) -> JudgedMask {
@@ -60,6 +66,10 @@ impl Reconstruction {
             })
             .collect();
         let seen = &self.capture.views[view];
-        judge_mask(&pose.cameras[view], &seen.image, seen.mask.as_ref(), &hands, &self.options.preset.masks)
+        let (camera, settings) = (&pose.cameras[view], &self.options.preset.masks);
+        match &seen.mask {
+            Some(mask) if self.capture.mask_is_edited(view) => edited_mask(camera, &seen.image, mask, &hands, settings),
+            given => judge_mask(camera, &seen.image, given.as_ref(), &hands, settings),
+        }
     }
 }

@@ -231,7 +231,7 @@ pub(super) mod sweep {
         let run_dir = std::path::PathBuf::from(std::env::var_os("NEURAL_SWEEP_RUN").expect("a run folder"));
         let record = RunRecord::read(&run_dir).expect("a run");
         let models = record.load_models().expect("its models");
-        let capture = Arc::new(record.open_capture().expect("its capture"));
+        let capture = Arc::new(record.open_capture(&run_dir).expect("its capture"));
         let gpu = Gpu::new(&DeviceChoice::Auto).expect("a device");
         drop(FinishedRun::open(&run_dir, models.clone()).expect("a finished run"));
         let options = RunOptions {

@@ -4,12 +4,13 @@ use super::{CHECKPOINT_SECONDS, Reconstruction, State, TRACK_SNAPSHOTS};
 use crate::anatomy::Side;
 use crate::camera::Camera;
 use crate::capture::View;
+use crate::detect::DetectedHands;
 use crate::fitting::ham::target::{JudgedSource, TargetSource};
 use crate::fitting::ham::{Ham, HamError, HamSettings, Phase, PhaseRates, TERMS};
-use crate::fitting::hand_fit::{FIT_TERMS, FitBackend, HandFit, Silhouette, SilhouetteReport};
+use crate::fitting::hand_fit::{FIT_TERMS, FitBackend, FitResult, HandFit, Silhouette, SilhouetteReport, hold_hands};
 use crate::fitting::pose::{PoseResult, Triangulator, estimate_joints};
 use crate::gpu::Gpu;
-use crate::hand::{HandModel, PosedHand};
+use crate::hand::{HandModel, HandParameters, PosedHand};
 use crate::metrics::{ViewMeans, ViewScore};
 use crate::pipeline::{Advance, DETECTION, PipelineError, Stage, results};
 
@@ -22,13 +23,28 @@ impl Reconstruction {
             let (found, unseen) = (f64::from(step.hands), 2.0 * f64::from(views) - f64::from(step.hands));
             return self.stepped(Stage::Pose, DETECTION, [views, of], unseen, vec![("hands".to_owned(), found)]);
         }
-        self.detected = Some(detection.keypoints());
+        let found = detection.keypoints();
+        self.take_detected(found)?;
         self.state = State::Pose;
         Ok(Advance::Working)
     }
 
+    /// What was found in the images, with what the user has changed of it.
+    fn take_detected(&mut self, mut found: Vec<DetectedHands>) -> Result<(), PipelineError> {
+        self.found = Some(found.clone());
+        let names = self.capture.views.iter().map(|view| view.name.as_str());
+        for line in self.capture.edits.change_found(names.zip(&mut found)) {
+            self.folder.log(&format!("             {line}"))?;
+        }
+        self.detected = Some(found);
+        Ok(())
+    }
+
     pub(super) fn advance_pose(&mut self) -> Result<Advance, PipelineError> {
-        let cameras: Vec<Camera> = self.capture.views.iter().map(|v| v.camera.clone()).collect();
+        let cameras: Vec<Camera> = match &self.given {
+            Some(given) if given.cameras.len() == self.capture.views.len() => given.cameras.clone(),
+            _ => self.capture.views.iter().map(|v| v.camera.clone()).collect(),
+        };
         let own = || self.capture.views.iter().map(|v| v.keypoints.clone()).collect();
         let keypoints: Vec<_> = self.detected.clone().unwrap_or_else(own);
         let triangulator = Triangulator::on(&self.gpu)?;
@@ -56,6 +72,8 @@ impl Reconstruction {
         self.pose = Some(pose.clone());
         if self.options.until == Stage::Pose {
             self.state = State::Done { ham: None, neural: None };
+        } else if self.given.is_some() {
+            self.state = State::Held { pose: Box::new(pose) };
         } else {
             let [left, right] = &self.models;
             let wanted = |side: Side, model| pose.joints.hands[side.index()].is_some().then_some(model);
@@ -66,7 +84,21 @@ impl Reconstruction {
         self.stage_done(Stage::Pose, findings)
     }
 
+    /// Takes over the hands that the sequence knows.
+    fn hold(&mut self) -> Result<Advance, PipelineError> {
+        let State::Held { pose } = std::mem::replace(&mut self.state, State::Done { ham: None, neural: None }) else {
+            return Ok(Advance::Finished);
+        };
+        let hands = self.given.as_ref().map_or(&[][..], |given| &given.hands);
+        let models = [0, 1].map(|i| Some(&*self.models[i]));
+        let result = hold_hands(models, &pose, hands, &self.options.preset.fit)?;
+        self.end_fit(pose, result)
+    }
+
     pub(super) fn advance_fit(&mut self) -> Result<Advance, PipelineError> {
+        if matches!(self.state, State::Held { .. }) {
+            return self.hold();
+        }
         let State::Fit { fit, .. } = &mut self.state else { return Ok(Advance::Finished) };
         if let Some(step) = fit.step()? {
             let terms = FIT_TERMS.iter().zip(step.terms).map(|(n, x)| ((*n).to_owned(), x)).collect();
@@ -77,6 +109,11 @@ impl Reconstruction {
             return Ok(Advance::Finished);
         };
         let result = fit.finish(&self.silhouettes(&pose))?;
+        self.end_fit(pose, result)
+    }
+
+    /// Writes the fitted hands and goes on to the masks.
+    fn end_fit(&mut self, pose: Box<PoseResult>, result: FitResult) -> Result<Advance, PipelineError> {
         self.fitted = result.hands;
         results::write_fit(self.folder.path(), &self.models, &self.fitted, &pose)?;
         let mut findings: Vec<String> = self
@@ -95,7 +132,7 @@ impl Reconstruction {
             self.write_checkpoint(true)?;
             return self.stage_done(Stage::Fit, findings);
         }
-        if self.options.preset.masks.refine {
+        if (0..self.used.len()).any(|view| self.is_judged(view)) {
             self.state = State::Masks { pose, findings };
             return self.advance_masks();
         }
@@ -106,12 +143,13 @@ impl Reconstruction {
     pub(super) fn begin_ham(&mut self, pose: &PoseResult, mut findings: Vec<String>) -> Result<Advance, PipelineError> {
         let from = self.resume_from.take().and_then(|c| c.ham);
         let beyond = from.as_ref().is_some_and(|state| !state.is_coarse()) && self.options.preset.ham.begins_coarse();
-        let mut ham = self.new_ham(&pose.cameras, |gpu, settings, hands, sources| {
-            if beyond {
-                Ham::refined(gpu, settings, hands, sources, None)
-            } else {
-                Ham::new(gpu, settings, hands, sources)
-            }
+        let known: Vec<&HandParameters> = self.fitted.iter().map(|h| &h.posed.parameters).collect();
+        let given = self.given.as_ref().map(|given| given.detail(self.folder.path(), &self.models, &known));
+        let detail = given.transpose()?.flatten();
+        let mut ham = self.new_ham(&pose.cameras, |gpu, settings, hands, sources| match &detail {
+            Some(detail) => Ham::with_detail(gpu, settings, hands, sources, detail),
+            None if beyond => Ham::refined(gpu, settings, hands, sources, None),
+            None => Ham::new(gpu, settings, hands, sources),
         })?;
         if let Some(state) = from
             && !ham.restore(&state)?
@@ -124,10 +162,11 @@ impl Reconstruction {
             .mask_trust()
             .iter()
             .zip(&self.capture.views)
-            .filter(|(t, _)| t.is_some_and(|t| !t.trusted))
-            .map(|(_, v)| v.name.as_str())
+            .enumerate()
+            .filter(|(v, (t, _))| t.is_some_and(|t| !t.trusted) && !self.capture.mask_is_edited(*v))
+            .map(|(_, (_, v))| v.name.as_str())
             .collect();
-        if self.masks.is_empty() && !untrusted.is_empty() {
+        if !self.options.preset.masks.refine && !untrusted.is_empty() {
             findings.push(format!(
                 "masks that disagree with the model are not used as silhouettes: views {}",
                 untrusted.join(", ")
@@ -142,7 +181,7 @@ impl Reconstruction {
         let views = self.capture.views.iter().zip(&pose.cameras).zip(&self.used).enumerate();
         let silhouette = |(view, ((source, camera), used)): (usize, ((&'a View, &'a Camera), &bool))| {
             let mask = source.mask.as_ref().filter(|_| *used)?;
-            Some(Silhouette { view, camera, mask })
+            Some(Silhouette { view, camera, mask, edited: self.capture.mask_is_edited(view) })
         };
         views.filter_map(silhouette).collect()
     }

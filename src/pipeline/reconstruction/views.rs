@@ -3,6 +3,7 @@
 use super::{Reconstruction, State};
 use crate::camera::{Camera, CameraResidual};
 use crate::export::ExportHand;
+use crate::fitting::ham::target::MaskTrust;
 use crate::fitting::ham::{FineMesh, Ham, Vertices, to_f32};
 use crate::hand::PosedHand;
 use crate::metrics::ViewScore;
@@ -36,12 +37,14 @@ impl Reconstruction {
         let (stage, phase, iter, hands) = match &self.state {
             State::Detect(_) => (Stage::Pose, crate::pipeline::DETECTION, 0, Vec::new()),
             State::Pose => (Stage::Pose, "triangulate", 0, Vec::new()),
+            State::Held { .. } => (Stage::Fit, "held", 0, Vec::new()),
             State::Fit { fit, .. } => (Stage::Fit, "lm", 0, self.posed_snapshots(&fit.hands())),
             State::Ham { ham } | State::Done { ham: Some(ham), neural: None } => {
                 (Stage::Ham, ham.phase().name(), ham.epoch(), ham_snapshots(ham, &ham.vertices()?))
             }
             State::Neural { ham, neural } | State::Done { ham: Some(ham), neural: Some(neural) } => {
-                (Stage::Neural, "paint", neural.epoch(), ham_snapshots(ham, &ham.vertices()?))
+                let (phase, iter) = neural.joint_epochs().map_or(("paint", neural.epoch()), |[n, _]| ("refine", n));
+                (Stage::Neural, phase, iter, ham_snapshots(ham, &ham.vertices()?))
             }
             State::Masks { .. } => (Stage::Fit, "masks", 0, self.posed_snapshots(&self.fitted_hands())),
             State::Done { ham: None, .. } => {
@@ -123,9 +126,11 @@ impl Reconstruction {
         ViewFacts {
             cameras: self.cameras(),
             residuals: self.ham().map_or_else(Vec::new, |ham| ham.residuals().to_vec()),
-            trusted: self
-                .ham()
-                .map_or_else(Vec::new, |h| h.mask_trust().iter().map(|t| t.map(|t| t.trusted)).collect()),
+            trusted: self.ham().map_or_else(Vec::new, |h| {
+                let trusted =
+                    |(v, t): (usize, &Option<MaskTrust>)| t.map(|t| t.trusted || self.capture.mask_is_edited(v));
+                h.mask_trust().iter().enumerate().map(trusted).collect()
+            }),
             reprojection_px: (0..self.used.len()).map(|v| report_of(v).and_then(results::median_after_px)).collect(),
         }
     }

@@ -1,6 +1,7 @@
 //! Every command of the window, in one table: it feeds the menus, the tips of the buttons, the keys, the palette, the sheet
 //! of keys and the scripts of the tests, so that none of them can say something else than the others.
 
+mod edit_rows;
 mod run_rows;
 mod search;
 mod sight_rows;
@@ -71,6 +72,8 @@ pub(crate) struct Entry {
     pub ruled: bool,
     /// Works as long as its key is held.
     pub held: bool,
+    /// Has its key only while it can be carried out, in a mode; else the key is another command's.
+    pub in_mode: bool,
     /// Why it cannot be done now, if so.
     pub why_not: fn(&Session) -> Option<String>,
     /// Whether it is switched on, of a switch.
@@ -89,6 +92,7 @@ impl Entry {
             help,
             ruled: false,
             held: false,
+            in_mode: false,
             why_not: |_| None,
             on: None,
             run: |_| None,
@@ -107,6 +111,11 @@ impl Entry {
 
     const fn held(mut self) -> Self {
         self.held = true;
+        self
+    }
+
+    const fn in_mode(mut self) -> Self {
+        self.in_mode = true;
         self
     }
 
@@ -198,17 +207,17 @@ pub(crate) fn keys(ctx: &egui::Context, session: &mut Session, actions: &mut Vec
     let focused = ctx.memory(|m| m.focused().is_some());
     let taken = |key: Key| focused && matches!(key, Key::Enter | Key::Space);
     session.ui.blink = TABLE.iter().any(|e| e.id == Id::PhotographAlone && held(ctx, e)) || session.ui.photograph_alone;
-    // The more modifiers the earlier: Ctrl+R would take Ctrl+Shift+R as well.
+    // The more modifiers the earlier: Ctrl+R would take Ctrl+Shift+R as well. And a mode before what its keys are otherwise.
     let mut chords: Vec<(KeyboardShortcut, &Entry)> =
         TABLE.iter().filter(|e| !e.held).flat_map(|e| e.keys.iter().map(move |k| (*k, e))).collect();
-    chords.sort_by_key(|(k, _)| std::cmp::Reverse(modifiers(k.modifiers)));
+    chords.sort_by_key(|(k, e)| (std::cmp::Reverse(modifiers(k.modifiers)), !e.in_mode));
     for (shortcut, entry) in chords {
         if taken(shortcut.logical_key) {
             continue;
         }
         let why_not = (entry.why_not)(session);
         // A key that does nothing is left to whatever else wants it, as Escape to an open menu.
-        if why_not.is_some() && entry.id == Id::Close {
+        if why_not.is_some() && (entry.id == Id::Close || entry.in_mode) {
             continue;
         }
         if !ctx.input_mut(|i| i.consume_shortcut(&shortcut)) {

@@ -32,15 +32,28 @@ fn pose(session: &mut Session) -> Option<Action> {
     wanted.then_some(Action::Pose(PoseAction::Begin))
 }
 
+/// What lies on top goes first, then a polygon that was begun, then the edit mode.
 fn close(session: &mut Session) -> Option<Action> {
+    let on_top = is_window_open(session);
     let ui = &mut session.ui;
+    if !on_top && !ui.editing.polygon.is_empty() {
+        ui.editing.give_up();
+        return None;
+    }
+    if !on_top {
+        ui.editing.choose(None);
+    }
     (ui.show_help, ui.show_developer, ui.show_export, ui.palette) = (false, false, false, None);
     None
 }
 
-fn is_anything_open(session: &Session) -> bool {
+fn is_window_open(session: &Session) -> bool {
     let ui = &session.ui;
     ui.show_help || ui.show_developer || ui.show_export || ui.palette.is_some()
+}
+
+fn is_anything_open(session: &Session) -> bool {
+    is_window_open(session) || session.ui.editing.tool.is_some()
 }
 
 fn arrange(session: &mut Session, arrangement: Arrangement) -> Option<Action> {
@@ -258,8 +271,14 @@ pub(super) const ROWS: [Entry; 27] = [
             s.ui.show_help = !s.ui.show_help;
             None
         }),
-    Entry::new(Id::Close, Menu::Help, "close-windows", "Close what lies on top", "Close the small windows")
-        .keys(&[plain(Key::Escape)])
-        .when(|s| (!is_anything_open(s)).then(|| "Nothing is open".to_owned()))
-        .does(close),
+    Entry::new(
+        Id::Close,
+        Menu::Help,
+        "close-windows",
+        "Close what lies on top",
+        "Close the small windows, or leave the edit mode",
+    )
+    .keys(&[plain(Key::Escape)])
+    .when(|s| (!is_anything_open(s)).then(|| "Nothing is open".to_owned()))
+    .does(close),
 ];

@@ -1,7 +1,7 @@
 //! The table itself: a row a command, in the order of the menus.
 
 use super::Entry;
-use super::{run_rows, sight_rows, work_rows};
+use super::{edit_rows, run_rows, sight_rows, work_rows};
 use crate::studio::session::Session;
 use egui::{Key, KeyboardShortcut, Modifiers};
 
@@ -19,6 +19,17 @@ pub(crate) enum Id {
     HoldOutView,
     IncludeAll,
     ResetParameters,
+    EditKeypoints,
+    KeypointUnseen,
+    SwapSides,
+    Brush,
+    Eraser,
+    Polygon,
+    ClosePolygon,
+    SmallerBrush,
+    LargerBrush,
+    RevertKeypoints,
+    RevertMask,
     Albedo,
     Clay,
     Normals,
@@ -83,7 +94,7 @@ const COUNT: usize = Id::Close as usize + 1;
 
 /// Every command of the window. (A section that is too short or too long does not compile.)
 pub(crate) static TABLE: [Entry; COUNT] = {
-    let sections: [&[Entry]; 3] = [&work_rows::ROWS, &sight_rows::ROWS, &run_rows::ROWS];
+    let sections: [&[Entry]; 4] = [&work_rows::ROWS, &edit_rows::ROWS, &sight_rows::ROWS, &run_rows::ROWS];
     let mut table = [work_rows::ROWS[0]; COUNT];
     let (mut section, mut at) = (0, 0);
     while section < sections.len() {

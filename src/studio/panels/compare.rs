@@ -21,19 +21,12 @@ const FOOTER: f32 = 27.0;
 pub(super) fn show(ui: &mut Ui, session: &mut Session, textures: &mut Textures, actions: &mut Vec<Action>) {
     let Some(capture) = session.capture.clone() else { return };
     let Some(view) = capture.views.get(session.selected) else { return };
-    ui.horizontal_wrapped(|ui| {
-        theme::title(ui, "COMPARE");
-        ui.label(RichText::new(&view.name).strong());
-        for (id, name) in [(Id::Wipe, "Wipe"), (Id::Side, "Side"), (Id::Difference, "Diff"), (Id::Overlay, "Overlay")] {
-            tool_called(ui, session, id, name, actions);
-        }
-    });
-    ui.horizontal(|ui| {
-        looks(ui, session);
-        ui.checkbox(&mut session.ui.zoom_to_hands, "hands").on_hover_text(Id::ZoomToHands.entry().help);
-        ui.checkbox(&mut session.ui.show_keypoints, "keypoints").on_hover_text(Id::Keypoints.entry().help);
-        tool_called(ui, session, Id::LookThrough, "⌖", actions);
-    });
+    let editing = session.ui.editing.tool.is_some();
+    if editing {
+        super::edit_stage::tools(ui, session, actions);
+    } else {
+        heading(ui, session, &view.name, actions);
+    }
     let picture = session.picture();
     let area = {
         let full = ui.available_size();
@@ -43,40 +36,91 @@ pub(super) fn show(ui: &mut Ui, session: &mut Session, textures: &mut Textures, 
     let Some(photo) = textures.photo(ui.ctx(), session) else { return };
     let rendered = picture.as_ref().map(|(p, _)| textures.render(ui.ctx(), p).id());
     let keypoints = session.keypoints(session.selected);
-    let whole = crop(view, &keypoints, picture.as_ref().map(|(p, _)| p.as_ref()), session.ui.zoom_to_hands);
+    // What is shown does not move under the mouse that drags a keypoint: the crop is that of the unedited ones.
+    let framed = if editing { session.unedited_keypoints(session.selected) } else { keypoints.clone() };
+    let whole = crop(view, &framed, picture.as_ref().map(|(p, _)| p.as_ref()), session.ui.zoom_to_hands);
     // What is dragged is the wipe's handle there, and the picture elsewhere.
     let blink = session.ui.blink;
     let wiping = session.ui.compare == CompareMode::Wipe && picture.is_some() && !blink;
-    let sides = if session.ui.compare == CompareMode::Side && picture.is_some() && !blink {
+    let sides = if session.ui.compare == CompareMode::Side && picture.is_some() && !blink && !editing {
         compare_stage::sides(area, whole)
     } else {
         [area, area]
     };
-    move_about(ui, session, sides, whole, wiping);
+    move_about(ui, session, sides, whole, wiping || editing);
     let crop = closer(whole, session.ui.closer, session.ui.looked_at);
     let stage = Stage { view, keypoints, photo: photo.id(), rendered, crop, name: look_name(session.look()) };
     let keypoints = session.ui.show_keypoints;
     if blink {
         stage.photo(ui, fit(area, crop), keypoints, "photograph");
+    } else if editing {
+        super::edit_stage::show(ui, &stage, area, session, textures, actions);
     } else {
-        match (session.ui.compare, &picture) {
-            (CompareMode::Wipe, Some(_)) => compare_stage::wipe(ui, &stage, area, session),
-            (CompareMode::Side, Some(_)) => compare_stage::side(ui, &stage, sides, keypoints),
-            (CompareMode::Difference, Some((p, _))) => {
-                let difference = textures.difference(ui.ctx(), session, p);
-                compare_stage::heat_map(ui, &stage, area, difference.map(|t| t.id()));
-            }
-            (CompareMode::Overlay, Some(_)) => compare_stage::overlay(ui, &stage, area, session.ui.opacity, keypoints),
-            (_, None) => stage.photo(ui, fit(area, crop), keypoints, "photograph"),
-        }
+        compared(ui, &stage, (area, sides), session, textures, picture.as_ref());
     }
     ui.horizontal(|ui| {
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             magnification(ui, session, actions);
             ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
-                footer(ui, session, picture.as_ref());
+                if editing {
+                    edited(ui, session);
+                } else {
+                    footer(ui, session, picture.as_ref());
+                }
             });
         });
+    });
+}
+
+/// Photograph and render, put together as chosen.
+fn compared(
+    ui: &Ui,
+    stage: &Stage<'_>,
+    (area, sides): (Rect, [Rect; 2]),
+    session: &mut Session,
+    textures: &mut Textures,
+    picture: Option<&(Arc<Picture>, bool)>,
+) {
+    let keypoints = session.ui.show_keypoints;
+    match (session.ui.compare, picture) {
+        (CompareMode::Wipe, Some(_)) => compare_stage::wipe(ui, stage, area, session),
+        (CompareMode::Side, Some(_)) => compare_stage::side(ui, stage, sides, keypoints),
+        (CompareMode::Difference, Some((p, _))) => {
+            let difference = textures.difference(ui.ctx(), session, p);
+            compare_stage::heat_map(ui, stage, area, difference.map(|t| t.id()));
+        }
+        (CompareMode::Overlay, Some(_)) => compare_stage::overlay(ui, stage, area, session.ui.opacity, keypoints),
+        (_, None) => stage.photo(ui, fit(area, stage.crop), keypoints, "photograph"),
+    }
+}
+
+/// What is edited by now, and what comes of it.
+fn edited(ui: &mut Ui, session: &Session) {
+    let views = session.edited_views();
+    let count = format!("{views} view{} edited", if views == 1 { "" } else { "s" });
+    let text = match (views, session.affected()) {
+        (0, None) => "drag keypoints, or paint the mask; the capture's files stay as they are".to_owned(),
+        (_, None) => count,
+        (_, Some(part)) => format!("{count} · Reconstruct runs again from {part}"),
+    };
+    ui.add(egui::Label::new(RichText::new(text).color(faint())).truncate());
+}
+
+/// Ways to compare, and what is compared.
+fn heading(ui: &mut Ui, session: &mut Session, name: &str, actions: &mut Vec<Action>) {
+    ui.horizontal_wrapped(|ui| {
+        theme::title(ui, "COMPARE");
+        ui.label(RichText::new(name).strong());
+        for (id, name) in [(Id::Wipe, "Wipe"), (Id::Side, "Side"), (Id::Difference, "Diff"), (Id::Overlay, "Overlay")] {
+            tool_called(ui, session, id, name, actions);
+        }
+    });
+    ui.horizontal(|ui| {
+        looks(ui, session);
+        ui.checkbox(&mut session.ui.zoom_to_hands, "hands").on_hover_text(Id::ZoomToHands.entry().help);
+        ui.checkbox(&mut session.ui.show_keypoints, "keypoints").on_hover_text(Id::Keypoints.entry().help);
+        tool_called(ui, session, Id::EditKeypoints, "Edit", actions);
+        tool_called(ui, session, Id::LookThrough, "⌖", actions);
     });
 }
 

@@ -9,6 +9,9 @@ use crate::studio::session::Session;
 use egui::{Align2, Color32, CursorIcon, FontId, Painter, Pos2, Rect, Sense, Stroke, TextureId, Ui, pos2, vec2};
 use std::sync::Arc;
 
+/// Colours of left and right.
+pub(super) const SIDE_COLOURS: [Color32; 2] = [Color32::from_rgb(86, 180, 233), Color32::from_rgb(230, 159, 0)];
+
 /// Part of the photograph that is shown, in pixels `[x0, y0, x1, y1]`.
 pub(super) fn crop(view: &View, keypoints: &DetectedHands, picture: Option<&Picture>, zoom: bool) -> Rect {
     let (w, h) = view.image.dimensions();
@@ -51,7 +54,7 @@ pub(super) struct Stage<'a> {
 }
 
 impl Stage<'_> {
-    fn uv(&self) -> Rect {
+    pub(super) fn uv(&self) -> Rect {
         let (w, h) = self.view.image.dimensions();
         #[expect(clippy::cast_precision_loss, reason = "image sizes are small")]
         let size = vec2(w as f32, h as f32);
@@ -64,7 +67,9 @@ impl Stage<'_> {
         if keypoints {
             self.keypoints(&painter, rect);
         }
-        tag(&painter, rect.left_bottom() + vec2(6.0, -6.0), Align2::LEFT_BOTTOM, label);
+        if !label.is_empty() {
+            tag(&painter, rect.left_bottom() + vec2(6.0, -6.0), Align2::LEFT_BOTTOM, label);
+        }
     }
 
     /// The render over the dimmed photograph.
@@ -83,8 +88,7 @@ impl Stage<'_> {
         let scale = rect.size() / self.crop.size();
         #[expect(clippy::cast_possible_truncation, reason = "pixel positions")]
         let place = |p: [f64; 2]| rect.min + (pos2(p[0] as f32, p[1] as f32) - self.crop.min) * scale;
-        let colours = [Color32::from_rgb(86, 180, 233), Color32::from_rgb(230, 159, 0)];
-        for (detection, colour) in self.keypoints.iter().zip(colours) {
+        for (detection, colour) in self.keypoints.iter().zip(SIDE_COLOURS) {
             let Some(k) = detection else { continue };
             for (a, b) in KEYPOINT_BONES {
                 painter.line_segment([place(k.px[a]), place(k.px[b])], Stroke::new(1.2, colour));
@@ -96,7 +100,7 @@ impl Stage<'_> {
     }
 }
 
-fn tag(painter: &Painter, at: Pos2, anchor: Align2, text: &str) {
+pub(super) fn tag(painter: &Painter, at: Pos2, anchor: Align2, text: &str) {
     // A name that would be cut says nothing: its last word alone, or none.
     let fits = |galley: &Arc<egui::Galley>| galley.size().x + 16.0 <= painter.clip_rect().width();
     let lay = |text: &str| painter.layout_no_wrap(text.to_owned(), FontId::proportional(11.0), TEXT);

@@ -19,15 +19,15 @@ pub(super) fn show(ctx: &Context, session: &mut Session) {
             // Columns, so that it fits the least window.
             ui.horizontal_top(|ui| {
                 for menus in [
-                    &[Menu::File, Menu::Edit, Menu::Run][..],
+                    &[Menu::File, Menu::Edit][..],
                     &[Menu::View, Menu::Compare],
-                    &[Menu::Window, Menu::Help],
+                    &[Menu::Run, Menu::Window, Menu::Help],
                 ] {
                     ui.vertical(|ui| {
                         for menu in menus {
                             section(ui, menu.name(), &keys_of(*menu));
                         }
-                        if menus.contains(&Menu::Help) {
+                        if menus.contains(&Menu::Edit) {
                             section(ui, "Mouse", &MOUSE.map(|(key, what)| (key.to_owned(), what)));
                         }
                     });

@@ -5,6 +5,7 @@ mod capture;
 mod compare;
 mod compare_stage;
 mod developer;
+mod edit_stage;
 mod empty;
 mod export;
 mod findings;

@@ -2,7 +2,7 @@
 
 use crate::studio::picture::{self, Picture};
 use crate::studio::session::{Session, Sought};
-use egui::{ColorImage, Context, TextureHandle, TextureOptions};
+use egui::{Color32, ColorImage, Context, TextureHandle, TextureOptions};
 use std::sync::Arc;
 
 /// The textures of the panels.
@@ -15,6 +15,8 @@ pub(crate) struct Textures {
     render: Option<(Sought, TextureHandle)>,
     difference: Option<(Sought, TextureHandle)>,
     network: Option<(u64, TextureHandle)>,
+    /// The tint of a view's mask: view, revision of the edits, whether it shows a stroke that is not kept yet.
+    mask: Option<((usize, u64, bool), TextureHandle)>,
 }
 
 impl std::fmt::Debug for Textures {
@@ -30,6 +32,13 @@ fn size(width: u32, height: u32) -> [usize; 2] {
 fn upload_rgb(ctx: &Context, name: &str, image: &image::RgbImage) -> TextureHandle {
     let image = ColorImage::from_rgb(size(image.width(), image.height()), image.as_raw());
     ctx.load_texture(name, image, TextureOptions::LINEAR)
+}
+
+/// Hand as a tint that the photograph shows through.
+fn tint(mask: &image::GrayImage) -> ColorImage {
+    let hand = Color32::from_rgba_unmultiplied(213, 64, 160, 110);
+    let pixels = mask.as_raw().iter().map(|v| if *v > 127 { hand } else { Color32::TRANSPARENT }).collect();
+    ColorImage::new(size(mask.width(), mask.height()), pixels)
 }
 
 impl Textures {
@@ -78,6 +87,34 @@ impl Textures {
             self.network = Some((revision, ctx.load_texture("network", image, TextureOptions::LINEAR)));
         }
         self.network.as_ref().map(|(_, texture)| texture.clone())
+    }
+
+    /// The mask of the selected view as a tint, with the stroke under way. Of a stroke only what it touched is uploaded.
+    pub(crate) fn mask(&mut self, ctx: &Context, session: &mut Session) -> Option<TextureHandle> {
+        let view = session.selected;
+        let stroking = session.ui.editing.stroke.as_ref().is_some_and(|s| s.view == view);
+        let key = (view, session.edits_revision, stroking);
+        if stroking
+            && let Some((known, texture)) = &mut self.mask
+            && (known.0, known.1) == (view, session.edits_revision)
+            && let Some(stroke) = &mut session.ui.editing.stroke
+        {
+            if let Some([x0, y0, x1, y1]) = stroke.dirty.take() {
+                let part = image::imageops::crop_imm(&stroke.mask, x0, y0, x1 - x0, y1 - y0).to_image();
+                texture.set_partial([x0 as usize, y0 as usize], tint(&part), TextureOptions::NEAREST);
+            }
+            *known = key;
+        } else if self.mask.as_ref().is_none_or(|(known, _)| *known != key) {
+            let whole = match &mut session.ui.editing.stroke {
+                Some(stroke) if stroking => {
+                    stroke.dirty = None;
+                    tint(&stroke.mask)
+                }
+                _ => tint(&session.mask_image(view)?),
+            };
+            self.mask = Some((key, ctx.load_texture("mask", whole, TextureOptions::NEAREST)));
+        }
+        self.mask.as_ref().map(|(_, texture)| texture.clone())
     }
 
     /// The heat map of the difference.

@@ -83,8 +83,18 @@ fn run_buttons(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>) {
         }
         tool_called(ui, session, Id::StartNew, "Start new", actions);
     } else {
-        let help = format!("Reconstruct the hands ({})", Id::Reconstruct.entry().key_text());
-        if primary_button(ui, "▶ Reconstruct", why_not.as_deref(), &help) {
+        let key = Id::Reconstruct.entry().key_text();
+        let (name, help) = match session.affected() {
+            Some(part) => (
+                format!("▶ Re-run from {part}"),
+                format!(
+                    "Reconstruct with the edits ({key}): what is before the {part} comes out as it was, and takes seconds. A \
+                     new run in a folder of its own; the one that is open stays as it is"
+                ),
+            ),
+            None => ("▶ Reconstruct".to_owned(), format!("Reconstruct the hands ({key})")),
+        };
+        if primary_button(ui, &name, why_not.as_deref(), &help) {
             actions.push(Action::Start);
         }
     }

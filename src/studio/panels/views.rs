@@ -102,6 +102,7 @@ fn row(ui: &mut Ui, session: &Session, textures: &Textures, view: usize, actions
             (false, false) => (hands.join(" + "), faint()),
         }
     };
+    let line = if session.view_edits(view).is_some() { format!("✏ {line}") } else { line };
     let line = match residual {
         Some(px) if !excluded => format!("{line} · {px:.1} px"),
         _ => line,
@@ -109,7 +110,7 @@ fn row(ui: &mut Ui, session: &Session, textures: &Textures, view: usize, actions
     painter.text(at + vec2(0.0, 19.0), Align2::LEFT_TOP, line, FontId::proportional(11.5), colour);
     let size = format!("{}×{}", found.camera.width_px, found.camera.height_px);
     let response = response.on_hover_text(format!(
-        "View {} · {size} · focal length {:.0} px\n{}\nclick: select · double-click or Enter: look through it · X: exclude · H: hold out\ndB: PSNR over the pixels that are rendered and in the mask",
+        "View {} · {size} · focal length {:.0} px\n{}\nclick: select · double-click or Enter: look through it · X: exclude · H: hold out · K: edit keypoints · M: edit the mask\n✏: keypoints or mask are edited\ndB: PSNR over the pixels that are rendered and in the mask",
         found.name,
         found.camera.focal_px(),
         session.residual_text(view)

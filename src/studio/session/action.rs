@@ -1,5 +1,6 @@
 //! The words between the panels, the session and the rest: states, actions, effects, log lines.
 
+use super::picture_edits::EditAction;
 use super::posing::PoseAction;
 use crate::studio::backend::ExportRequest;
 use crate::studio::worker::Command;
@@ -151,6 +152,8 @@ pub(crate) enum Action {
     SaveCurves,
     /// Choose the export folder.
     ExportDialog,
+    /// Change keypoints or the mask of a view.
+    Edit(EditAction),
     /// Move the hands.
     Pose(PoseAction),
     /// Show a folder in the desktop's file manager.

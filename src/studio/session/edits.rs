@@ -1,9 +1,11 @@
-//! Undo and redo of what the next run is given: left-out views, hands, preset and its numbers. What was computed is never
+//! Undo and redo of what the next run is given: left-out views, edited keypoints and masks, hands, preset and its numbers. What was computed is never
 //! undone. Changes are noticed once a frame, whichever control made them.
 
-use super::Session;
+use super::{Session, picture_edits};
+use crate::capture::Edits;
 use crate::fitting::pose::HandChoice;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Changes of one kind within this time are one step: a slider that is dragged is undone at once.
@@ -18,6 +20,8 @@ pub(crate) struct Choices {
     pub excluded: BTreeSet<usize>,
     /// Views that no stage of it sees.
     pub held_out: BTreeSet<usize>,
+    /// Changes of keypoints and masks. Steps share what they have in common, and masks are kept as runs.
+    pub edits: Arc<Edits>,
     /// Index of the preset.
     pub preset: usize,
     /// Changed parameters.
@@ -44,6 +48,9 @@ impl Choices {
         }
         if self.held_out != next.held_out {
             return Some(views(&self.held_out, &next.held_out, "hold out", "fit"));
+        }
+        if !Arc::ptr_eq(&self.edits, &next.edits) && self.edits != next.edits {
+            return Some(picture_edits::difference(&self.edits, &next.edits));
         }
         if self.preset != next.preset {
             return Some("another preset".to_owned());
@@ -124,6 +131,7 @@ impl Session {
         Choices {
             excluded: self.excluded.clone(),
             held_out: self.held_out.clone(),
+            edits: Arc::clone(&self.edits),
             preset: self.preset,
             overrides: self.overrides.clone(),
             hands: self.hands,
@@ -132,10 +140,11 @@ impl Session {
     }
 
     pub(super) fn choose(&mut self, choices: Choices) {
-        let Choices { excluded, held_out, preset, overrides, hands, train_network } = choices;
+        let Choices { excluded, held_out, edits, preset, overrides, hands, train_network } = choices;
         self.train_network = train_network;
         (self.excluded, self.held_out, self.hands) = (excluded, held_out, hands);
         (self.preset, self.overrides) = (preset, overrides);
+        self.take_edits(edits);
     }
 
     /// Takes note of edits since the last call; called once a frame.
@@ -177,7 +186,7 @@ mod tests {
     #[test]
     fn edits_are_undone_and_done_again_one_by_one() {
         let mut session = Session::new(Vec::new());
-        session.capture = Some(std::sync::Arc::new(crate::studio::testing::test_capture(4)));
+        session.capture = Some(Arc::new(crate::studio::testing::test_capture(4)));
         assert_eq!((session.undoable(), session.redoable()), (None, None), "nothing yet");
         let _ = session.apply(Action::ToggleExclude(2));
         session.notice_edits();

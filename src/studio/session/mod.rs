@@ -10,6 +10,7 @@ mod hand;
 mod measure;
 mod neural;
 mod news;
+mod picture_edits;
 mod posing;
 pub(super) mod project;
 mod reading;
@@ -18,6 +19,7 @@ mod run;
 pub(crate) use action::{Action, Effect, Exporting, Folder, Framed, Level, LogLine, Notice, RunState};
 pub(crate) use hand::HandPick;
 pub(crate) use measure::Measure;
+pub(crate) use picture_edits::EditAction;
 pub(crate) use posing::{Chosen, NamedPose, PoseAction, Posing, SYNERGIES};
 pub(crate) use reading::{AS_FOUND, Refused, set as set_reading};
 
@@ -30,7 +32,7 @@ use super::track::Track;
 use super::ui_state::UiState;
 use super::worker::Command;
 use crate::camera::Camera;
-use crate::capture::{Capture, OpenOptions};
+use crate::capture::{Capture, Edits, OpenOptions};
 use crate::fitting::pose::HandChoice;
 use crate::pipeline::{Diagnosis, PhaseRates, Snapshot, Stage, StepReport};
 use image::RgbImage;
@@ -90,6 +92,14 @@ pub(crate) struct Session {
     pub excluded: BTreeSet<usize>,
     /// Views that no stage of the next run sees, but which are compared.
     pub held_out: BTreeSet<usize>,
+    /// Changes of keypoints and masks that the next run is given.
+    pub edits: Arc<Edits>,
+    /// Counts changes of them, so that pictures of masks know when to follow.
+    pub edits_revision: u64,
+    /// Those that the open run was given.
+    run_edits: Arc<Edits>,
+    /// A file of edits lies beside the project file.
+    edits_kept: bool,
     /// Hands that the next run looks for.
     pub hands: HandChoice,
     /// Folder in which the next run makes its own, if the user chose one.
@@ -199,6 +209,10 @@ impl Session {
             finding: None,
             excluded: BTreeSet::new(),
             held_out: BTreeSet::new(),
+            edits: Arc::default(),
+            edits_revision: 0,
+            run_edits: Arc::default(),
+            edits_kept: false,
             hands: HandChoice::Auto,
             results: None,
             hand: HandPick::default(),
@@ -394,6 +408,7 @@ impl Session {
                 self.exporting = Some(Exporting { formats, since: Instant::now() });
                 Some(Effect::Send(Command::Export(request)))
             }
+            Action::Edit(action) => self.edit(action),
             Action::Pose(action) => self.pose(action).then_some(Effect::Send(Command::Posable)),
             Action::SaveCurves => self.save_curves(),
             Action::ExportDialog => Some(Effect::ExportDialog),
@@ -426,6 +441,10 @@ impl Session {
 
     fn select(&mut self, view: usize) {
         if view < self.view_count() {
+            if view != self.selected {
+                self.ui.editing.give_up();
+                self.ui.editing.picked = None;
+            }
             self.selected = view;
         }
     }

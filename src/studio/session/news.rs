@@ -2,7 +2,6 @@
 
 use super::{Level, Notice, PICTURES, RunState, Session};
 use crate::capture::Capture;
-use crate::detect::DetectedHands;
 use crate::pipeline::{Stage, StepReport};
 use crate::studio::backend::{Look, RunRecord, RunViews};
 use crate::studio::picture::Picture;
@@ -15,14 +14,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 impl Session {
-    /// The keypoints of a view: those found in the images, else the capture's own.
-    #[must_use]
-    pub(crate) fn keypoints(&self, view: usize) -> DetectedHands {
-        let own = || self.capture.as_ref()?.views.get(view).map(|v| &v.keypoints);
-        let found = self.detected.as_ref().map_or_else(own, |detected| detected.get(view));
-        found.cloned().unwrap_or_default()
-    }
-
     /// Takes in what the worker says.
     pub(crate) fn on_event(&mut self, event: Event) {
         match event {
@@ -127,7 +118,10 @@ impl Session {
             self.held_out.clear();
             self.selected = 0;
             self.detect = false;
+            self.ui.editing.choose(None);
+            self.take_edits(Arc::default());
         }
+        self.run_edits = Arc::default();
         self.reading = capture.options.clone();
         self.diagnosis = None;
         self.finding = None;
@@ -153,6 +147,8 @@ impl Session {
                 self.preset = preset;
                 self.overrides.clear();
             }
+            self.run_edits = Arc::clone(&run.edits);
+            self.take_edits(run.edits);
             self.resumable = run.resumable;
             self.detect = run.detected.is_some() && self.why_no_own_keypoints().is_none();
             self.detected = run.detected;
@@ -169,7 +165,7 @@ impl Session {
         }
         if !again {
             self.history.begin(self.choices());
-            (self.edited, self.told_where) = (false, false);
+            (self.edited, self.told_where, self.edits_kept) = (false, false, false);
         }
     }
 

@@ -1,16 +1,21 @@
 //! The project file: what was edited, kept beside the capture or in the run folder, never in the capture's own. Views go by
-//! their names, so that it still fits when the capture has got another one.
+//! their names, so that it still fits when the capture has got another one. Edited keypoints and masks lie beside it in a file
+//! of edits, as `reconstruct --edits` takes them.
 
 use super::edits::Choices;
 use super::{Level, Session};
-use crate::export::atomic;
+use crate::capture::Edits;
+use crate::export::{atomic, edits};
 use crate::fitting::pose::HandChoice;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Its name in a run folder, and in the folder beside the capture.
 const NAME: &str = "project.ron";
+/// Name of the file of edits beside it.
+const EDITS_NAME: &str = "project_edits.ron";
 /// Version of what is written.
 const VERSION: u32 = 1;
 
@@ -31,6 +36,20 @@ pub(crate) struct Project {
     hands: HandChoice,
     /// The network is trained.
     neural: bool,
+    /// Changes of keypoints and masks, from their own file; `None` when there is none.
+    #[serde(skip)]
+    edits: Option<Edits>,
+}
+
+/// What is written of a project.
+#[derive(Clone, Debug)]
+pub(crate) struct Saved {
+    /// Where to.
+    pub path: PathBuf,
+    /// The project file.
+    pub text: String,
+    /// The file of edits, when there is to be one.
+    pub edits: Option<Arc<Edits>>,
 }
 
 /// Where the file of a run, or of a capture whose runs go to `results` otherwise, lies.
@@ -51,8 +70,12 @@ pub(crate) fn read(path: &Path) -> Option<Result<Project, String>> {
     };
     let project = ron::from_str::<Project>(&text).map_err(|error| format!("{}: {error}", path.display()));
     Some(project.and_then(|project| {
-        let known = project.version == VERSION;
-        known.then_some(project).ok_or_else(|| format!("{} is of a newer version of thenar", path.display()))
+        if project.version != VERSION {
+            return Err(format!("{} is of a newer version of thenar", path.display()));
+        }
+        let beside = path.with_file_name(EDITS_NAME);
+        let edits = beside.exists().then(|| Edits::read(&beside)).transpose().map_err(|error| error.to_string())?;
+        Ok(Project { edits, ..project })
     }))
 }
 
@@ -60,17 +83,21 @@ pub(crate) fn read(path: &Path) -> Option<Result<Project, String>> {
 ///
 /// # Errors
 /// A full or read-only disk, in words.
-pub(crate) fn write(path: &Path, text: &str) -> Result<(), String> {
+pub(crate) fn write(saved: &Saved) -> Result<(), String> {
+    let path = &saved.path;
     if let Some(folder) = path.parent().filter(|f| f.extension().is_some_and(|e| e == "thenar")) {
         std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     }
-    atomic::write(path, text.as_bytes()).map_err(|error| error.to_string())
+    if let Some(changes) = &saved.edits {
+        edits::write(&path.with_file_name(EDITS_NAME), changes).map_err(|error| error.to_string())?;
+    }
+    atomic::write(path, saved.text.as_bytes()).map_err(|error| error.to_string())
 }
 
 impl Session {
-    /// The project file to write and its text, when something was edited and the last one is on the disk.
+    /// The project file to write, when something was edited and the last one is on the disk.
     #[must_use]
-    pub(crate) fn wants_project_saved(&mut self) -> Option<(PathBuf, String)> {
+    pub(crate) fn wants_project_saved(&mut self) -> Option<Saved> {
         if !self.edited || self.saving || self.capture.is_none() {
             return None;
         }
@@ -78,7 +105,10 @@ impl Session {
         let path = place(self.run_dir.as_deref(), &self.default_results)?;
         let text = ron::ser::to_string_pretty(&self.project(), ron::ser::PrettyConfig::default()).ok()?;
         self.saving = true;
-        Some((path, text))
+        // Edits that were all taken back are written too: what lies there, or in the run, would come back otherwise.
+        self.edits_kept |= !self.edits.is_empty() || !self.run_edits.is_empty();
+        let edits = self.edits_kept.then(|| Arc::clone(&self.edits));
+        Some(Saved { path, text, edits })
     }
 
     fn project(&self) -> Project {
@@ -94,6 +124,7 @@ impl Session {
             overrides: self.overrides.clone(),
             hands: self.hands,
             neural: self.train_network,
+            edits: None,
         }
     }
 
@@ -108,7 +139,10 @@ impl Session {
             let found = names.iter().filter_map(|n| capture.views.iter().position(|v| v.name == *n));
             found.collect()
         };
+        self.edits_kept |= project.edits.is_some();
+        let edits = project.edits.map_or_else(|| Arc::clone(&self.edits), Arc::new);
         let choices = Choices {
+            edits,
             excluded: views(&project.excluded),
             held_out: views(&project.held_out),
             preset: self.presets.iter().position(|p| p.name == project.preset).unwrap_or(self.preset),
@@ -143,11 +177,14 @@ impl Session {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::studio::session::Action;
+    use crate::anatomy::Side;
+    use crate::capture::CompactMask;
+    use crate::studio::session::{Action, EditAction};
+    use image::{GrayImage, Luma};
 
     fn session() -> Session {
         let mut session = Session::new(Vec::new());
-        session.capture = Some(std::sync::Arc::new(crate::studio::testing::test_capture(4)));
+        session.capture = Some(Arc::new(crate::studio::testing::test_capture(4)));
         session
     }
 
@@ -161,10 +198,11 @@ mod tests {
         before.overrides.insert("ham.level".to_owned(), 2.0);
         before.train_network = true;
         before.notice_edits();
-        let (path, text) = before.wants_project_saved().expect("there is something to save");
+        let saved = before.wants_project_saved().expect("there is something to save");
+        let path = saved.path.clone();
         assert!(before.wants_project_saved().is_none(), "once");
         assert_eq!(path, folder.path().join("room.thenar/project.ron"), "beside the capture");
-        write(&path, &text).expect("writes");
+        write(&saved).expect("writes");
         before.on_project_saved(Ok(path.clone()));
 
         let mut after = session();
@@ -175,9 +213,48 @@ mod tests {
         assert!(after.wants_project_saved().is_none(), "nor saved again");
         let run = folder.path().join("runs/1");
         assert_eq!(place(Some(&run), &before.default_results), Some(run.join("project.ron")), "a run has its own");
-        assert!(write(&run.join("project.ron"), &text).is_err(), "but its folder is not made");
+        let in_run = Saved { path: run.join("project.ron"), ..saved };
+        assert!(write(&in_run).is_err(), "but its folder is not made");
         let left: Vec<_> = std::fs::read_dir(path.parent().expect("a folder")).expect("reads").collect();
         assert_eq!(left.len(), 1, "nothing half-written is left");
+    }
+
+    #[test]
+    fn edited_keypoints_and_masks_come_back_and_what_was_taken_back_does_not() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let begin = || {
+            let mut session = session();
+            session.default_results = folder.path().join("room.thenar/runs");
+            session
+        };
+        let save = |session: &mut Session| {
+            session.notice_edits();
+            let saved = session.wants_project_saved().expect("there is something to save");
+            write(&saved).expect("writes");
+            session.on_project_saved(Ok(saved.path.clone()));
+            saved.path
+        };
+        let mut before = begin();
+        let _ = before.apply(Action::Edit(EditAction::Place(2, Side::Right, 8, [12.5, 30.0])));
+        let mask = before.mask_image(1).expect("a mask");
+        let half = GrayImage::from_fn(mask.width(), mask.height(), |x, y| {
+            if x < mask.width() / 2 { *mask.get_pixel(x, y) } else { Luma([0]) }
+        });
+        let _ = before.apply(Action::Edit(EditAction::Mask(1, Arc::new(CompactMask::new(&half)))));
+        let path = save(&mut before);
+        let mut after = begin();
+        after.on_project(read(&path).expect("is there"));
+        assert_eq!(after.edits, before.edits, "all of them");
+        assert_eq!(after.mask_image(1), Some(half), "the mask to the pixel");
+        assert_eq!(after.keypoints(2)[1].as_ref().map(|k| k.px[8]), Some([12.5, 30.0]), "and the keypoint");
+        for action in [EditAction::RevertKeypoints(2), EditAction::RevertMask(1)] {
+            let _ = after.apply(Action::Edit(action));
+        }
+        save(&mut after);
+        let mut last = begin();
+        last.on_project(read(&path).expect("is there"));
+        assert!(last.edits.is_empty(), "what was reverted stays so");
+        assert!(!path.with_file_name("project_edits").exists(), "and leaves no masks behind");
     }
 
     #[test]

@@ -86,6 +86,7 @@ impl Session {
         self.state = RunState::Starting;
         self.banner = None;
         self.forget_run();
+        self.run_edits = Arc::clone(&self.edits);
         self.note(Level::Info, format!("Reconstructing {} with preset {preset}", capture.name));
         Some(Effect::Send(Command::Start(Box::new(RunRequest {
             overrides: self.overrides.clone().into_iter().collect(),
@@ -96,6 +97,7 @@ impl Session {
             hand_model: self.hand.choice(),
             detect: self.detect && self.why_no_own_keypoints().is_none(),
             neural: self.train_network,
+            edits: Arc::clone(&self.edits),
             ..RunRequest::new(capture, &preset)
         }))))
     }

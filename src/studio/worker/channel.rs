@@ -7,7 +7,7 @@ use crate::hand::Pose;
 use crate::pipeline::{Diagnosis, PhaseRates, PosableHand, Snapshot, Stage, StepReport};
 use crate::studio::backend::{ExportRequest, Look, ResumeRequest, RunRecord, RunRequest, RunViews};
 use crate::studio::problem::Problem;
-use crate::studio::session::project::Project;
+use crate::studio::session::project::{Project, Saved};
 use image::RgbImage;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64};
@@ -121,12 +121,7 @@ pub(crate) enum Command {
         text: String,
     },
     /// Write a project file.
-    SaveProject {
-        /// Where to.
-        path: PathBuf,
-        /// What it holds.
-        text: String,
-    },
+    SaveProject(Saved),
     /// Bring the hands to rest.
     Posable,
     /// Look at [`Control`] and the requests again.

@@ -2,7 +2,7 @@
 
 use super::channel::Event;
 use super::{Wake, priority};
-use crate::capture::Capture;
+use crate::capture::{Capture, Edits};
 use crate::fitting::masks::MaskReport;
 use crate::fitting::pose::{PoseSettings, Triangulator};
 use crate::pipeline::{RunRecord, diagnose_after_run, judged_masks};
@@ -20,12 +20,14 @@ struct Plan {
     settings: PoseSettings,
     /// What an opened run decided about the masks.
     judged: Vec<Option<MaskReport>>,
+    /// What the user has changed, for the run or the next one.
+    edits: Arc<Edits>,
 }
 
 impl Plan {
     fn new(capture: &Capture, left_out: &[&[usize]], settings: PoseSettings) -> Self {
         let used = (0..capture.views.len()).map(|v| !left_out.iter().any(|list| list.contains(&v))).collect();
-        Self { used, settings, judged: Vec::new() }
+        Self { used, settings, judged: Vec::new(), edits: Arc::default() }
     }
 }
 
@@ -55,7 +57,10 @@ impl Doctor {
         let record = run_dir.and_then(|dir| RunRecord::read(dir).ok());
         let plan = record.map_or_else(
             || Plan::new(&capture, &[], PoseSettings::default()),
-            |r| Plan::new(&capture, &[&r.exclude, &r.hold_out], r.preset.pose),
+            |r| {
+                let edits = run_dir.and_then(|dir| r.read_edits(dir).ok()).unwrap_or_default();
+                Plan { edits, ..Plan::new(&capture, &[&r.exclude, &r.hold_out], r.preset.pose) }
+            },
         );
         let judged = run_dir.and_then(|dir| judged_masks(dir, capture.views.len())).unwrap_or_default();
         let plan = Plan { judged, ..plan };
@@ -67,6 +72,7 @@ impl Doctor {
         // A preset that cannot be used is complained about when the run starts.
         let settings = preset_of(request).map(|p| p.pose).unwrap_or_default();
         let plan = Plan::new(&request.capture, &[&request.excluded, &request.held_out], settings);
+        let plan = Plan { edits: Arc::clone(&request.edits), ..plan };
         let differs = |(capture, last): &(Arc<Capture>, Plan)| Arc::ptr_eq(capture, &request.capture) && *last != plan;
         if self.last.as_ref().is_some_and(differs) {
             self.examine(Arc::clone(&request.capture), plan);
@@ -79,8 +85,10 @@ impl Doctor {
         let (events, wake, round) = (self.events.clone(), Arc::clone(&self.wake), Arc::clone(&self.round));
         let work = move || {
             priority::give_way_to_the_window();
-            let Plan { used, settings, judged } = &plan;
-            let diagnosis = diagnose_after_run(&capture, used, settings, &Triangulator::Reference, judged);
+            let Plan { used, settings, judged, edits } = &plan;
+            let edited = (!edits.is_empty()).then(|| Capture::clone(&capture).edited(Arc::clone(edits)).ok()).flatten();
+            let seen = edited.as_ref().unwrap_or(&capture);
+            let diagnosis = diagnose_after_run(seen, used, settings, &Triangulator::Reference, judged);
             if round.load(Ordering::Acquire) == mine {
                 // The window may be gone by now.
                 let _ = events.send(Event::Diagnosed { capture, diagnosis: Arc::new(diagnosis) });

@@ -110,6 +110,7 @@ impl Worker {
                 capture: None,
                 engine: None,
                 run_dir: None,
+                edits: Arc::default(),
                 running: false,
             };
             inner.run();

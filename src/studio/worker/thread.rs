@@ -3,7 +3,7 @@
 use super::Wake;
 use super::channel::{Command, Control, Event, Latest, NetworkFrame, NetworkRequest, TakenSnapshot, ViewRequest};
 use super::doctor::Doctor;
-use crate::capture::{Capture, CaptureError, OpenOptions};
+use crate::capture::{Capture, CaptureError, Edits, OpenOptions, View};
 use crate::export::{ExportError, atomic};
 use crate::pipeline::{Advance, DETECTION, DISPLAY_LEVEL};
 use crate::studio::backend::{Backend, Engine, ExportJob, ExportRequest, Started};
@@ -11,6 +11,7 @@ use crate::studio::picture::{Picture, thumbnail};
 use crate::studio::problem::Problem;
 use crate::studio::session::project;
 use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError};
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -39,6 +40,8 @@ pub(super) struct Inner {
     pub(super) last_wake: Option<Instant>,
     pub(super) capture: Option<Arc<Capture>>,
     pub(super) engine: Option<Box<dyn Engine>>,
+    /// What the user had changed of the capture for that engine.
+    pub(super) edits: Arc<Edits>,
     pub(super) running: bool,
     /// The run that `engine` steps or has stepped.
     pub(super) run_dir: Option<PathBuf>,
@@ -91,6 +94,7 @@ impl Inner {
             Command::Start(request) => {
                 self.doctor.examine_for(&request);
                 let started = self.made_room().start(&request);
+                self.edits = Arc::clone(&request.edits);
                 self.begin(&request.capture, started, false);
             }
             Command::Resume(request) => {
@@ -109,8 +113,8 @@ impl Inner {
                     tracing::warn!("{error}; the layout is not remembered");
                 }
             }
-            Command::SaveProject { path, text } => {
-                let saved = project::write(&path, &text).map(|()| path);
+            Command::SaveProject(wanted) => {
+                let saved = project::write(&wanted).map(|()| wanted.path);
                 self.tell(Event::ProjectSaved(saved));
             }
         }
@@ -126,6 +130,7 @@ impl Inner {
                 self.engine = opened.engine;
                 let has_engine = self.engine.is_some();
                 self.run_dir = opened.run.as_ref().map(|r| r.dir.clone());
+                self.edits = opened.run.as_ref().map(|r| Arc::clone(&r.edits)).unwrap_or_default();
                 self.capture = Some(Arc::clone(&capture));
                 let results = self.backend.results_folder(&capture);
                 let run = opened.run.map(Box::new);
@@ -285,9 +290,9 @@ impl Inner {
         let started = Instant::now();
         match engine.render_view(&request.snapshot, request.view, request.look) {
             Ok(rendered) => {
-                let view = capture.views.get(request.view);
+                let view = capture.views.get(request.view).map(|view| with_edited_mask(view, &self.edits));
                 let of = (request.snapshot.step, request.look);
-                let mut picture = Picture::new(rendered, view, of, started.elapsed(), !self.running);
+                let mut picture = Picture::new(rendered, view.as_deref(), of, started.elapsed(), !self.running);
                 picture.cost = started.elapsed();
                 self.pictures.put(picture);
                 (self.wake)();
@@ -352,6 +357,14 @@ impl Inner {
         }
     }
 }
+/// The view with the mask that its run sees, which its pictures are held against.
+fn with_edited_mask<'a>(view: &'a View, edits: &Edits) -> Cow<'a, View> {
+    match edits.view(&view.name).and_then(|edits| edits.mask.as_ref()) {
+        Some(mask) => Cow::Owned(View { mask: Some(mask.image()), ..view.clone() }),
+        None => Cow::Borrowed(view),
+    }
+}
+
 /// Writes a text whole, or not at all; makes its folder.
 fn save(path: &Path, text: &str) -> Result<(), ExportError> {
     if let Some(folder) = path.parent() {

@@ -4,7 +4,7 @@ use super::super::super::Frame;
 use super::*;
 use crate::anatomy::Side;
 use crate::hand::testing::{bent, model_with_correctives};
-use crate::hand::{FineModel, HandModel};
+use crate::hand::{FineModel, HandModel, open_hand};
 use nalgebra::{Matrix4, Quaternion, Vector4};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -204,6 +204,27 @@ fn a_rig_without_an_animation_has_the_captured_pose_to_a_micrometre() {
     let clip = Clip { hand: &mano, rest: &rest, poses: &pose, bake: true };
     let refused = rigged(&[clip], &placement, &provenance, 64).expect_err("not to be passed on");
     assert!(refused.to_string().contains("skin weights"), "{refused}");
+}
+
+#[test]
+fn a_movement_is_placed_as_a_whole() {
+    let rest = rest_hand(open_hand(Side::Right).expect("sound asset"), 0);
+    let (hand, poses) = (export_hand(&rest), poses(Side::Right, 3));
+    let clips = [Clip { hand: &hand, rest: &rest, poses: &poses, bake: false }];
+    let m = nalgebra::Rotation3::from_euler_angles(0.3, 2.0, -1.0).to_homogeneous()
+        * Matrix4::new_translation(&Vector3::y());
+    let provenance = Provenance { frame: Frame::Gltf, ..Provenance::default() };
+    let (bytes, losses) = placed(&clips, 25.0, &m, &provenance, 16).expect("a file");
+    for (frame, pose) in poses.iter().enumerate() {
+        let wanted: Vec<[f64; 3]> = rest.pose(pose).iter().map(|p| super::super::super::apply(&m, *p)).collect();
+        let (most, _) = distances_mm(&play(&bytes, &rest, frame), &wanted);
+        assert!(
+            most < losses[0].most_mm + 1e-3,
+            "frame {frame}: {most} mm, {} of them by four influences",
+            losses[0].most_mm
+        );
+    }
+    assert!(losses[0].most_mm < 20.0, "skinning alone is near: {} mm", losses[0].most_mm);
 }
 
 #[test]

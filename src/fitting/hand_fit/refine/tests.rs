@@ -32,7 +32,7 @@ fn fit(rig: &Rig, noise_px: f64, masks: &[GrayImage], settings: &HandFitSettings
         .iter()
         .zip(&rig.cameras)
         .enumerate()
-        .map(|(view, (mask, camera))| Silhouette { view, camera, mask })
+        .map(|(view, (mask, camera))| Silhouette { view, camera, mask, edited: false })
         .collect();
     fit.finish(&silhouettes).expect("finite")
 }
@@ -84,6 +84,13 @@ fn masks_make_the_hands_truer() {
         assert!(wrong || report.after_px < report.before_px.max(1.0), "the outline comes nearer: {report:?}");
     }
     assert!(with.silhouettes.iter().filter(|r| r.used).count() == 6, "six good masks");
+    let silhouette = |view| Silhouette { view, camera: &rig.cameras[view], mask: &masks[view], edited: view == 2 };
+    let pose = pose_of(&rig, &Noise { px: 0.5, outliers: 0.0, seed: 3 });
+    let mut edited = new_fit(FitBackend::Reference, &pose, &settings);
+    while edited.step().expect("finite").is_some() {}
+    let edited = edited.finish(&(0..8).map(silhouette).collect::<Vec<_>>()).expect("finite");
+    let used = edited.silhouettes.iter().find(|r| r.view == 2).map(|r| r.used);
+    assert_eq!(used, Some(true), "what is left out otherwise takes part when it is the user's");
     for (a, b) in error(&with).iter().zip(error(&without)).chain(shape_error(&with).iter().zip(shape_error(&without))) {
         assert!(*a < 0.7 * b, "masks help: {a} mm instead of {b} mm");
     }
@@ -121,7 +128,7 @@ fn the_gradient_is_that_of_the_loss() {
     fit.weights.offset_steps = 300;
     let masks: Vec<GrayImage> = rig.cameras.iter().map(|c| mask_of(c, &rig, &models)).collect();
     let views: Vec<Silhouette<'_>> =
-        (0..4).map(|v| Silhouette { view: v, camera: &rig.cameras[v], mask: &masks[v] }).collect();
+        (0..4).map(|v| Silhouette { view: v, camera: &rig.cameras[v], mask: &masks[v], edited: false }).collect();
     let settings = HandFitSettings::default();
     let models: Vec<&HandModel> = models.iter().collect();
     let fields = super::super::finish::mask_fields(&models, &hands, &fit.frames[0].origin, &views);

@@ -4,6 +4,8 @@ use super::*;
 use crate::fitting::pose::{PoseSettings, Triangulator};
 use crate::pipeline::{Diagnosis, diagnose};
 use crate::studio::commands::{Id, Menu, TABLE, by_word, shortcut_text};
+use crate::studio::editing::EditTool;
+use crate::studio::session::EditAction;
 use crate::studio::testing::test_capture;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -39,6 +41,23 @@ fn ready(id: Id) -> Bench {
         Id::UsualSize => bench.session.ui.zoom = 1.5,
         Id::WholePicture => bench.session.ui.closer = 2.0,
         Id::Close => bench.session.ui.show_help = true,
+        Id::KeypointUnseen => {
+            bench.session.ui.editing.choose(Some(EditTool::Keypoints));
+            bench.session.ui.editing.picked = Some((1, 8));
+        }
+        Id::SmallerBrush | Id::LargerBrush => bench.session.ui.editing.choose(Some(EditTool::Brush)),
+        Id::ClosePolygon => {
+            bench.session.ui.editing.choose(Some(EditTool::Polygon));
+            bench.session.ui.editing.polygon = vec![[5.0, 5.0], [30.0, 5.0], [30.0, 30.0]];
+        }
+        Id::RevertKeypoints => {
+            let _ = bench.session.apply(Action::Edit(EditAction::SwapSides(0)));
+        }
+        Id::RevertMask => {
+            bench.session.ui.editing.choose(Some(EditTool::Brush));
+            let edit = bench.session.stroke([[5.0, 5.0], [9.0, 9.0]]).expect("a brush");
+            let _ = bench.session.apply(Action::Edit(edit));
+        }
         // What is chosen already would change nothing.
         Id::Albedo => bench.session.ui.shading = crate::studio::ui_state::Shading::Clay,
         Id::Wipe => bench.session.ui.compare = crate::studio::ui_state::CompareMode::Side,
@@ -53,7 +72,9 @@ fn no_two_commands_share_a_key_a_word_or_a_name() {
     let mut keys: BTreeMap<String, &str> = BTreeMap::new();
     for entry in &TABLE {
         for key in entry.keys {
-            if let Some(other) = keys.insert(shortcut_text(*key), entry.word) {
+            // In a mode, a key may mean something else.
+            let text = format!("{}{}", shortcut_text(*key), if entry.in_mode { " in a mode" } else { "" });
+            if let Some(other) = keys.insert(text, entry.word) {
                 panic!("{} is the key of {other} and of {}", shortcut_text(*key), entry.word);
             }
         }

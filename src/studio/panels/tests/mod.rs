@@ -4,6 +4,7 @@ mod bench;
 mod capture;
 mod commands;
 mod compare;
+mod edit;
 mod findings;
 mod layout;
 mod pose;

@@ -68,6 +68,7 @@ fn an_unfinished_run_that_is_opened_can_be_gone_on_with() {
         held_out: vec![3],
         resumable: true,
         detected: None,
+        edits: Arc::default(),
     };
     bench.session.on_event(Event::Opened {
         capture: Arc::new(test_capture(6)),
