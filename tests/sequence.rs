@@ -108,5 +108,11 @@ fn a_sequence_that_was_killed_ends_with_the_same_bytes() {
     // All is done: going on changes nothing.
     call(&format!("{line} --resume"), &[&captures, &cut]).expect(0);
     call(&line, &[&captures, &cut]).refused(2, &["not empty"]);
+    // Folders that were tampered with are refused.
+    let record = std::fs::read_to_string(cut.join("sequence.ron")).expect("reads");
+    for (frames, why) in [("\"last\"", "has no number"), ("\"0002\", \"0003\"", "not of one sequence")] {
+        std::fs::write(cut.join("sequence.ron"), record.replace("\"0002\"", frames)).expect("writes");
+        call(&format!("{line} --resume"), &[&captures, &cut]).refused(3, &[why, "start a new run"]);
+    }
     call(&format!("{line} --until pose"), &[&captures, &root.join("other")]).refused(3, &["not after pose"]);
 }

@@ -14,11 +14,19 @@ pub struct FrameFolder {
     pub path: PathBuf,
 }
 
-/// The number that a folder's name ends with, and what stands before it.
-fn numbered(name: &str) -> Option<(&str, u32)> {
-    let stem = name.trim_end_matches(|c: char| c.is_ascii_digit());
-    let number = name[stem.len()..].parse().ok()?;
-    Some((stem, number))
+impl FrameFolder {
+    /// A folder as a frame; `None` where its name has no number at its end.
+    #[must_use]
+    pub fn new(path: PathBuf) -> Option<Self> {
+        let name = path.file_name()?.to_string_lossy().into_owned();
+        let number = name[stem(&name).len()..].parse().ok()?;
+        Some(Self { number, name, path })
+    }
+}
+
+/// What stands before the number at a name's end.
+fn stem(name: &str) -> &str {
+    name.trim_end_matches(|c: char| c.is_ascii_digit())
 }
 
 /// The frames of a sequence in order; `None` where the folder is none: at least two folders whose names differ in the number
@@ -33,11 +41,9 @@ pub fn frame_folders(path: &Path) -> Result<Option<Vec<FrameFolder>>, CaptureErr
     let Ok(entries) = std::fs::read_dir(path) else { return Ok(None) };
     let mut frames = Vec::new();
     let mut stems = std::collections::BTreeSet::new();
-    for entry in entries.flatten().filter(|e| e.path().is_dir()) {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let Some((stem, number)) = numbered(&name) else { continue };
-        stems.insert(stem.to_owned());
-        frames.push(FrameFolder { number, path: entry.path(), name });
+    for frame in entries.flatten().map(|e| e.path()).filter(|p| p.is_dir()).filter_map(FrameFolder::new) {
+        stems.insert(stem(&frame.name).to_owned());
+        frames.push(frame);
     }
     frames.sort_by(|a, b| (a.number, &a.name).cmp(&(b.number, &b.name)));
     // Cameras may have numbers too, but then their folders hold images alone.

@@ -6,7 +6,7 @@ use super::interrupt::Interrupt;
 use super::progress::Progress;
 use super::progress::ProgressMode;
 use super::{CliError, Exit, report, sequence};
-use crate::capture::{Capture, Edits};
+use crate::capture::{Capture, Edits, frame_folders};
 use crate::fitting::pose::HandChoice;
 use crate::gpu::DeviceChoice;
 use crate::gpu::Gpu;
@@ -117,7 +117,7 @@ impl ReconstructArgs {
 }
 
 pub(super) fn run(args: &ReconstructArgs, out: &mut dyn Write) -> Result<Exit, CliError> {
-    if let Some(frames) = sequence::frames(&args.capture)? {
+    if let Some(frames) = frame_folders(&args.capture)? {
         return sequence::run(args, frames, out);
     }
     let options = args.options()?;

@@ -4,16 +4,11 @@ use super::interrupt::Interrupt;
 use super::progress::Progress;
 use super::reconstruct::ReconstructArgs;
 use super::{CliError, Exit, args};
-use crate::capture::{FrameFolder, frame_folders};
+use crate::capture::FrameFolder;
 use crate::gpu::Gpu;
 use crate::pipeline::{Advance, FinishedSequence, FrameState, SequenceAdvance, SequenceRun, is_sequence_run};
 use std::io::Write;
 use std::path::Path;
-
-/// The frames of `captures`, if it is a sequence.
-pub(super) fn frames(captures: &Path) -> Result<Option<Vec<FrameFolder>>, CliError> {
-    Ok(frame_folders(captures)?)
-}
 
 pub(super) fn run(args: &ReconstructArgs, frames: Vec<FrameFolder>, out: &mut dyn Write) -> Result<Exit, CliError> {
     let options = args.options()?;

@@ -13,7 +13,7 @@ use crate::gpu::testing::{Edit, KernelTest};
 use crate::kernel_checks::KernelCheck;
 use crate::raster::lists::reference as lists;
 use crate::raster::reference::RefView;
-use crate::shading::testing::{Scene, central_difference, noise, pack, worst_difference};
+use crate::shading::testing::{Scene, SceneBuffers, central_difference, noise, pack, worst_difference};
 
 pub(crate) const CHECKS: &[KernelCheck] = &[
     KernelCheck {
@@ -242,43 +242,59 @@ pub(super) fn gather_params(s: &Setting) -> GatherParams {
     }
 }
 
+/// The same of a pass over 100 rows; in order, the last ones lie beyond the list.
+pub(super) fn gather_pass(params: GatherParams, s: &Setting, sampled: bool) -> GatherParams {
+    let start = if sampled { 0 } else { s.entries.len() as u32 - 90 };
+    GatherParams { samples: 100, first: 7, start, sampled: u32::from(sampled), ..params }
+}
+
+/// What a row of the pass looks at.
+pub(super) fn entry_of(params: &GatherParams, s: &Setting, row: u32) -> Option<[u32; 2]> {
+    let chosen = || reference::chosen(params.seed, s.entries.len() as u32, params.samples, row);
+    let at = if params.sampled == 1 { chosen() } else { params.start + row };
+    s.entries.get(at as usize).copied()
+}
+
+/// What `neural/gather` and its gradient read.
+pub(super) fn gather_inputs<'a>(
+    b: &'a SceneBuffers,
+    params: &'a Buffer,
+    rest: &'a Buffer,
+) -> [(&'static str, &'a Buffer); 8] {
+    [
+        ("view", &b.view),
+        ("params", params),
+        ("pixels", &b.covered),
+        ("positions", &b.positions),
+        ("normals", &b.normals),
+        ("albedo", &b.albedo),
+        ("faces", &b.faces),
+        ("rest_positions", rest),
+    ]
+}
+
 fn gather(edit: Option<Edit>) -> Option<f64> {
     let test = KernelTest::new(edit)?;
     let s = Setting::new();
     let b = s.scene.upload(test.gpu());
-    let count = s.entries.len() as u32;
-    let mut params = gather_params(&s);
-    (params.samples, params.first, params.least) = (100, 7, 200);
+    let params = GatherParams { least: 200, ..gather_params(&s) };
     let targets = test.storage(&s.targets);
     let rest = test.storage(&pack(&s.rest));
     let mut worst = 0.0_f64;
-    for sampled in [1, 0] {
-        params.sampled = sampled;
-        // In order, the last ones lie beyond the list.
-        params.start = if sampled == 1 { 0 } else { count - 90 };
+    for sampled in [true, false] {
+        let params = gather_pass(params, &s, sampled);
         let out = test.zeros(7 * 4 * 107);
-        let buffers = [
-            ("view", &b.view),
-            ("params", &test.uniform(&params)),
-            ("pixels", &b.covered),
-            ("positions", &b.positions),
-            ("normals", &b.normals),
-            ("albedo", &b.albedo),
-            ("faces", &b.faces),
-            ("rest_positions", &rest),
-            ("targets", &targets),
-            ("samples", &out),
-        ];
-        test.run(kernel::GATHER, &[&buffers], 100);
+        let uniform = test.uniform(&params);
+        let own = [("targets", &targets), ("samples", &out)];
+        test.run(kernel::GATHER, &[&gather_inputs(&b, &uniform, &rest), &own], 100);
         let expected: Vec<[u32; 4]> = (0..100)
             .flat_map(|i| {
-                let at = if sampled == 1 { reference::chosen(5, count, 100, i) } else { params.start + i };
-                let Some(entry) = s.entries.get(at as usize) else { return [[0; 4]; 7] };
-                let target = if sampled == 1 { s.targets[entry[0] as usize] } else { 0 };
-                if sampled == 1 && !(200..255).contains(&(target >> 24)) {
+                let Some(entry) = entry_of(&params, &s, i) else { return [[0; 4]; 7] };
+                let target = if sampled { s.targets[entry[0] as usize] } else { 0 };
+                if sampled && !(200..255).contains(&(target >> 24)) {
                     return [[0; 4]; 7];
                 }
-                s.sample(*entry, target).words()
+                s.sample(entry, target).words()
             })
             .collect();
         let found: Vec<[u32; 4]> = test.read(&out);

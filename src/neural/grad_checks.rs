@@ -2,8 +2,10 @@
 
 #![expect(clippy::cast_possible_truncation, reason = "small test data; f32 is what the GPU gets")]
 
-use super::checks::{KINDS, Setting, gather_params, numbers, split, to_f32, upload_samples};
-use super::layout::{EncodeParams, FEATURES, GuideParams, basis, icosahedron_directions, kernel};
+use super::checks::{
+    KINDS, Setting, entry_of, gather_inputs, gather_params, gather_pass, numbers, split, to_f32, upload_samples,
+};
+use super::layout::{EncodeParams, FEATURES, GatherParams, GuideParams, basis, icosahedron_directions, kernel};
 use super::reference::{self, Sample};
 use super::reference_grad::{self as twin, SampleGrad};
 use crate::gpu::testing::{Edit, KernelTest};
@@ -253,38 +255,23 @@ fn gather(edit: Option<Edit>) -> Option<f64> {
     let test = KernelTest::new(edit)?;
     let s = Setting::new();
     let b = s.scene.upload(test.gpu());
-    let count = s.entries.len() as u32;
     let vertices = s.scene.positions.len();
-    let mut params = gather_params(&s);
-    (params.weight, params.samples, params.first) = (0.5, 100, 7);
+    let params = GatherParams { weight: 0.5, ..gather_params(&s) };
     let given = grads(107, 140);
     let upload = test.storage(&to_f32(&flat(&given)));
     let rest = test.storage(&pack(&s.rest));
     let mut worst = 0.0_f64;
-    for sampled in [1, 0] {
-        params.sampled = sampled;
-        // In order, the last ones lie beyond the list.
-        params.start = if sampled == 1 { 0 } else { count - 90 };
+    for sampled in [true, false] {
+        let params = gather_pass(params, &s, sampled);
         let out = test.zeros(vertices * 9);
-        let buffers = [
-            ("view", &b.view),
-            ("params", &test.uniform(&params)),
-            ("pixels", &b.covered),
-            ("positions", &b.positions),
-            ("normals", &b.normals),
-            ("albedo", &b.albedo),
-            ("faces", &b.faces),
-            ("rest_positions", &rest),
-            ("samples_grad", &upload),
-            ("grads", &out),
-        ];
-        test.run(kernel::GATHER_GRAD, &[&buffers], 100);
+        let uniform = test.uniform(&params);
+        let own = [("samples_grad", &upload), ("grads", &out)];
+        test.run(kernel::GATHER_GRAD, &[&gather_inputs(&b, &uniform, &rest), &own], 100);
         let mut expected = vec![0.0; vertices * 9];
         for i in 0..100 {
-            let at = if sampled == 1 { reference::chosen(5, count, 100, i) } else { params.start + i };
-            let Some(entry) = s.entries.get(at as usize) else { continue };
+            let Some(entry) = entry_of(&params, &s, i) else { continue };
             let grad = &given[7 + i as usize];
-            twin::gather_grad(&RefView::from(&s.scene.view), &s.mesh(), &s.view, *entry, (0.5, grad), &mut expected);
+            twin::gather_grad(&RefView::from(&s.scene.view), &s.mesh(), &s.view, entry, (0.5, grad), &mut expected);
         }
         worst = worst.max(b.worst_fixed(test.gpu(), &out, &expected) / 2e-3);
     }

@@ -185,6 +185,9 @@ impl Neural {
         else {
             return Ok(false);
         };
+        if facts.len() != 12 {
+            return Ok(false);
+        }
         let joint = self.new_joint(scene, views)?;
         for (name, buffer) in joint.state_buffers() {
             match list(state, name) {

@@ -1,6 +1,8 @@
 //! Where HAM refines the cameras ([`super::align`]): when, on what, and how moves are kept.
 
 use super::align::{Prior, Sight, align, without_common_motion};
+use super::buffers::ViewTraining;
+use super::residuals::Place;
 use super::{Ham, HamError, HamState, Phase, to_f32};
 use crate::camera::{Camera, CameraMove};
 use crate::raster::reference::{RefMesh, RefView};
@@ -18,10 +20,8 @@ const ANCHORS: usize = 3;
 /// A view's region as the stage got it.
 pub(super) struct Given {
     pub camera: Camera,
-    /// Corner of the region in the (reduced) image.
-    pub origin_px: [u32; 2],
-    /// Size of that image.
-    pub image_px: [u32; 2],
+    /// Where the region lies.
+    pub place: Place,
     /// Target pixels of the image loss, as photographed.
     pub pixels: Vec<u32>,
     /// The same without the camera's residual, once one was found.
@@ -100,13 +100,8 @@ impl Ham {
             let (mut found, mut still): (Vec<(usize, Camera, CameraMove)>, usize) = (Vec::new(), 0);
             for v in 0..self.views.len() {
                 let (Some(view), Some(given)) = (&self.views[v], &self.sights[v]) else { continue };
-                let mut recorder = self.gpu.recorder("camera");
-                self.renderer.record_visibility(&mut recorder, &self.buffers, &self.pixels, &view.pass);
-                self.renderer.record_colours(&mut recorder, &self.pixels, &view.pass);
-                recorder.submit()?;
-                let count = u64::from(view.pass.region.pixels());
-                let rendered: Vec<[f32; 4]> = self.gpu.read_range(&self.pixels.smooth, 0, count * 16)?;
-                let ids: Vec<u32> = self.gpu.read_range(&view.pass.ids, 0, count * 4)?;
+                let rendered = self.rendered(view)?;
+                let ids: Vec<u32> = self.gpu.read_range(&view.pass.ids, 0, rendered.len() as u64 * 4)?;
                 let mesh = RefMesh { positions: &positions, faces: &self.mesh.topology.faces, opposite: &[] };
                 let reference = RefView::from(&view.pass.region);
                 let depth = |(pixel, word): (usize, &u32)| match word & !antialias::SILHOUETTE {
@@ -135,6 +130,16 @@ impl Ham {
             }
         }
         self.look_again()
+    }
+
+    /// What a view sees of the surface as it is now: premultiplied RGBA, antialiased, one entry a pixel of its region.
+    pub(super) fn rendered(&self, view: &ViewTraining) -> Result<Vec<[f32; 4]>, HamError> {
+        let mut recorder = self.gpu.recorder("look");
+        self.renderer.record_visibility(&mut recorder, &self.buffers, &self.pixels, &view.pass);
+        self.renderer.record_colours(&mut recorder, &self.pixels, &view.pass);
+        recorder.submit()?;
+        let count = u64::from(view.pass.region.pixels());
+        Ok(self.gpu.read_range(&self.pixels.smooth, 0, count * 16)?)
     }
 
     /// Finds what each view sees, which phase A does once.

@@ -241,8 +241,7 @@ impl Ham {
             looks.push(Some(ids));
             sights.push(Some(cameras::Given {
                 camera: target.camera.clone(),
-                origin_px: target.origin_px,
-                image_px: target.image_px,
+                place: target.place,
                 pixels: packed,
                 straight: None,
             }));

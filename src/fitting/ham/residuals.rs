@@ -116,15 +116,10 @@ impl Ham {
         let mut shifted_px = Vec::new();
         for v in 0..self.views.len() {
             let (Some(view), Some(given)) = (&self.views[v], &self.sights[v]) else { continue };
-            let mut recorder = self.gpu.recorder("residual");
-            self.renderer.record_visibility(&mut recorder, &self.buffers, &self.pixels, &view.pass);
-            self.renderer.record_colours(&mut recorder, &self.pixels, &view.pass);
-            recorder.submit()?;
-            let count = u64::from(view.pass.region.pixels());
-            let rendered: Vec<[f32; 4]> = self.gpu.read_range(&self.pixels.smooth, 0, count * 16)?;
+            let rendered = self.rendered(view)?;
             if with_shifts && prior.shift_px > 0.0 {
                 let warp = self.shifts(given, &rendered, self.residuals[v].warp.as_ref(), &prior);
-                let shift_px = root_mean_square(&warp, given, &rendered, factor);
+                let shift_px = root_mean_square(&warp, given, &rendered);
                 // What once was off stays taken care of.
                 if shift_px > TOLERATED_PX || self.residuals[v].warp.is_some() {
                     self.residuals[v].warp = Some(warp);
@@ -157,24 +152,23 @@ impl Ham {
         now: Option<&ImageWarp>,
         prior: &Prior,
     ) -> ImageWarp {
-        let divisor = self.settings.image_divisor;
         let size = [given.camera.width_px, given.camera.height_px];
         let still = || {
             let cell = f64::from(size[0].max(size[1])) / self.settings.warp_cells.max(1.0);
             ImageWarp::still([0.0; 2], size, f64::from(to_f32(cell)))
         };
-        let from = now.map_or_else(still, |warp| warp.of_crop(given.origin_px, divisor));
+        let Place { origin_px, divisor, .. } = given.place;
+        let from = now.map_or_else(still, |warp| warp.of_crop(origin_px, divisor));
         let sight = Sight { width: size[0] as usize, rendered, target: &given.pixels };
-        flow(&sight, &from, prior).of_whole_image(given.origin_px, divisor)
+        stored(flow(&sight, &from, prior).of_whole_image(origin_px, divisor))
     }
 
     /// Photograph against render where the hand is seen alone and not clipped; one entry a channel.
     fn brightness_sums(&self, v: usize, given: &cameras::Given, rendered: &[[f32; 4]]) -> [Sums; 3] {
         let mut sums = [Sums::default(); 3];
         let width = given.camera.width_px as usize;
-        let place = self.place_of(given);
-        let still_dim = CameraResidual { falloff: 0.0, ..self.residuals[v].clone() };
-        let photo = place.straightened(&given.pixels, width, &still_dim);
+        let place = given.place;
+        let photo = place.straightened(&given.pixels, width, self.residuals[v].warp.as_ref(), 0.0);
         let grid = Grid { width, height: given.camera.height_px as usize };
         for (i, (pixel, word)) in rendered.iter().zip(&photo).enumerate() {
             let bytes = word.to_le_bytes();
@@ -182,7 +176,7 @@ impl Ham {
             if pixel[3] < 0.999 || bytes[3] < 254 || bytes[3] == crate::energy::image_loss::UNKNOWN || clipped {
                 continue;
             }
-            let q = radius_squared(place.in_image(grid.centre(i)), given.image_px);
+            let q = radius_squared(place.in_image(grid.centre(i)), place.image_px);
             for k in 0..3 {
                 sums[k].add(f64::from(pixel[k]), f64::from(bytes[k]) / 255.0, q);
             }
@@ -192,34 +186,35 @@ impl Ham {
 
     /// Gives the device a view's photograph without its residual.
     pub(super) fn straighten(&mut self, v: usize) {
-        let divisor = self.settings.image_divisor;
         let (Some(view), Some(given)) = (&self.views[v], &mut self.sights[v]) else { return };
-        if self.residuals[v] == CameraResidual::default() && given.straight.is_none() {
+        let residual = &self.residuals[v];
+        if *residual == CameraResidual::default() && given.straight.is_none() {
             return;
         }
         let width = given.camera.width_px as usize;
-        let place = Place { origin_px: given.origin_px, image_px: given.image_px, divisor };
-        let straight = place.straightened(&given.pixels, width, &self.residuals[v]);
+        let straight = given.place.straightened(&given.pixels, width, residual.warp.as_ref(), residual.falloff);
         view.targets.write(&self.gpu, &straight);
         given.straight = Some(straight);
-    }
-
-    const fn place_of(&self, given: &cameras::Given) -> Place {
-        Place { origin_px: given.origin_px, image_px: given.image_px, divisor: self.settings.image_divisor }
     }
 }
 
 /// Root mean square of shifts over the hands that a view sees, pixels of the full image.
-fn root_mean_square(warp: &ImageWarp, given: &cameras::Given, rendered: &[[f32; 4]], factor: f64) -> f64 {
+fn root_mean_square(warp: &ImageWarp, given: &cameras::Given, rendered: &[[f32; 4]]) -> f64 {
     let grid = Grid { width: given.camera.width_px as usize, height: given.camera.height_px as usize };
+    let factor = f64::from(given.place.divisor);
     let (mut sum, mut count) = (0.0, 0.0);
     for (i, _) in rendered.iter().enumerate().filter(|(_, pixel)| pixel[3] > 0.999) {
-        let p = grid.centre(i);
-        let w = warp.shift([0, 1].map(|k| (p[k] + f64::from(given.origin_px[k])) * factor));
+        let w = warp.shift(given.place.in_image(grid.centre(i)).map(|x| x * factor));
         sum += w[0] * w[0] + w[1] * w[1];
         count += 1.0;
     }
     (sum / f64::max(count, 1.0)).sqrt()
+}
+
+/// The nearest warp that a checkpoint can hold; shifts are `f32` already.
+fn stored(warp: ImageWarp) -> ImageWarp {
+    let round = |x: f64| f64::from(to_f32(x));
+    ImageWarp { origin_px: warp.origin_px.map(round), cell_px: round(warp.cell_px), ..warp }
 }
 
 /// Where a region lies.
@@ -239,10 +234,16 @@ impl Place {
         [0, 1].map(|k| p_px[k] + f64::from(self.origin_px[k]))
     }
 
-    /// Packed pixels as a camera without the residual would have taken them.
-    pub(super) fn straightened(&self, packed: &[u32], width: usize, residual: &CameraResidual) -> Vec<u32> {
-        let warp = residual.warp.as_ref().map(|warp| warp.of_crop(self.origin_px, self.divisor));
-        straightened(packed, width, warp.as_ref(), |p| brightness(residual.falloff, self.in_image(p), self.image_px))
+    /// Packed pixels as a camera without `warp` (of the whole photograph) and `falloff` would have taken them.
+    pub(super) fn straightened(
+        &self,
+        packed: &[u32],
+        width: usize,
+        warp: Option<&ImageWarp>,
+        falloff: f64,
+    ) -> Vec<u32> {
+        let warp = warp.map(|warp| warp.of_crop(self.origin_px, self.divisor));
+        straightened(packed, width, warp.as_ref(), |p| brightness(falloff, self.in_image(p), self.image_px))
     }
 }
 

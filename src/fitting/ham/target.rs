@@ -44,10 +44,8 @@ pub struct JudgedSource<'a> {
 pub struct Target {
     /// Camera of the region.
     pub camera: Camera,
-    /// Corner of the region in the reduced image.
-    pub origin_px: [u32; 2],
-    /// Size of the reduced image.
-    pub image_px: [u32; 2],
+    /// Where the region lies.
+    pub(super) place: Place,
     /// Image colours, 0..1; black outside the image.
     pub colours: Vec<[f32; 3]>,
     /// Mask coverage 0..1; `None` outside the image or without a mask.
@@ -108,8 +106,7 @@ impl Target {
         let soft = source.judged.map(|judged| judged.mask.map(|mask| soften(source.image, mask, window)));
         let mut target = Self {
             camera: region,
-            origin_px: origin,
-            image_px,
+            place: Place { origin_px: origin, image_px, divisor },
             colours: Vec::with_capacity((size[0] * size[1]) as usize),
             coverage: Vec::with_capacity((size[0] * size[1]) as usize),
             judged: source.judged.map(|_| Vec::with_capacity((size[0] * size[1]) as usize)),
@@ -128,17 +125,16 @@ impl Target {
         Some(target)
     }
 
-    /// Packed pixels of this region, reduced by `divisor`, as a camera without the residual would have taken them.
+    /// Packed pixels of this region as a camera without the residual would have taken them.
     #[must_use]
-    pub fn straightened(&self, packed: &[u32], residual: &CameraResidual, divisor: u32) -> Vec<u32> {
-        let place = Place { origin_px: self.origin_px, image_px: self.image_px, divisor };
-        place.straightened(packed, self.width(), residual)
+    pub fn straightened(&self, packed: &[u32], residual: &CameraResidual) -> Vec<u32> {
+        self.place.straightened(packed, self.width(), residual.warp.as_ref(), residual.falloff)
     }
 
     /// Pixels of the whole reduced image.
     #[must_use]
     pub fn image_pixels(&self) -> f64 {
-        f64::from(self.image_px[0]) * f64::from(self.image_px[1])
+        f64::from(self.place.image_px[0]) * f64::from(self.place.image_px[1])
     }
 
     /// Region width in pixels.
@@ -288,13 +284,13 @@ mod tests {
         let source = TargetSource { camera: &camera, image: &image, mask: Some(&mask), judged: None };
         let points = [[-0.2, -0.1, 1.0], [0.2, 0.1, 1.0]];
         let t = Target::new(&source, 1, &points, 0.0).expect("visible");
-        assert_eq!(t.origin_px, [80, 40], "the region starts at the points' corner");
+        assert_eq!(t.place.origin_px, [80, 40], "the region starts at the points' corner");
         assert_eq!(t.camera.width_px, 64, "its width is a multiple of 64");
         assert!((t.colours[0][0] - 80.0 / 255.0).abs() < 1e-6, "colours come from the image at the origin");
         assert_eq!(t.coverage[0], Some(0.0), "left of the mask's edge");
         assert_eq!(t.coverage[30], Some(1.0), "right of the mask's edge");
         let half = Target::new(&source, 2, &points, 0.0).expect("visible");
-        assert_eq!(half.origin_px, [40, 20], "half-size coordinates");
+        assert_eq!(half.place.origin_px, [40, 20], "half-size coordinates");
         assert!((half.colours[0][0] - 80.5 / 255.0).abs() < 1e-6, "a half-size pixel is the mean of four");
         assert!(Target::new(&source, 1, &[[5.0, 0.0, 1.0]], 0.0).is_none(), "nothing visible, no region");
     }
@@ -342,7 +338,8 @@ mod tests {
             let (nobody, everywhere) = (vec![0; t.colours.len()], vec![true; t.colours.len()]);
             let packed = t.packed(&nobody, &everywhere, false);
             let alpha = |x: u32, y: u32| {
-                packed[((y / divisor - t.origin_px[1]) * t.camera.width_px + x / divisor - t.origin_px[0]) as usize]
+                packed[((y / divisor - t.place.origin_px[1]) * t.camera.width_px + x / divisor - t.place.origin_px[0])
+                    as usize]
                     >> 24
             };
             assert_eq!(alpha(90, 42), 254, "hand, whatever the forearm's capsule and the old trust say");

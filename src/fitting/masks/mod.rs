@@ -191,7 +191,8 @@ pub fn edited_mask(
     hands: &[MaskHand<'_>],
     settings: &MaskSettings,
 ) -> JudgedMask {
-    witnessed(camera, image, hands, settings, |judgement| {
+    let settings = MaskSettings { doubt: 0.0, ..settings.clone() };
+    witnessed(camera, image, hands, &settings, |judgement| {
         let hand = judgement.s.region.read(mask);
         let evidence = judgement.measure(&hand, &judgement.word);
         let written = judgement.written(&hand, Some(mask), false);

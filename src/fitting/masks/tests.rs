@@ -396,4 +396,7 @@ fn what_a_good_mask_holds_against_the_colours_says_nothing() {
     let lost = mask.pixels().zip(all.pixels()).filter(|(a, b)| a != b).count();
     assert!(lost < 150 && elsewhere < 0.1, "{lost} pixels are doubted, and {elsewhere} of the rest says nothing");
     assert_eq!(all.get_pixel(cx, cy).0[0], 255, "without doubt the gap is hand");
+    let fitted = hands(&fitted);
+    let edited = edited_mask(&case.camera, &case.image, &case.truth, &fitted, &MaskSettings::default());
+    assert_eq!(edited.mask.expect("a mask"), all, "what a user has painted is not doubted");
 }

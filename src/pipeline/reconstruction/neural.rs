@@ -122,7 +122,7 @@ impl Reconstruction {
             // Only pixels that the render covers are looked at, so the forearm needs no care.
             let (covered, no_arm) = (vec![1; target.colours.len()], vec![false; target.colours.len()]);
             let trusted = trust.get(v).copied().flatten().is_some_and(|t| t.trusted);
-            let pixels = target.straightened(&target.packed(&covered, &no_arm, trusted), &ham.residuals()[v], divisor);
+            let pixels = target.straightened(&target.packed(&covered, &no_arm, trusted), &ham.residuals()[v]);
             Some(NeuralView { pixels, camera: target.camera })
         };
         (0..self.capture.views.len()).map(view).collect()

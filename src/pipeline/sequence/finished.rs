@@ -83,9 +83,10 @@ fn motion_of(folder: &Path) -> Result<(Vec<Numbered>, [Arc<HandModel>; 2]), Pipe
     let mut frames = Vec::new();
     let mut models = None;
     for entry in std::fs::read_dir(folder).map_err(ExportError::io(folder))?.flatten() {
-        let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
-        let digits = name.trim_start_matches(|c: char| !c.is_ascii_digit());
-        let (Ok(number), true) = (digits.parse(), path.join("checkpoint").is_file()) else { continue };
+        let Some(FrameFolder { number, name, path }) = FrameFolder::new(entry.path()) else { continue };
+        if !path.join("checkpoint").is_file() {
+            continue;
+        }
         if models.is_none() {
             models = Some(RunRecord::read(&path)?.load_models()?);
         }

@@ -25,6 +25,7 @@ pub use record::is_sequence_run;
 use super::given::{DetailSource, Given, hash_of};
 use super::run_folder::RunFolder;
 use super::{Advance, Checkpoint, DETECTION, PipelineError, Reconstruction, RunOptions, Stage, StepReport};
+use crate::camera::Camera;
 use crate::capture::{Capture, FrameFolder, OpenOptions};
 use crate::export::atomic;
 use crate::fitting::hand_fit::CommonShape;
@@ -80,7 +81,14 @@ pub struct SequenceRun {
     problems: Vec<Option<String>>,
     same_rig: bool,
     motion: Option<Motion>,
+    reference: Option<Reference>,
     began: Instant,
+}
+
+/// What the later frames take over from the first, once it is done.
+struct Reference {
+    detail: DetailSource,
+    cameras: Vec<Camera>,
 }
 
 impl SequenceRun {
@@ -113,7 +121,7 @@ impl SequenceRun {
         check(&options)?;
         let record = SequenceRecord::read(&options.run_dir)?;
         let models = record.hand_model.load()?;
-        let frames = record.folders();
+        let frames = record.folders()?;
         options.preset = record.preset;
         options.preset_name = record.preset_name;
         options.hold_out = record.hold_out;
@@ -122,6 +130,10 @@ impl SequenceRun {
         options.detect = record.detect;
         let mut run = Self::at_start(frames, record.capture_options, models, options, gpu)?;
         if let Some(motion) = Motion::read(run.folder.path())? {
+            if motion.frames.len() != run.frames.len() {
+                let problem = "sequence.ron and motion.json are not of one sequence; start a new run";
+                return Err(PipelineError::Resume(problem.to_owned()));
+            }
             run.begin_frames(motion)?;
         }
         run.folder.log("resumed")?;
@@ -149,6 +161,7 @@ impl SequenceRun {
             state: State::Look { next: 0, detecting: None },
             same_rig: true,
             motion: None,
+            reference: None,
             began: Instant::now(),
         })
     }
@@ -402,12 +415,15 @@ impl SequenceRun {
     }
 
     /// The run of a frame: new, gone on with, or none where it is finished.
-    fn begin_frame(&self, order: &[usize], next: usize) -> Result<Option<Reconstruction>, PipelineError> {
+    fn begin_frame(&mut self, order: &[usize], next: usize) -> Result<Option<Reconstruction>, PipelineError> {
         let (frame, first) = (order[next], order[0]);
+        if next > 0 && self.follow() && self.reference.is_none() {
+            self.reference = Some(self.reference(first)?);
+        }
         let Some(motion) = &self.motion else { return Ok(None) };
         let folder = &self.frames[frame];
         let dir = self.folder.path().join(&folder.name);
-        let (given, preset) = self.given(motion, first, frame)?;
+        let (given, preset) = self.given(motion, first, frame);
         let options = RunOptions { run_dir: dir.clone(), preset, ..self.options.clone() };
         let same = super::RunRecord::read(&dir).ok().filter(|r| r.given == given.hash().ok()).is_some();
         let checkpoint = dir.join("checkpoint");
@@ -442,26 +458,34 @@ impl SequenceRun {
         Ok(Some(Reconstruction::of_frame(capture, models, options, gpu, &given, &self.found(frame))?))
     }
 
+    /// Whether later frames begin with the detail of the first.
+    fn follow(&self) -> bool {
+        self.options.preset.sequence.following_epochs < 1.0 && self.options.until >= Stage::Ham
+    }
+
+    fn reference(&self, first: usize) -> Result<Reference, PipelineError> {
+        let run = self.frames[first].name.clone();
+        let checkpoint = self.folder.path().join(&run).join("checkpoint");
+        let cameras = Checkpoint::read(&checkpoint)?.facts.cameras;
+        Ok(Reference { detail: DetailSource { run, checkpoint_hash: hash_of(&checkpoint)? }, cameras })
+    }
+
     /// What a frame is given, and its settings.
-    fn given(&self, motion: &Motion, first: usize, frame: usize) -> Result<(Given, Preset), PipelineError> {
+    fn given(&self, motion: &Motion, first: usize, frame: usize) -> (Given, Preset) {
         let own = &motion.frames[frame];
         let mut preset = self.options.preset.clone();
         preset.pose = believing(&preset.pose);
         let mut given = Given { cameras: own.cameras.clone(), hands: own.hands.clone(), detail: None };
         let sides = |f: usize| motion.frames[f].hands.iter().map(|h| h.side);
-        let share = preset.sequence.following_epochs;
-        let follows = frame != first && share < 1.0 && self.options.until >= Stage::Ham;
-        if follows && sides(frame).all(|side| sides(first).any(|s| s == side)) {
-            let name = &self.frames[first].name;
-            let folder = self.folder.path().join(name);
-            given.detail =
-                Some(DetailSource { run: name.clone(), checkpoint_hash: hash_of(&folder.join("checkpoint"))? });
+        let known = sides(frame).all(|side| sides(first).any(|s| s == side));
+        if let Some(reference) = self.reference.as_ref().filter(|_| frame != first && known) {
+            given.detail = Some(reference.detail.clone());
             if motion.same_rig {
-                given.cameras = Checkpoint::read(&folder.join("checkpoint"))?.facts.cameras;
+                given.cameras.clone_from(&reference.cameras);
             }
-            preset.ham = preset.ham.following(share, motion.same_rig);
+            preset.ham = preset.ham.following(preset.sequence.following_epochs, motion.same_rig);
         }
-        Ok((given, preset))
+        (given, preset)
     }
 
     fn end(&mut self) -> Result<SequenceAdvance, PipelineError> {

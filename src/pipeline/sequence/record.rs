@@ -88,14 +88,15 @@ impl SequenceRecord {
     }
 
     /// The frames as folders again.
-    pub(super) fn folders(&self) -> Vec<FrameFolder> {
-        let digits = |name: &str| name.trim_start_matches(|c: char| !c.is_ascii_digit()).parse().unwrap_or(0);
-        let number = |name: &str| {
-            let stem = name.trim_end_matches(|c: char| c.is_ascii_digit()).len();
-            digits(&name[stem..])
+    ///
+    /// # Errors
+    /// [`PipelineError::Resume`] where a name is none of a frame's.
+    pub(super) fn folders(&self) -> Result<Vec<FrameFolder>, PipelineError> {
+        let folder = |name: &String| {
+            FrameFolder::new(self.captures.join(name)).ok_or_else(|| {
+                PipelineError::Resume(format!("{RECORD}: the frame {name} has no number; start a new run"))
+            })
         };
-        let folder =
-            |name: &String| FrameFolder { number: number(name), path: self.captures.join(name), name: name.clone() };
         self.frames.iter().map(folder).collect()
     }
 }
