@@ -5,6 +5,8 @@
 #   dialog_package              prints the package that the window's folder dialogs need, if one is missing
 #   setup_rust [COMPONENT…]     a Rust toolchain that is new enough
 #   setup_workflow              a Python environment with the workflow engine and its test tools; fails without a network
+#   setup_readers               the same with the libraries that read exports
+#   setup_browser               Chromium, where no browser is
 #   step NAME COMMAND…          runs COMMAND and prints how long it took
 #
 # Nothing here needs a keyboard, and everything may be run twice: what is there already is left as it is.
@@ -145,23 +147,35 @@ setup_environment() {
     claim_target_folder
 }
 
-# The environment's folder is printed. It is made anew when the pinned versions or the Python change; a file in it says that it
-# is complete.
-setup_workflow() {
-    local python folder stamp
+# A Python environment NAME with the packages of the requirements FILE…, the last of which is installed (it names the others);
+# its folder is printed. It is made anew when these or the Python change; a file in it says that it is complete.
+python_environment() {
+    local name="$1" python folder stamp
+    shift
     python=$(command -v python3) || return 1
     "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || return 1
-    stamp=$({ "$python" -c 'import sys; print(sys.version, sys.executable)' && cat workflow/requirements.txt workflow/requirements-test.txt; } | sha256sum)
-    folder="${XDG_CACHE_HOME:-$HOME/.cache}/thenar/workflow/${stamp:0:16}"
+    stamp=$({ "$python" -c 'import sys; print(sys.version, sys.executable)' && cat "$@"; } | sha256sum)
+    folder="${XDG_CACHE_HOME:-$HOME/.cache}/thenar/$name/${stamp:0:16}"
     if [ ! -e "$folder/complete" ]; then
-        say "installing the workflow engine"
+        say "installing ${*: -1}"
         rm -rf "${folder%/*}"
         "$python" -m venv "$folder" >&2 &&
             "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --no-compile \
-                --requirement workflow/requirements-test.txt >&2 &&
+                --requirement "${*: -1}" >&2 &&
             touch "$folder/complete" || return 1
     fi
     printf '%s\n' "$folder"
+}
+
+setup_workflow() { python_environment workflow workflow/requirements.txt workflow/requirements-test.txt; }
+
+# The readers that exports are tried with.
+setup_readers() { python_environment readers scripts/readers.txt; }
+
+# A browser for the test of reports: 120 MB to download.
+setup_browser() {
+    command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null ||
+        (setup_packages chromium) >&2
 }
 
 # Runs a command with its name before it and its seconds after it; ends the script when it fails.

@@ -275,6 +275,71 @@ fn three_js_poses_skinned_hands_as_we_do() {
     assert!((most - stated).abs() < 0.01, "{most} mm, said were {stated}");
 }
 
+/// What `scripts/check_readers.py` found in files, one entry a mesh; `None` where one of them could not be read.
+fn read_by_others(python: &Path, paths: &[PathBuf]) -> Option<Vec<Value>> {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/check_readers.py");
+    let ended = Command::new(python).arg(&script).args(paths).output().expect("python");
+    let said = String::from_utf8(ended.stdout).expect("JSON");
+    let lines = said.lines().map(|line| serde_json::from_str(line).expect("JSON"));
+    ended.status.success().then(|| lines.collect())
+}
+
+#[test]
+#[expect(clippy::print_stderr, reason = "a skipped test must say so")]
+fn trimesh_and_openusd_read_what_was_written() {
+    let Some(run) = reference() else { return };
+    let Some(python) = std::env::var_os("THENAR_READERS").map(|f| Path::new(&f).join("bin/python")) else {
+        assert!(std::env::var_os("REQUIRE_READERS").is_none(), "THENAR_READERS names no environment");
+        eprintln!("skipped: no trimesh and OpenUSD (scripts/test installs them where Python is)");
+        return;
+    };
+    let out = exported(run, "readers", "--format glb,obj,ply,usda,usdz --frame gltf --level 0");
+    let each = |ending: &str| ["left", "right"].map(|side| out.join(format!("hand_{side}.{ending}")));
+    let mut paths = ["hands.glb", "hands.usda", "hands.usdz"].map(|name| out.join(name)).to_vec();
+    paths.extend(each("obj").into_iter().chain(each("ply")));
+    let found = read_by_others(&python, &paths).expect("all are read");
+    assert_eq!(found.len(), 10, "two hands in five formats");
+    for side in ["left", "right"] {
+        let ours = ply::read(&out.join(format!("hand_{side}.ply"))).expect("a mesh");
+        let bound = |k: usize, pick: fn(f64, f64) -> f64| ours.positions.iter().map(|p| p[k]).reduce(pick);
+        let mean = |k: usize| ours.albedo.iter().map(|c| c[k]).sum::<f64>() / ours.albedo.len() as f64;
+        let of_side = found.iter().filter(|m| m["name"].as_str().is_some_and(|name| name.contains(side)));
+        let mut read = 0;
+        for mesh in of_side {
+            let close = |name: &str, k: usize, wanted: f64, off: f64| {
+                let is = mesh[name][k].as_f64().expect("a number");
+                assert!((is - wanted).abs() < off, "{name}[{k}] is {is}, should be {wanted}: {mesh}");
+            };
+            assert_eq!(mesh["places"], ours.positions.len(), "vertices: {mesh}");
+            assert_eq!(mesh["faces"], ours.faces.len(), "faces: {mesh}");
+            for k in 0..3 {
+                close("least", k, bound(k, f64::min).expect("vertices"), 1e-6);
+                close("most", k, bound(k, f64::max).expect("vertices"), 1e-6);
+                // A GLB with a texture has no colours of vertices: viewers would multiply both.
+                if mesh["file"] == "hands.glb" {
+                    assert_eq!(mesh["texture_px"], 256, "its texture: {mesh}");
+                } else {
+                    close("colour", k, mean(k), 2e-3);
+                }
+            }
+            read += 1;
+        }
+        assert_eq!(read, 5, "the {side} hand in five formats");
+    }
+    // Printed: closed, millimetres, standing on the plate.
+    let print = exported(run, "readers-print", "--format stl --frame print --wrist closed");
+    let solids = read_by_others(&python, &["left", "right"].map(|side| print.join(format!("hand_{side}.stl"))));
+    for solid in solids.expect("both are read") {
+        assert_eq!(solid["closed"], true, "{solid}");
+        assert!(solid["most"][2].as_f64().is_some_and(|z| z > 50.0), "millimetres: {solid}");
+    }
+    // Negative: half a file is no file.
+    let half = out.join("half.ply");
+    let bytes = std::fs::read(&paths[5]).expect("a file");
+    std::fs::write(&half, &bytes[..bytes.len() / 2]).expect("written");
+    assert!(read_by_others(&python, &[half]).is_none(), "half a file is refused");
+}
+
 #[test]
 fn the_khronos_validator_has_nothing_to_say() {
     let Some(run) = reference() else { return };

@@ -197,8 +197,17 @@ pub fn ssim_on_mask(a: &Picture, b: &Picture, mask: &[bool]) -> Option<f64> {
     ssim(&a.crop(region), &b.crop(region))
 }
 
+/// Channels from here on (of 1) are taken for clipped: sensors reach white softly, and files round.
+const CLIPPED: f64 = 0.98;
+
+/// Rounds of [`gain`] at most; it stands still after a few.
+const GAIN_ROUNDS: usize = 32;
+
 /// The gain per channel that brings `render` nearest to `photo` in the least-squares sense over the pixels of `mask`:
 /// `Σ photo·render / Σ render²`; 1 where the render is black.
+///
+/// A clipped pixel of the photograph says only that the light was at least so bright. Where the render with its gain is brighter
+/// still, it agrees, and does not count; which pixels these are follows from the gain, so both are found in turn.
 ///
 /// # Panics
 /// When sizes differ.
@@ -206,14 +215,26 @@ pub fn ssim_on_mask(a: &Picture, b: &Picture, mask: &[bool]) -> Option<f64> {
 pub fn gain(photo: &Picture, render: &Picture, mask: &[bool]) -> [f64; 3] {
     assert_same_size(photo, render, Some(mask));
     [0, 1, 2].map(|c| {
-        let (mut cross, mut square) = (0.0, 0.0);
-        for (i, (p, r)) in photo.rgb.iter().zip(&render.rgb).enumerate() {
-            if mask[i] {
-                cross += p[c] * r[c];
-                square += r[c] * r[c];
+        let pairs: Vec<[f64; 2]> =
+            (0..mask.len()).filter(|&i| mask[i]).map(|i| [photo.rgb[i][c], render.rgb[i][c]]).collect();
+        let best = |gain: Option<f64>| {
+            let agrees = |[p, r]: [f64; 2]| p >= CLIPPED && gain.is_none_or(|gain| gain * r > p);
+            let (mut cross, mut square) = (0.0, 0.0);
+            for [p, r] in pairs.iter().copied().filter(|pair| !agrees(*pair)) {
+                cross += p * r;
+                square += r * r;
+            }
+            (square > 1e-12).then(|| cross / square)
+        };
+        // From the pixels that are not clipped; of a photograph that is nothing but white, from all.
+        let mut gain = best(None).or_else(|| best(Some(0.0))).unwrap_or(1.0);
+        for _ in 0..GAIN_ROUNDS {
+            match best(Some(gain)) {
+                Some(next) if (next - gain).abs() > 1e-9 * gain => gain = next,
+                _ => break,
             }
         }
-        if square > 1e-12 { cross / square } else { 1.0 }
+        gain
     })
 }
 
@@ -281,6 +302,15 @@ mod tests {
         let g = gain(&photo, &render, &[true; 320]);
         assert!((g[0] - 1.1).abs() < 1e-12 && (g[1] - 0.8).abs() < 1e-12 && (g[2] - 1.0).abs() < 1e-12, "{g:?}");
         assert_eq!(gain(&photo, &render, &[false; 320]), [1.0; 3], "nothing to fit");
+        // Overexposed: most of the first channel is white, and white says nothing about the gain but that it is not less.
+        let burnt = Picture { rgb: render.rgb.iter().map(|p| p.map(|x| (x * 2.5).min(1.0))).collect(), ..render };
+        let white = burnt.rgb.iter().filter(|p| p[0] >= 1.0).count();
+        assert!((100..280).contains(&white), "{white} of 320 clipped");
+        let g = gain(&burnt, &render, &[true; 320]);
+        assert!(g.iter().all(|g| (g - 2.5).abs() < 1e-9), "the gain of the pixels that are not clipped: {g:?}");
+        let all_white = Picture { rgb: vec![[1.0; 3]; 320], ..render };
+        let g = gain(&all_white, &render, &[true; 320]);
+        assert!(g.iter().all(|g| *g > 1.0 && g.is_finite()), "a white picture asks for a bright one: {g:?}");
         let mut a = vec![false; 320];
         let mut b = a.clone();
         a[20 * 3 + 4] = true;

@@ -143,9 +143,10 @@ pub(super) fn as_photographed(
     }
 }
 
-/// A rendered view as the metrics take it, and the share of each pixel that it covers.
+/// A rendered view as the metrics take it, and the share of each pixel that it covers. What is brighter than white stays so
+/// until its gain is applied.
 pub(super) fn picture(view: &View, pixels: &[[f32; 4]]) -> (Picture, Vec<f32>) {
-    let rgb = pixels.iter().map(|p| [0, 1, 2].map(|k| f64::from(p[k]).clamp(0.0, 1.0))).collect();
+    let rgb = pixels.iter().map(|p| [0, 1, 2].map(|k| f64::from(p[k]).max(0.0))).collect();
     let (width, height) = (view.image.width() as usize, view.image.height() as usize);
     (Picture { width, height, rgb }, pixels.iter().map(|p| p[3]).collect())
 }
