@@ -285,7 +285,6 @@ fn read_by_others(python: &Path, paths: &[PathBuf]) -> Option<Vec<Value>> {
 }
 
 #[test]
-#[expect(clippy::print_stderr, reason = "a skipped test must say so")]
 fn trimesh_and_openusd_read_what_was_written() {
     let Some(run) = reference() else { return };
     let Some(python) = std::env::var_os("THENAR_READERS").map(|f| Path::new(&f).join("bin/python")) else {

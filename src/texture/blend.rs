@@ -27,6 +27,8 @@ const NEGLIGIBLE: f32 = 0.01;
 const BAND_ROUNDS: usize = 40;
 /// Quality of the best view from which on a place is taken from the photographs, and is so entirely.
 const COVERED: [f64; 2] = [0.02, 0.25];
+/// Channels from the first on (of 1) may be clipped, from the second on are.
+const CLIPPED: [f64; 2] = [0.95, 0.98];
 /// Rounds of diffusion over the places where photographs end.
 const FEATHER_ROUNDS: usize = 8;
 
@@ -77,7 +79,7 @@ impl AtVertices {
             let (mut broad, mut sharp) = (Mean::default(), Mean::default());
             for (sight, view) in sights.iter().zip(views).filter(|(s, _)| s.weight[v] > 0.0) {
                 let share = sight.weight[v] / best[v];
-                let colour = sample(view.image, sight.px[v]);
+                let colour = unclipped(sample(view.image, sight.px[v]), &sight.light[v], mesh.albedo[v].map(f32_of));
                 broad.add(share, &sight.light[v], colour);
                 sharp.add(share.powi(SHARPNESS), &sight.light[v], colour);
             }
@@ -109,6 +111,15 @@ fn diffused<const N: usize>(topology: &Topology, values: &[[f32; N]]) -> Vec<[f3
             std::array::from_fn(|k| 0.5 * values[v][k] + share * sum[k])
         })
         .collect()
+}
+
+/// What a photograph shows at a place, with what the camera may have cut off: a clipped channel says only that the light was at
+/// least so bright, so where the albedo of the vertices, which HAM fits knowing this, is brighter, it speaks instead.
+fn unclipped(colour: [f32; 3], light: &[f32; 3], albedo: [f32; 3]) -> [f32; 3] {
+    std::array::from_fn(|k| {
+        let above = (albedo[k] * light[k] - colour[k]).max(0.0);
+        colour[k] + above * f32_of(ramp(f64::from(colour[k]), CLIPPED[0], CLIPPED[1]))
+    })
 }
 
 /// Least-squares albedo of several observations: `Σ w l c / Σ w l²`.
@@ -166,13 +177,13 @@ impl Baker<'_> {
             let (plain, coarse) = (face.map(|v| self.mesh.albedo[v].map(f32_of)), face.map(|v| known.coarse[v]));
             let coverage = face.map(|v| known.coverage[v]);
             atlas::texels(size, corners.map(|i| hand.uvs[i as usize]), |at, b| {
+                let (plain, coarse) = (mix3(b, &plain), mix3(b, &coarse));
                 let mut mean = Mean::default();
                 for c in &views {
                     let px = [mix(b, c.px.map(|p| p[0])), mix(b, c.px.map(|p| p[1]))];
-                    let weight = mix(b, c.weight).max(0.0);
-                    mean.add(weight, &mix3(b, &c.light), sample(c.view.image, px));
+                    let (weight, light) = (mix(b, c.weight).max(0.0), mix3(b, &c.light));
+                    mean.add(weight, &light, unclipped(sample(c.view.image, px), &light, plain));
                 }
-                let (plain, coarse) = (mix3(b, &plain), mix3(b, &coarse));
                 let share = mean.value().map_or(0.0, |_| mix(b, coverage).clamp(0.0, 1.0));
                 let seen = mean.value().unwrap_or(plain);
                 texture.albedo[at] = std::array::from_fn(|k| plain[k] + share * (seen[k] + coarse[k] - plain[k]));

@@ -150,6 +150,40 @@ fn a_texture_holds_what_vertices_cannot() {
     assert!(gain > 4.0, "{gain} dB better");
 }
 
+/// Half of the photographs are overexposed until most of the surface is white: the albedo does not get darker by it.
+#[test]
+fn white_photographs_do_not_darken_a_texture() {
+    let scene = Scene::new();
+    let cameras = [camera(true, 0.0), camera(true, 25.0), camera(true, -25.0), camera(false, 10.0)];
+    let mut photos: Vec<RgbImage> = cameras.iter().map(|c| scene.photo(c)).collect();
+    let exposure = [1.0, 2.5, 2.5, 2.5];
+    let mut white = 0;
+    for (photo, by) in photos.iter_mut().zip(exposure) {
+        for pixel in photo.pixels_mut() {
+            pixel.0 = pixel.0.map(|x| crate::export::level_8bit(f64::from(x) / 255.0 * by));
+            white += u32::from(pixel.0[0] == 255);
+        }
+    }
+    assert!(white > 50_000, "{white} white pixels");
+    let lights = exposure.map(|by| {
+        let mut light = LIGHT;
+        light[9..].fill(by);
+        light
+    });
+    let view = |i: usize| TextureView {
+        camera: &cameras[i],
+        residual: &EXACT,
+        image: &photos[i],
+        light: lights[i],
+        mask: None,
+        trust: 1.0,
+    };
+    let views: Vec<TextureView<'_>> = (0..4).map(view).collect();
+    let [texture] = &bake(&scene.mesh(), &[scene.hand()], &views, 512)[..] else { panic!("one hand") };
+    let (error, _) = rms(&scene, texture, 250);
+    assert!(error < 0.06, "off by {error}, no more than the pattern's own size");
+}
+
 #[test]
 fn what_no_view_sees_keeps_the_albedo_of_the_vertices() {
     let scene = Scene::new();
