@@ -9,3 +9,10 @@ struct ResizeParams {
     pad1: u32,
     pad2: u32,
 }
+
+// Doubling: of the pixels of the half that pixel `x` of the full image is mixed of, the one that gives a quarter; x / 2 gives
+// three. Held at the border.
+fn beside(x: u32, size: u32) -> u32 {
+    let near = x / 2u;
+    return select(max(near, 1u) - 1u, min(near + 1u, size - 1u), x % 2u == 1u);
+}

@@ -1,15 +1,11 @@
 // Partial sums of the gradient to a convolution's weights and biases, over `chunk` pixels each: partials[chunk of pixels] is
 // laid out like the layer; neural/sum_weights adds them in order. One invocation takes 8 inputs of a tap and 8 outputs; the
 // last eight "inputs" are the bias. No sum depends on scheduling.
-//#use common/index, common/convolution
+//#use common/index, common/convolution, common/outer
 @group(0) @binding(0) var<uniform> params: ConvolutionParams;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> y_grad: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> partials: array<vec4<f32>>;
-
-fn outer(x: vec4<f32>, d: vec4<f32>) -> mat4x4<f32> {
-    return mat4x4<f32>(x.x * d, x.y * d, x.z * d, x.w * d);
-}
 
 fn store(at: u32, stride: u32, sums: mat4x4<f32>) {
     partials[at] = sums[0];

@@ -5,12 +5,6 @@
 @group(0) @binding(1) var<storage, read> small: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> full: array<vec4<f32>>;
 
-// The neighbour that gives a quarter; the pixel itself is x / 2 and gives three.
-fn beside(x: u32, size: u32) -> u32 {
-    let near = x / 2u;
-    return select(max(near, 1u) - 1u, min(near + 1u, size - 1u), x % 2u == 1u);
-}
-
 @compute @workgroup_size(64)
 fn double(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
     let i = flat_index(id, groups, 64u);

@@ -6,11 +6,6 @@
 @group(0) @binding(2) var<storage, read> full_grad: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> small_grad: array<vec4<f32>>;
 
-fn beside(x: u32, size: u32) -> u32 {
-    let near = x / 2u;
-    return select(max(near, 1u) - 1u, min(near + 1u, size - 1u), x % 2u == 1u);
-}
-
 // What pixel `i` of `size` gives to pixel `x` of twice as many.
 fn share(x: u32, i: u32, size: u32) -> f32 {
     return select(0.0, 0.75, x / 2u == i) + select(0.0, 0.25, beside(x, size) == i);

@@ -34,6 +34,7 @@ sources![
     "common/neighbours",
     "common/neural_colour",
     "common/neural_sample",
+    "common/outer",
     "common/pixel_list",
     "common/resize",
     "common/rotation",
