@@ -34,6 +34,7 @@ const CHECKS: &[&[KernelCheck]] = &[
     crate::fitting::pose::CHECKS,
     crate::neural::CHECKS,
     crate::neural::GRAD_CHECKS,
+    crate::neural::UNET_CHECKS,
     crate::optimise::adam::tests::CHECKS,
     crate::optimise::add::tests::CHECKS,
     crate::optimise::diffuse::tests::CHECKS,

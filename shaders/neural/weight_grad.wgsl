@@ -1,15 +1,11 @@
 // Partial sums of the gradient to a layer's weights and biases, over `chunk` rows each: partials[chunk of rows] is laid out
 // like the layer. One invocation takes 8 inputs and 8 outputs; the last eight "inputs" are the bias. No sum depends on
 // scheduling.
-//#use common/index, common/layer
+//#use common/index, common/layer, common/outer
 @group(0) @binding(0) var<uniform> params: LayerParams;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> y_grad: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> partials: array<vec4<f32>>;
-
-fn outer(x: vec4<f32>, d: vec4<f32>) -> mat4x4<f32> {
-    return mat4x4<f32>(x.x * d, x.y * d, x.z * d, x.w * d);
-}
 
 fn store(at: u32, stride: u32, sums: mat4x4<f32>) {
     partials[at] = sums[0];

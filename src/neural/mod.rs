@@ -44,6 +44,8 @@ mod settings;
 mod tests;
 mod training;
 #[cfg(test)]
+mod unet;
+#[cfg(test)]
 mod whole_image;
 
 #[cfg(test)]
@@ -57,6 +59,8 @@ pub use refine::{JointStep, JointSurface};
 pub use render::NeuralRenderer;
 pub use settings::{NeuralKind, NeuralSettings, Output};
 pub use training::{Neural, NeuralMesh, NeuralReport, NeuralState, NeuralView};
+#[cfg(test)]
+pub(crate) use unet::UNET_CHECKS;
 
 use crate::gpu::GpuError;
 
