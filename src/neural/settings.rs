@@ -35,9 +35,9 @@ pub enum Output {
     /// The colour, by a sigmoid, as published.
     Direct,
     /// What is added to the shaded colour: the network begins at the shaded picture.
-    #[default]
     Residual,
-    /// Logarithm of the factor of the shaded colour.
+    /// Logarithm of the factor of the shaded colour; it begins there too.
+    #[default]
     Ratio,
 }
 
@@ -100,7 +100,7 @@ impl Default for NeuralSettings {
         Self {
             enabled: false,
             kind: NeuralKind::Compact,
-            output: Output::Residual,
+            output: Output::Ratio,
             image_divisor: 1,
             epochs: 40,
             samples_per_view: 8192,
