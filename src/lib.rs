@@ -22,6 +22,8 @@ pub mod pipeline;
 pub mod posing;
 pub mod preset;
 pub mod raster;
+pub mod regressor;
+mod safetensors;
 pub mod shading;
 #[cfg(feature = "studio")]
 pub mod studio;

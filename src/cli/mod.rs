@@ -24,6 +24,8 @@ mod report;
 mod repose;
 mod sequence;
 mod synth;
+#[cfg(feature = "train")]
+mod train_regressor;
 
 pub use args::{HandModelChoice, HandSelection, Setting, ViewSelection};
 pub use batch::BatchArgs;
@@ -38,11 +40,13 @@ pub use interrupt::Interrupt;
 pub use motion::{Background, MotionArgs};
 pub use presets::PresetsArgs;
 pub use progress::{Progress, ProgressMode};
-pub use reconstruct::ReconstructArgs;
+pub use reconstruct::{InitSelection, ReconstructArgs};
 pub use render::{RenderArgs, RenderMode};
 pub use report::ReportArgs;
 pub use repose::{ReposeArgs, ReposeFormat, ReposeSide};
 pub use synth::{SynthArgs, SynthHands};
+#[cfg(feature = "train")]
+pub use train_regressor::TrainRegressorArgs;
 
 use crate::preset::distance;
 use clap::{CommandFactory, Parser};
@@ -93,6 +97,9 @@ pub enum Command {
     Report(ReportArgs),
     /// Make a synthetic capture with its true answer beside it.
     Synth(SynthArgs),
+    /// Train the network that gives the fit its start.
+    #[cfg(feature = "train")]
+    TrainRegressor(TrainRegressorArgs),
     /// List the graphics devices, fastest kind first.
     Devices(DevicesArgs),
     /// List the presets, or print one in full.
@@ -190,6 +197,8 @@ pub fn run_to(command: Command, out: &mut dyn Write) -> Result<Exit, CliError> {
         Command::Report(args) => report::run(&args, out),
         Command::Presets(args) => presets::run(&args, out),
         Command::Synth(args) => synth::run(&args, out),
+        #[cfg(feature = "train")]
+        Command::TrainRegressor(args) => train_regressor::run(&args, out),
         Command::Devices(args) => devices::run(&args, out),
     }
 }

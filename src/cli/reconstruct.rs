@@ -7,6 +7,7 @@ use super::progress::Progress;
 use super::progress::ProgressMode;
 use super::{CliError, Exit, report, sequence};
 use crate::capture::{Capture, Edits, frame_folders};
+use crate::fitting::hand_fit::FitInit;
 use crate::fitting::pose::HandChoice;
 use crate::gpu::DeviceChoice;
 use crate::gpu::Gpu;
@@ -51,6 +52,10 @@ pub struct ReconstructArgs {
     /// Seed of everything random.
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
+    /// Where the fit begins: at what the network for the hand model predicts, or from several poses (default: the
+    /// preset's).
+    #[arg(long, value_enum, value_name = "gcn|multi-start")]
+    pub init: Option<InitSelection>,
     /// Change one setting of the preset; may be repeated.
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<Setting>,
@@ -88,12 +93,33 @@ impl From<HandSelection> for HandChoice {
     }
 }
 
+/// Where the fit begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum InitSelection {
+    /// What the graph network predicts from the joints.
+    Gcn,
+    /// The model in several poses.
+    MultiStart,
+}
+
+impl From<InitSelection> for FitInit {
+    fn from(selection: InitSelection) -> Self {
+        match selection {
+            InitSelection::Gcn => Self::Gcn,
+            InitSelection::MultiStart => Self::MultiStart,
+        }
+    }
+}
+
 impl ReconstructArgs {
     pub(super) fn options(&self) -> Result<RunOptions, CliError> {
         let name = self.preset.as_deref().unwrap_or("standard");
         let mut preset = Preset::load(name)?;
         for Setting { key, value } in &self.set {
             preset.set(key, value)?;
+        }
+        if let Some(init) = self.init {
+            preset.fit.init = init.into();
         }
         if self.hands != HandSelection::Auto {
             preset.pose.hands = self.hands.into();
@@ -215,6 +241,7 @@ mod tests {
             preset: None,
             hands: HandSelection::Auto,
             hand_model: None,
+            init: None,
             hand_convention: None,
             until: None,
             hold_out: vec![],

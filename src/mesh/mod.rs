@@ -4,6 +4,7 @@
 //! Positions are metres in `f64` here; the GPU gets `f32`. Faces wind counter-clockwise seen from outside.
 
 mod cap;
+mod decimate;
 mod defects;
 mod distance;
 mod intersect;
@@ -14,6 +15,7 @@ pub(crate) mod testing;
 mod topology;
 
 pub use cap::{boundary_loop, boundary_loops, cap_layout, fan};
+pub use decimate::{barycentric_from, decimate};
 pub use defects::{LONG_EDGE, MeshDefects, SHARP_TURN_DEG};
 pub use distance::{ClosestPoint, SurfaceIndex, closest_on_triangle};
 pub use intersect::{intersecting_each_other, self_intersecting, triangles_meet};

@@ -23,7 +23,6 @@ mod report;
 mod repose;
 mod results;
 mod run_folder;
-mod safetensors;
 mod sequence;
 mod snapshot;
 mod textures;

@@ -5,13 +5,13 @@
 //! the mesh, and holds the SHA-256 of the tensors' file, so that neither is read with another's other half.
 
 use super::comparison::as_photographed;
-use super::safetensors::{self, Tensor};
 use super::{FinishedRun, PipelineError, PosableHand};
 use crate::camera::Camera;
 use crate::export::{ExportError, atomic};
 use crate::fitting::ham::{FineMesh, Vertices, to_f32};
 use crate::gpu::Gpu;
 use crate::neural::{FEATURES, NeuralError, NeuralKind, NeuralMesh, NeuralModel, NeuralRenderer, Output};
+use crate::safetensors::{self, Tensor};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::path::Path;

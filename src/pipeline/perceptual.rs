@@ -1,8 +1,9 @@
 //! The user's weights for LPIPS, read from a file.
 
-use super::{PipelineError, safetensors};
+use super::PipelineError;
 use crate::export::ExportError;
 use crate::metrics::{Lpips, Weights};
+use crate::safetensors;
 use std::path::Path;
 
 /// Largest weights file that is read; `AlexNet`'s convolutions take 10 MB.
@@ -30,7 +31,7 @@ pub fn read_lpips(path: &Path) -> Result<Lpips, PipelineError> {
 mod tests {
     use super::*;
     use crate::metrics::Picture;
-    use crate::pipeline::safetensors::Tensor;
+    use crate::safetensors::Tensor;
     use std::collections::BTreeMap;
 
     /// A network of the right form with one channel a layer.

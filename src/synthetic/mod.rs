@@ -14,6 +14,7 @@ mod rig;
 mod skin;
 
 pub use light::irradiance;
+pub(crate) use random::Random;
 
 use crate::anatomy::{KEYPOINTS, Side};
 use crate::capture::{Capture, View};
@@ -219,7 +220,7 @@ pub fn make(settings: &SynthSettings) -> Result<SyntheticScene, SynthError> {
     let rig = rig::make(settings.views, settings.size, settings.seed);
     let hands = hands::make(settings, &rig)?;
     let light = light::make(rig.forward, rig.up, settings.seed);
-    let mut random = random::Random::new(settings.seed, "exposure");
+    let mut random = Random::new(settings.seed, "exposure");
     let gains: Vec<[f64; 3]> = rig
         .cameras
         .iter()

@@ -29,6 +29,7 @@ use crate::anatomy::{KEYPOINTS, Side};
 use crate::camera::Camera;
 use crate::gpu::{Gpu, GpuError};
 use crate::hand::{HandModel, HandParameters, PARAMETERS, PosedHand, parameters_from_vector, pose_hand};
+use crate::regressor::HandRegressor;
 use device::{DeviceFit, FitKernels};
 pub use finish::hold_hands;
 use image::GrayImage;
@@ -37,10 +38,11 @@ use problem::{HandProblem, Weights};
 use reference::{State, StepRule, TERMS, damped_step, hand_normal};
 pub use refine::SilhouetteReport;
 pub use sequence::{CommonShape, SequenceFit, ShapeEstimate, ShapeInformation, fit_sequence, shape_information};
-pub use settings::HandFitSettings;
 use settings::check;
+pub use settings::{FitInit, HandFitSettings};
 pub use smooth::{FrameEstimate, Smoothness, smooth_motion};
 use std::ops::Range;
+use std::sync::Arc;
 
 /// No start of any hand has lowered its loss by more than this share of it …
 const SETTLED_GAIN: f64 = 1e-5;
@@ -167,6 +169,7 @@ pub struct HandFit {
     settings: HandFitSettings,
     /// Loss, terms and parameters of each problem after the last step.
     states: Vec<(f64, [f64; TERMS], [f64; PARAMETERS])>,
+    notes: Vec<String>,
 }
 
 impl HandFit {
@@ -207,10 +210,15 @@ impl HandFit {
         }
         // One detector, one noise.
         let noise_px = super::pose::median(poses.iter().map(|p| p.noise_px).collect());
+        let present = Side::BOTH.map(|s| hands.iter().any(|h| h.model.side == s));
+        let (regressors, notes) = regressors(models, present, settings);
         let starts: Vec<(usize, [f64; PARAMETERS])> = hands
             .iter()
             .enumerate()
-            .flat_map(|(hand, problem)| problem.starts(settings).into_iter().map(move |x| (hand, x)))
+            .flat_map(|(hand, problem)| {
+                let regressor = regressors[problem.model.side.index()].as_deref();
+                problem.starts_by(regressor, settings).into_iter().map(move |x| (hand, x))
+            })
             .collect();
         let weights = Weights::new(settings, noise_px);
         let rule = StepRule { lambda_down: 0.2, lambda_up: 5.0, max_turn: 0.5 };
@@ -236,7 +244,14 @@ impl HandFit {
             settled: 0,
             settings: settings.clone(),
             states,
+            notes,
         })
+    }
+
+    /// What the user should know about how the fit began: why it has not the start that was asked for.
+    #[must_use]
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     /// One iteration of all starts of all hands; `None` when all iterations are done, or no loss gets smaller any more.
@@ -325,6 +340,27 @@ impl HandFit {
     }
 }
 
+/// Regressors by side, where the settings ask for them and the hand is there, and why there is none.
+fn regressors(
+    models: [Option<&HandModel>; 2],
+    present: [bool; 2],
+    settings: &HandFitSettings,
+) -> ([Option<Arc<HandRegressor>>; 2], Vec<String>) {
+    let mut notes = Vec::new();
+    let mut found: [Option<Arc<HandRegressor>>; 2] = [None, None];
+    if settings.init == FitInit::Gcn {
+        for side in Side::BOTH {
+            let Some(model) = models[side.index()].filter(|_| present[side.index()]) else { continue };
+            let known = found.iter().flatten().find(|r| r.serves(model)).cloned();
+            match known.map_or_else(|| HandRegressor::find(model).map(Arc::new), Ok) {
+                Ok(regressor) => found[side.index()] = Some(regressor),
+                Err(error) => notes.push(format!("the fit of the {side} hand starts from several poses: {error}")),
+            }
+        }
+    }
+    (found, notes)
+}
+
 /// The problems of one frame and what their positions are relative to.
 fn frame_problems(
     models: [Option<&HandModel>; 2],
@@ -349,6 +385,8 @@ fn frame_problems(
     Ok((origin, present.iter().map(problem).collect()))
 }
 
+#[cfg(test)]
+mod starts;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

@@ -6,10 +6,16 @@ use super::reference::OFFSET_STEPS;
 use crate::anatomy::{JOINT_PARENTS, JOINTS, KEYPOINTS};
 use crate::hand::rotation::axis_angle_from_rotation;
 use crate::hand::{HandModel, HandParameters, KeypointModel, PARAMETERS, parameter_vector};
+use crate::regressor::HandRegressor;
 use nalgebra::{Matrix3, Matrix3x4, Vector3};
 
 /// Least standard deviation of a triangulated joint that is believed, metres: no camera is calibrated better.
 const JOINT_NOISE_M: f64 = 3e-4;
+
+/// Wrist, thumb base and the four knuckles: what hardly moves when fingers do.
+const PALM: [usize; 6] = [0, 1, 5, 9, 13, 17];
+/// Most that a predicted shape component may be, in standard deviations.
+const MOST_SHAPE: f64 = 3.0;
 
 /// Weights of the terms, as the kernels take them.
 #[derive(Clone, Debug)]
@@ -134,6 +140,33 @@ impl HandProblem {
         }
     }
 
+    /// The start that a network's prediction makes, laid rigidly on all joints; `None` when there is no prediction, or a
+    /// joint of its input is not known.
+    fn regressed(&self, regressor: &HandRegressor, settings: &HandFitSettings) -> Option<[f64; PARAMETERS]> {
+        if self.targets.iter().any(|t| t.information == Matrix3::zeros()) {
+            return None;
+        }
+        let joints = std::array::from_fn(|k| self.targets[k].position.into());
+        let found = regressor.predict(&joints, self.model.side, false)?;
+        let mut p = HandParameters::rest(self.model.side);
+        // A shape that is known from elsewhere is better than one from these joints.
+        let known = self.shape_mean != [0.0; 10];
+        let betas = if known { self.shape_mean.to_vec() } else { found.betas };
+        p.betas = betas.into_iter().map(|b| b.clamp(-MOST_SHAPE, MOST_SHAPE)).collect();
+        p.scale = settings.scale;
+        for (i, (to, from)) in p.hand_pose.iter_mut().zip(found.hand_pose).enumerate() {
+            let [low, high] = self.limits[i];
+            *to = from.clamp(low.min(high), high.max(low));
+        }
+        self.lay_on(&mut p, &std::array::from_fn::<usize, KEYPOINTS, _>(|k| k));
+        Some(parameter_vector(&p))
+    }
+
+    /// Start values: the network's, or those of [`Self::starts`].
+    pub(super) fn starts_by(&self, r: Option<&HandRegressor>, settings: &HandFitSettings) -> Vec<[f64; PARAMETERS]> {
+        r.and_then(|r| self.regressed(r, settings)).map_or_else(|| self.starts(settings), |start| vec![start])
+    }
+
     /// Start values: the model in several degrees of flexion, laid rigidly on the joints of the palm.
     pub(super) fn starts(&self, settings: &HandFitSettings) -> Vec<[f64; PARAMETERS]> {
         settings
@@ -147,22 +180,23 @@ impl HandProblem {
                     let [low, high] = self.limits[i];
                     p.hand_pose[i] = (flexion * self.prior_mean[i]).clamp(low.min(high), high.max(low));
                 }
-                self.lay_on(&mut p);
+                self.lay_on(&mut p, &PALM);
                 parameter_vector(&p)
             })
             .collect()
     }
 
-    /// Rigid alignment of the palm (Kabsch 1976): wrist, thumb base and the four knuckles.
-    fn lay_on(&self, p: &mut HandParameters) {
-        const PALM: [usize; 6] = [0, 1, 5, 9, 13, 17];
+    /// Rigid alignment of some keypoints (Kabsch 1976).
+    fn lay_on(&self, p: &mut HandParameters, keypoints: &[usize]) {
         let (points, _) = self.model.evaluate(p);
-        let mean = |f: &dyn Fn(usize) -> Vector3<f64>| PALM.iter().map(|&k| f(k)).sum::<Vector3<f64>>() / 6.0;
+        #[expect(clippy::cast_precision_loss, reason = "21 at most")]
+        let count = keypoints.len() as f64;
+        let mean = |f: &dyn Fn(usize) -> Vector3<f64>| keypoints.iter().map(|&k| f(k)).sum::<Vector3<f64>>() / count;
         let from = |k: usize| Vector3::from(points[k]);
         let to = |k: usize| self.targets[k].position;
         let (from_mean, to_mean) = (mean(&from), mean(&to));
         let mut correlation = Matrix3::zeros();
-        for &k in &PALM {
+        for &k in keypoints {
             correlation += (to(k) - to_mean) * (from(k) - from_mean).transpose();
         }
         let svd = correlation.svd(true, true);

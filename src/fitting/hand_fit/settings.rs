@@ -3,6 +3,18 @@
 use super::FitError;
 use serde::{Deserialize, Serialize};
 
+/// Where the fit of a hand begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FitInit {
+    /// What the graph network predicts from the joints; from several poses where there is none for the hand model, or not
+    /// all joints are known.
+    Gcn,
+    /// The model in several degrees of flexion ([`HandFitSettings::start_flexions`]).
+    #[default]
+    MultiStart,
+}
+
 /// How the fit stage works.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -11,6 +23,8 @@ pub struct HandFitSettings {
     pub iterations: u32,
     /// Further iterations in `f64` for the best start of each hand.
     pub polish_iterations: u32,
+    /// Where the fit begins.
+    pub init: FitInit,
     /// Start poses as multiples of the mean pose (0 = flat, 1 = relaxed).
     pub start_flexions: Vec<f64>,
     /// Weight of the 3D joints.
@@ -61,6 +75,7 @@ impl Default for HandFitSettings {
         Self {
             iterations: 40,
             polish_iterations: 15,
+            init: FitInit::default(),
             start_flexions: vec![0.0, 1.0, 2.0],
             joints_weight: 1.0,
             joint_sigma_m: 0.003,

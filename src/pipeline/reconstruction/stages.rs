@@ -92,7 +92,7 @@ impl Reconstruction {
         let hands = self.given.as_ref().map_or(&[][..], |given| &given.hands);
         let models = [0, 1].map(|i| Some(&*self.models[i]));
         let result = hold_hands(models, &pose, hands, &self.options.preset.fit)?;
-        self.end_fit(pose, result)
+        self.end_fit(pose, result, Vec::new())
     }
 
     pub(super) fn advance_fit(&mut self) -> Result<Advance, PipelineError> {
@@ -108,15 +108,22 @@ impl Reconstruction {
         else {
             return Ok(Advance::Finished);
         };
+        let notes = fit.notes().to_vec();
         let result = fit.finish(&self.silhouettes(&pose))?;
-        self.end_fit(pose, result)
+        self.end_fit(pose, result, notes)
     }
 
-    /// Writes the fitted hands and goes on to the masks.
-    fn end_fit(&mut self, pose: Box<PoseResult>, result: FitResult) -> Result<Advance, PipelineError> {
+    /// Writes the fitted hands and goes on to the masks; `notes` are said first.
+    fn end_fit(
+        &mut self,
+        pose: Box<PoseResult>,
+        result: FitResult,
+        notes: Vec<String>,
+    ) -> Result<Advance, PipelineError> {
         self.fitted = result.hands;
         results::write_fit(self.folder.path(), &self.models, &self.fitted, &pose)?;
-        let mut findings: Vec<String> = self
+        let mut findings = notes;
+        findings.extend(self
             .fitted
             .iter()
             .map(|h| {
@@ -125,8 +132,7 @@ impl Reconstruction {
                     "{side} hand: {:.1} mm from the joints; median reprojection {:.1} px, {:.1} px without the detector's offsets",
                     h.mean_joint_mm, h.median_px, h.model_median_px
                 )
-            })
-            .collect();
+            }));
         findings.extend(silhouette_finding(&result.silhouettes));
         if self.options.until == Stage::Fit {
             self.write_checkpoint(true)?;
