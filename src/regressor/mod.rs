@@ -3,7 +3,7 @@
 //! [`HandRegressor`] predicts, in `f64`, for either side (a left hand is mirrored to a right one). Weights of the open hand
 //! come with the program ([`HandRegressor::find`]); those of another model are looked for beside its files
 //! (`gcn_right.safetensors`, by `thenar train-regressor`).
-//! Training is in [`train`], a part of the program built with the cargo feature `train`.
+//! Training is in `train`, a part of the program built with the cargo feature `train`.
 
 mod file;
 mod levels;
