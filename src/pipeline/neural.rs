@@ -252,7 +252,7 @@ mod tests {
     fn sample() -> (NeuralHeader, NeuralModel) {
         let model = NeuralModel {
             kind: NeuralKind::Compact,
-            output: Output::Residual,
+            output: NeuralSettings::default().output,
             weights: (0..7816_u16).map(|i| f32::from(i) * 0.5).collect(),
             features: vec![0.25; 5 * FEATURES],
             gains: vec![Some([1.0, 0.9, 1.1]), None],
