@@ -1,6 +1,7 @@
 //! The published losses on a predicted mesh, with their gradient, in `f64`: L1 of vertices × 2, of joints × 2, of vertex
 //! normals, and of squared edge lengths × 5. Each is a mean over its numbers.
 
+use super::mean_weight;
 use crate::anatomy::JOINTS;
 use crate::hand::HandModel;
 use nalgebra::Vector3;
@@ -20,12 +21,6 @@ fn add(to: &mut [f64; 3], v: &Vector3<f64>) {
     for (t, v) in to.iter_mut().zip(v.iter()) {
         *t += v;
     }
-}
-
-fn mean_weight(count: usize) -> f64 {
-    #[expect(clippy::cast_precision_loss, reason = "numbers of vertices")]
-    let count = count as f64;
-    1.0 / count
 }
 
 impl MeshLoss {
@@ -139,11 +134,11 @@ mod tests {
             loss.evaluate(&points, &truth).0.iter().sum::<f64>()
         };
         for v in (0..moved.len()).step_by(97) {
-            for axis in 0..3 {
+            for (axis, found) in gradient[v].iter().enumerate() {
                 let h = 1e-7;
                 let difference = (value(v, axis, h) - value(v, axis, -h)) / (2.0 * h);
-                let off = (difference - gradient[v][axis]).abs();
-                assert!(off < 1e-6 + 1e-3 * difference.abs(), "vertex {v}: {difference} and {}", gradient[v][axis]);
+                let off = (difference - found).abs();
+                assert!(off < 1e-6 + 1e-3 * difference.abs(), "vertex {v}: {difference} and {found}");
             }
         }
         assert_eq!(loss.evaluate(&truth, &truth).0, [0.0; 4], "nothing to mend");
