@@ -193,7 +193,8 @@ impl FinishedRun {
         let score = |rgb: Vec<[f64; 3]>| {
             let picture = Picture { rgb, ..photo };
             // As `evaluate` does: a fitted view has its own gain, any other gets three numbers.
-            let picture = if used { picture } else { picture.with_gain(gain(&photo, &picture, &both)) };
+            let gain = if used { [1.0; 3] } else { gain(&photo, &picture, &both) };
+            let picture = picture.with_gain(gain);
             (psnr(&photo, &picture, Some(&both)), picture)
         };
         let (vertices_db, _) = score(plain);

@@ -9,7 +9,7 @@ use crate::shading::{LIGHT_STRIDE, sh_basis};
 /// Both renders of a view, row by row. Outlines are not antialiased: a pixel is what is seen through its centre.
 #[derive(Clone, Debug)]
 pub struct Compared {
-    /// Colours with the albedo of the vertices, 0..1; black where nothing is seen.
+    /// Colours with the albedo of the vertices, not cut at white; black where nothing is seen.
     pub plain: Vec<[f64; 3]>,
     /// Colours with the texture.
     pub textured: Vec<[f64; 3]>,
@@ -48,7 +48,7 @@ pub fn compare(
             nalgebra::Vector3::from(mix(mesh.normals)).try_normalize(1e-12).unwrap_or_else(nalgebra::Vector3::z);
         let dimmed = residual.brightness([x, y], [camera.width_px, camera.height_px]);
         let irradiance = dimmed * sh_basis(normal.into()).iter().zip(light).map(|(b, c)| b * c).sum::<f64>();
-        let shade = |albedo: [f64; 3]| [0, 1, 2].map(|k| (albedo[k] * irradiance * light[9 + k]).clamp(0.0, 1.0));
+        let shade = |albedo: [f64; 3]| [0, 1, 2].map(|k| (albedo[k] * irradiance * light[9 + k]).max(0.0));
         out.plain[pixel] = shade(mix(mesh.albedo));
         out.textured[pixel] = match owner(hands, textures, triangle) {
             Some((hand, texture, local)) => {
