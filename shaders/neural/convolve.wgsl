@@ -1,15 +1,10 @@
 // A 3×3 convolution as a product of matrices that are never written down: one invocation takes 4 pixels of a line and 8
 // outputs, in registers; of each line of taps it reads 6 pixels and uses them for all 12 products.
-//#use common/index, common/convolution
+//#use common/index, common/convolution, common/weight_block
 @group(0) @binding(0) var<uniform> params: ConvolutionParams;
 @group(0) @binding(1) var<storage, read> weights: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> y: array<vec4<f32>>;
-
-fn block(at: u32) -> mat4x4<f32> {
-    let n = params.outputs / 4u;
-    return mat4x4<f32>(weights[at], weights[at + n], weights[at + 2u * n], weights[at + 3u * n]);
-}
 
 fn store(pixel: u32, output: u32, sum: vec4<f32>) {
     let factor = border_factor(params, pixel % params.width, pixel / params.width);

@@ -1,16 +1,11 @@
 // Gradient to a convolution's inputs from that to its outputs. One invocation takes 4 pixels of a line and 8 inputs, and
 // gathers from the outputs that saw them.
-//#use common/index, common/convolution
+//#use common/index, common/convolution, common/weight_block
 @group(0) @binding(0) var<uniform> params: ConvolutionParams;
 @group(0) @binding(1) var<storage, read> weights: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> y_grad: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read_write> x_grad: array<vec4<f32>>;
-
-fn block(at: u32) -> mat4x4<f32> {
-    let n = params.outputs / 4u;
-    return mat4x4<f32>(weights[at], weights[at + n], weights[at + 2u * n], weights[at + 3u * n]);
-}
 
 fn store(pixel: u32, input: u32, value: vec4<f32>) {
     let at = pixel * (params.inputs / 4u) + input;

@@ -7,13 +7,6 @@
 @group(0) @binding(2) var<storage, read> y_grad: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> partials: array<vec4<f32>>;
 
-fn store(at: u32, stride: u32, sums: mat4x4<f32>) {
-    partials[at] = sums[0];
-    partials[at + stride] = sums[1];
-    partials[at + 2u * stride] = sums[2];
-    partials[at + 3u * stride] = sums[3];
-}
-
 @compute @workgroup_size(64)
 fn weight_grad(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
     let i = flat_index(id, groups, 64u);

@@ -40,6 +40,7 @@ sources![
     "common/rotation",
     "common/sh",
     "common/surface",
+    "common/weight_block",
     "common/surface_grad",
     "energy/image_loss",
     "energy/laplacian",

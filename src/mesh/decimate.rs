@@ -3,10 +3,10 @@
 //!
 //! Deterministic: equal costs are taken in the order of the vertices' numbers.
 
-use super::{SurfaceIndex, TriMesh};
+use super::{SurfaceIndex, Topology, TriMesh};
 use nalgebra::{Matrix4, Vector3, Vector4};
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::BinaryHeap;
 
 /// What a boundary edge's own plane weighs, in the weights of face planes: the border keeps its course.
 const BORDER_WEIGHT: f64 = 10.0;
@@ -42,28 +42,28 @@ impl<'a> Collapser<'a> {
             removed: vec![false; count],
             heap: BinaryHeap::new(),
         };
-        let mut edges: BTreeMap<[u32; 2], Vec<u32>> = BTreeMap::new();
         for (face, corners) in (0_u32..).zip(&mesh.faces) {
             let normal = new.normal(corners).try_normalize(0.0).unwrap_or_default();
             let quadric = plane(normal, new.at(corners[0]));
-            for k in 0..3 {
-                let (a, b) = (corners[k], corners[(k + 1) % 3]);
-                new.around[a as usize].push(face);
-                new.quadrics[a as usize] += quadric;
-                edges.entry([a.min(b), a.max(b)]).or_default().push(face);
+            for v in corners {
+                new.around[*v as usize].push(face);
+                new.quadrics[*v as usize] += quadric;
             }
         }
-        for ([a, b], faces) in &edges {
-            if let [face] = faces[..] {
-                let along = new.at(*b) - new.at(*a);
+        let edges = Topology::new(count, &mesh.faces).edges;
+        for edge in &edges {
+            if let [Some(face), None] = edge.faces {
+                let [a, b] = edge.vertices;
+                let along = new.at(b) - new.at(a);
                 let across = along.cross(&new.normal(&mesh.faces[face as usize]));
-                let quadric = plane(across.try_normalize(0.0).unwrap_or_default(), new.at(*a)) * BORDER_WEIGHT;
-                for v in [*a, *b] {
+                let quadric = plane(across.try_normalize(0.0).unwrap_or_default(), new.at(a)) * BORDER_WEIGHT;
+                for v in edge.vertices {
                     new.quadrics[v as usize] += quadric;
                 }
             }
         }
-        for [a, b] in edges.into_keys() {
+        for edge in edges {
+            let [a, b] = edge.vertices;
             new.offer(a, b);
         }
         new

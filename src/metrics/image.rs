@@ -1,5 +1,6 @@
 //! Image metrics on RGB in 0..1. A mask is one `bool` a pixel; everything is row-major.
 
+use crate::shading::CLIPPED;
 use image::{GrayImage, RgbImage};
 
 /// An image as numbers.
@@ -196,9 +197,6 @@ pub fn ssim_on_mask(a: &Picture, b: &Picture, mask: &[bool]) -> Option<f64> {
     let region = bounding_box(mask, a.width)?;
     ssim(&a.crop(region), &b.crop(region))
 }
-
-/// Channels from here on (of 1) are taken for clipped: sensors reach white softly, and files round.
-const CLIPPED: f64 = 0.98;
 
 /// Rounds of [`gain`] at most; it stands still after a few.
 const GAIN_ROUNDS: usize = 32;

@@ -2,9 +2,7 @@
 
 use super::sparse::Sparse;
 #[cfg(any(test, feature = "train"))]
-use crate::mesh::{TriMesh, barycentric_from, decimate};
-#[cfg(any(test, feature = "train"))]
-use std::collections::BTreeSet;
+use crate::mesh::{Topology, TriMesh, barycentric_from, decimate};
 
 /// By what each level has fewer vertices than the one before, as published.
 #[cfg(any(test, feature = "train"))]
@@ -28,22 +26,17 @@ fn single(x: f64) -> f32 {
 
 #[cfg(any(test, feature = "train"))]
 fn laplacian(mesh: &TriMesh) -> Sparse {
-    let mut near = vec![BTreeSet::new(); mesh.positions.len()];
-    for face in &mesh.faces {
-        for k in 0..3 {
-            near[face[k] as usize].insert(face[(k + 1) % 3]);
-            near[face[(k + 1) % 3] as usize].insert(face[k]);
-        }
-    }
+    let count = mesh.positions.len();
+    let topology = Topology::new(count, &mesh.faces);
     #[expect(clippy::cast_precision_loss, reason = "few neighbours")]
-    let degree: Vec<f64> = near.iter().map(|n| (n.len().max(1) as f64).sqrt()).collect();
-    let row = |(v, near): (u32, &BTreeSet<u32>)| {
-        let other = |u: &u32| (*u, single(-1.0 / (degree[v as usize] * degree[*u as usize])));
-        let mut row: Vec<(u32, f32)> = near.iter().map(other).chain([(v, 1.0)]).collect();
+    let degree: Vec<f64> = (0..count).map(|v| (topology.neighbours_of(v).len().max(1) as f64).sqrt()).collect();
+    let row = |(v, own): (usize, u32)| {
+        let other = |u: &u32| (*u, single(-1.0 / (degree[v] * degree[*u as usize])));
+        let mut row: Vec<(u32, f32)> = topology.neighbours_of(v).iter().map(other).chain([(own, 1.0)]).collect();
         row.sort_by_key(|(column, _)| *column);
         row
     };
-    Sparse { columns: near.len(), rows: (0..).zip(&near).map(row).collect() }
+    Sparse { columns: count, rows: (0..count).zip(0..).map(row).collect() }
 }
 
 #[cfg(any(test, feature = "train"))]

@@ -131,7 +131,7 @@ pub(super) struct Output {
 /// The network of one template.
 #[derive(Clone, Debug)]
 pub(super) struct Network {
-    levels: MeshLevels,
+    pub levels: MeshLevels,
     fc_decode: Vec<Dense>,
     decode_conv1x1: Chebyshev,
     decoder: Vec<Block>,

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::hand::{HandLayer, open_hand};
+use crate::mesh::TriMesh;
 use crate::synthetic::Random;
 use std::path::Path;
 
@@ -71,6 +72,14 @@ fn a_prediction_goes_with_its_joints() {
     let mut broken = joints;
     broken[7][1] = f64::NAN;
     assert!(regressor.predict(&broken, Side::Right, false).is_none(), "not a number");
+}
+
+#[test]
+fn the_weights_are_of_the_meshes_that_the_model_makes() {
+    let model = open_hand(Side::Right).expect("sound asset");
+    let regressor = HandRegressor::find(&model).expect("it comes with the program");
+    let mesh = TriMesh { positions: model.template, faces: model.faces };
+    assert_eq!(regressor.network.levels, levels::MeshLevels::new(&mesh), "to the bit");
 }
 
 #[test]

@@ -14,6 +14,9 @@ pub mod testing;
 /// Numbers a light takes: 9 coefficients, 3 gains.
 pub const LIGHT_STRIDE: usize = 12;
 
+/// Channels of a photograph from here on (of 1) are taken for clipped: sensors reach white softly, and files round.
+pub const CLIPPED: f64 = 0.98;
+
 /// The nine basis functions at a unit normal, in the published order.
 #[must_use]
 pub fn sh_basis(n: [f64; 3]) -> [f64; 9] {

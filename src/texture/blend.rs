@@ -3,6 +3,7 @@
 use super::sight::Sight;
 use super::{TextureHand, TextureMesh, TextureView, atlas, f32_of, ramp, sample};
 use crate::mesh::Topology;
+use crate::shading::CLIPPED;
 
 /// Albedo of one hand over its UV layout.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,8 +28,8 @@ const NEGLIGIBLE: f32 = 0.01;
 const BAND_ROUNDS: usize = 40;
 /// Quality of the best view from which on a place is taken from the photographs, and is so entirely.
 const COVERED: [f64; 2] = [0.02, 0.25];
-/// Channels from the first on (of 1) may be clipped, from the second on are.
-const CLIPPED: [f64; 2] = [0.95, 0.98];
+/// Channels from here on (of 1) may be clipped.
+const NEARLY_CLIPPED: f64 = 0.95;
 /// Rounds of diffusion over the places where photographs end.
 const FEATHER_ROUNDS: usize = 8;
 
@@ -118,7 +119,7 @@ fn diffused<const N: usize>(topology: &Topology, values: &[[f32; N]]) -> Vec<[f3
 fn unclipped(colour: [f32; 3], light: &[f32; 3], albedo: [f32; 3]) -> [f32; 3] {
     std::array::from_fn(|k| {
         let above = (albedo[k] * light[k] - colour[k]).max(0.0);
-        colour[k] + above * f32_of(ramp(f64::from(colour[k]), CLIPPED[0], CLIPPED[1]))
+        colour[k] + above * f32_of(ramp(f64::from(colour[k]), NEARLY_CLIPPED, CLIPPED))
     })
 }
 

@@ -10,6 +10,7 @@ use super::{Ham, HamError, HamState, Phase, cameras, to_f32};
 use crate::camera::residual::{brightness, radius_squared};
 use crate::camera::warp::Grid;
 use crate::camera::{CameraResidual, ImageWarp};
+use crate::shading::CLIPPED;
 
 /// Photographs that lie no farther beside the hands stay as they are, pixels: so much surface and albedo themselves are off.
 const TOLERATED_PX: f64 = 0.5;
@@ -172,7 +173,7 @@ impl Ham {
         let grid = Grid { width, height: given.camera.height_px as usize };
         for (i, (pixel, word)) in rendered.iter().zip(&photo).enumerate() {
             let bytes = word.to_le_bytes();
-            let clipped = bytes[..3].iter().any(|b| f64::from(*b) / 255.0 >= self.settings.clipped.min(0.98));
+            let clipped = bytes[..3].iter().any(|b| f64::from(*b) / 255.0 >= self.settings.clipped.min(CLIPPED));
             if pixel[3] < 0.999 || bytes[3] < 254 || bytes[3] == crate::energy::image_loss::UNKNOWN || clipped {
                 continue;
             }

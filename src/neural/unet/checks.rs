@@ -3,8 +3,7 @@
 use super::reference::{Convolution, Half};
 use crate::gpu::testing::{self, Edit, KernelTest};
 use crate::kernel_checks::KernelCheck;
-use crate::neural::checks::numbers;
-use crate::neural::to_f32;
+use crate::neural::checks::{numbers, to_f32};
 use crate::shading::testing::{central_difference, worst_difference};
 use bytemuck::{Pod, Zeroable};
 use std::mem::{offset_of, size_of};
@@ -161,10 +160,6 @@ fn layouts_match() {
     }
 }
 
-fn single(v: &[f64]) -> Vec<f32> {
-    v.iter().map(|x| to_f32(*x)).collect()
-}
-
 /// An image as channels `first..` of one `wide` channels wide, which holds something else beside it.
 fn within(image: &[f64], channels: usize, first: usize, wide: usize) -> Vec<f64> {
     let mut out = numbers(image.len() / channels * wide, 174, 1.0);
@@ -203,7 +198,7 @@ fn convolutions(edit: Option<Edit>) -> Option<f64> {
             pad: 0,
         };
         let params = test.uniform(&params);
-        let [w, xb, db] = [&weights, &x, &within(&d, 16, 8, 32)].map(|v| test.storage(&single(v)));
+        let [w, xb, db] = [&weights, &x, &within(&d, 16, 8, 32)].map(|v| test.storage(&to_f32(v)));
         let [y, x_grad, partials] = [48 * 32, 48 * 24, 3 * layer.numbers()].map(|n| test.zeros(n));
         test.run(CONVOLVE, &[&[("params", &params), ("weights", &w), ("x", &xb), ("y", &y)]], 12 * 2);
         let back = [("params", &params), ("weights", &w), ("x", &xb), ("y_grad", &db), ("x_grad", &x_grad)];
@@ -230,9 +225,9 @@ fn sizes(edit: Option<Edit>) -> Option<f64> {
     let [full, full_grad, skipped] = [177, 178, 179].map(|seed| numbers(4 * half.numbers(), seed, 1.0));
     let params = ResizeParams { width: 3, height: 2, channels: 2, full_stride: 6, full_first: 4, pad: [0; 3] };
     let params = test.uniform(&params);
-    let wide = |v: &[f64]| test.storage(&single(&within(v, 8, 16, 24)));
+    let wide = |v: &[f64]| test.storage(&to_f32(&within(v, 8, 16, 24)));
     let (full_b, skip_b) = (wide(&full), wide(&skipped));
-    let [small_b, small_grad_b, full_grad_b] = [&small, &small_grad, &full_grad].map(|v| test.storage(&single(v)));
+    let [small_b, small_grad_b, full_grad_b] = [&small, &small_grad, &full_grad].map(|v| test.storage(&to_f32(v)));
     let [halved, doubled, back] = [48, 192, 48].map(|n| test.zeros(n));
     test.run(HALVE, &[&[("params", &params), ("full", &full_b), ("small", &halved)]], 12);
     let adds = [("params", &params), ("full", &full_b), ("small_grad", &small_grad_b), ("full_grad", &skip_b)];

@@ -110,6 +110,7 @@ pub struct Training {
     step: u32,
 }
 
+/// What each of so many numbers weighs in their mean.
 fn mean_weight(count: usize) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "sizes of batches and meshes")]
     let count = count as f64;
