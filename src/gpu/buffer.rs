@@ -1,12 +1,15 @@
 //! Device memory with a name and a size that was checked first.
 
+use super::device::Held;
 use super::{Gpu, GpuError};
+use std::sync::Arc;
 
 /// A buffer on the device. Clones share the memory.
 #[derive(Clone, Debug)]
 pub struct Buffer {
     raw: wgpu::Buffer,
     bytes: u64,
+    _held: Arc<Held>,
 }
 
 impl Buffer {
@@ -35,7 +38,7 @@ impl Buffer {
         if error.is_some() {
             return Err(GpuError::OutOfMemory { label: label.to_owned(), bytes });
         }
-        Ok(Self { raw, bytes })
+        Ok(Self { raw, bytes, _held: Arc::new(gpu.hold(bytes)) })
     }
 
     /// Storage memory of `bytes` bytes, zeroed.
@@ -108,5 +111,27 @@ impl Buffer {
 
     pub(super) const fn raw(&self) -> &wgpu::Buffer {
         &self.raw
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_held_counts_each_memory_once_and_no_longer_than_it_lives() {
+        let Some(gpu) = crate::gpu::testing::gpu() else { return };
+        // A device of its own: the tests' shared one is written to by others meanwhile.
+        let gpu = Gpu::new(&crate::gpu::DeviceChoice::Name(gpu.description().name.clone())).expect("opens once more");
+        assert_eq!(gpu.held_bytes(), 0, "nothing yet");
+        let first = Buffer::zeros(&gpu, "first", 1000).expect("there is room");
+        let clone = first.clone();
+        let second = Buffer::zeros(&gpu, "second", 24).expect("there is room");
+        assert_eq!(gpu.held_bytes(), 1024, "a clone is no memory of its own");
+        drop(first);
+        drop(second);
+        assert_eq!(gpu.held_bytes(), 1000, "the clone holds it");
+        drop(clone);
+        assert_eq!(gpu.held_bytes(), 0, "and lets go");
     }
 }

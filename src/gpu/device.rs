@@ -2,6 +2,7 @@
 
 use super::{Buffer, GpuError, Kernel, Recorder, shader};
 use serde::Serialize;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Which device to open.
@@ -53,6 +54,21 @@ struct Inner {
     description: DeviceDescription,
     limits: wgpu::Limits,
     fault: Arc<Mutex<Option<GpuError>>>,
+    /// Bytes of the buffers and textures that are there now.
+    held: Arc<AtomicU64>,
+}
+
+/// Bytes on the device, counted as long as this lives.
+#[derive(Debug)]
+pub(super) struct Held {
+    sum: Arc<AtomicU64>,
+    bytes: u64,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.sum.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
 }
 
 /// An open device with its queue. Clones share it.
@@ -185,7 +201,8 @@ impl Gpu {
                 slot.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(GpuError::Lost(message));
             }
         });
-        Ok(Self { inner: Arc::new(Inner { device, queue, description: describe(index, adapter), limits, fault }) })
+        let description = describe(index, adapter);
+        Ok(Self { inner: Arc::new(Inner { device, queue, description, limits, fault, held: Arc::default() }) })
     }
 
     /// What this device is.
@@ -198,6 +215,18 @@ impl Gpu {
     #[must_use]
     pub fn is_software(&self) -> bool {
         self.inner.description.kind == "software"
+    }
+
+    /// Bytes of the buffers and textures that this program holds on the device now; what the driver adds to them is not known.
+    #[must_use]
+    pub fn held_bytes(&self) -> u64 {
+        self.inner.held.load(Ordering::Relaxed)
+    }
+
+    /// Counts `bytes` bytes until the answer is dropped.
+    pub(super) fn hold(&self, bytes: u64) -> Held {
+        self.inner.held.fetch_add(bytes, Ordering::Relaxed);
+        Held { sum: Arc::clone(&self.inner.held), bytes }
     }
 
     pub(super) fn device(&self) -> &wgpu::Device {

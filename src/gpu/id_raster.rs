@@ -7,6 +7,7 @@
 //!
 //! Cost: ~0.15-0.3 µs a triangle on a software driver, next to nothing on a GPU; the copy is a memcpy.
 
+use super::device::Held;
 use super::kernel::{Slot, bind_group, layout_entries, reflect};
 use super::{Buffer, Gpu, GpuError, shader};
 
@@ -28,6 +29,7 @@ pub struct IdTarget {
     height: u32,
     ids: wgpu::Texture,
     depth: wgpu::TextureView,
+    _held: Held,
 }
 
 /// Buffers bound to an [`IdRaster`].
@@ -67,12 +69,13 @@ impl IdTarget {
         let ((ids, depth), error) = gpu.scoped(wgpu::ErrorFilter::OutOfMemory, || {
             (make("triangle ids", IDS, U::RENDER_ATTACHMENT | U::COPY_SRC), make("depth", DEPTH, U::RENDER_ATTACHMENT))
         });
+        // Four bytes an id, four a depth.
+        let bytes = u64::from(width) * u64::from(height) * 8;
         if error.is_some() {
-            let bytes = u64::from(width) * u64::from(height) * 8;
             return Err(GpuError::OutOfMemory { label: "visibility".to_owned(), bytes });
         }
         let depth = depth.create_view(&wgpu::TextureViewDescriptor::default());
-        Ok(Self { width, height, ids, depth })
+        Ok(Self { width, height, ids, depth, _held: gpu.hold(bytes) })
     }
 }
 

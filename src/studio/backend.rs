@@ -44,6 +44,11 @@ pub trait Engine {
         anyhow::bail!("this run has no network")
     }
 
+    /// Bytes that the run holds on its device now; `None` when it has none.
+    fn device_bytes(&self) -> Option<u64> {
+        None
+    }
+
     /// Keypoints found in the images so far, a view each and without edits; `None` when those of the capture are used.
     fn detected_keypoints(&self) -> Detected {
         None

@@ -270,6 +270,10 @@ impl Engine for Finished {
         Ok(self.last.clone())
     }
 
+    fn device_bytes(&self) -> Option<u64> {
+        Some(self.gpu.held_bytes())
+    }
+
     fn render_view(&mut self, snapshot: &Snapshot, view: usize, look: Look) -> anyhow::Result<ViewPicture> {
         let Some(mode) = mode_of(look) else {
             let (run, network) = self.network()?;

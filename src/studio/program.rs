@@ -182,6 +182,10 @@ impl Engine for Live {
         Ok(self.run.snapshot()?)
     }
 
+    fn device_bytes(&self) -> Option<u64> {
+        Some(self.gpu.held_bytes())
+    }
+
     fn render_view(&mut self, snapshot: &Snapshot, view: usize, look: Look) -> anyhow::Result<ViewPicture> {
         if let Some(mode) = mode_of(look) {
             return Ok(self.run.render_view(snapshot, view, mode)?);

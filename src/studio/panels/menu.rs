@@ -54,13 +54,22 @@ fn device(ui: &mut Ui, session: &Session) {
         Some(Ok(name)) => {
             // `llvmpipe (LLVM 15.0.6, 256 bits) (software)`: the first words say which it is, the rest is in the tip.
             let short: String = name.split(" (").next().unwrap_or(name).chars().take(26).collect();
-            ui.label(RichText::new(short).color(faint()).small()).on_hover_text(format!("Computing on {name}"));
+            let held = session.device_bytes.map(megabytes);
+            let text = held.as_ref().map_or_else(|| short.clone(), |held| format!("{short} · {held}"));
+            let tip =
+                held.map_or_else(String::new, |held| format!("\n{held} are held there: meshes, pictures, the network"));
+            ui.label(RichText::new(text).color(faint()).small()).on_hover_text(format!("Computing on {name}{tip}"));
         }
         Some(Err(why)) => {
             ui.label(RichText::new("⚠ no device").color(red())).on_hover_text(why);
         }
         None => {}
     }
+}
+
+/// Bytes as whole megabytes.
+fn megabytes(bytes: u64) -> String {
+    format!("{} MB", bytes.div_ceil(1_000_000))
 }
 
 /// A button with the name, the tip and the rules of a command; pressed down while it is switched on.

@@ -59,6 +59,8 @@ pub(crate) struct Session {
     started: Instant,
     /// The computing device, or why there is none; `None` until the worker has looked.
     pub device: Option<Result<String, String>>,
+    /// Bytes that the run held on that device at its newest snapshot.
+    pub device_bytes: Option<u64>,
     /// Folder being read.
     pub opening: Option<PathBuf>,
     /// Folder that could not be read.
@@ -192,6 +194,7 @@ impl Session {
         let mut session = Self {
             started: Instant::now(),
             device: None,
+            device_bytes: None,
             opening: None,
             refused: None,
             capture: None,

@@ -133,6 +133,7 @@ impl Session {
         self.capture = Some(capture);
         self.thumbnails = thumbnails;
         self.capture_revision += 1;
+        self.device_bytes = None;
         if let Some(run) = run {
             self.note(Level::Info, format!("Run {} with {} snapshots", run.dir.display(), run.snapshots.len()));
             self.steps = run.steps;
@@ -185,6 +186,7 @@ impl Session {
     /// Takes in a new snapshot.
     pub(crate) fn on_snapshot(&mut self, taken: TakenSnapshot) {
         self.snapshot_pending = false;
+        self.device_bytes = taken.device_bytes;
         self.last_snapshot = Some((Instant::now(), taken.cost));
         self.track.push(&taken.snapshot);
         self.leave_posing();

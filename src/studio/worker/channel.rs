@@ -164,6 +164,8 @@ pub(crate) struct TakenSnapshot {
     pub snapshot: Arc<Snapshot>,
     /// Time the worker spent on it: the window asks less often when this is long.
     pub cost: Duration,
+    /// Bytes that the run held on its device then.
+    pub device_bytes: Option<u64>,
 }
 
 /// Which view of which snapshot the compare panel wants to see.

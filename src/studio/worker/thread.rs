@@ -317,7 +317,8 @@ impl Inner {
         let started = Instant::now();
         match engine.snapshot() {
             Ok(snapshot) => {
-                self.snapshots.put(TakenSnapshot { snapshot: Arc::new(snapshot), cost: started.elapsed() });
+                let (cost, device_bytes) = (started.elapsed(), engine.device_bytes());
+                self.snapshots.put(TakenSnapshot { snapshot: Arc::new(snapshot), cost, device_bytes });
                 self.wake_for_progress();
             }
             Err(error) => self.tell(Event::Failed(Problem::rendering(&error))),

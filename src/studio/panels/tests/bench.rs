@@ -77,7 +77,7 @@ impl Bench {
                     bench.session.on_event(Event::Step(report));
                     if every {
                         let snapshot = Arc::new(started.engine.snapshot().expect("a snapshot"));
-                        bench.session.on_snapshot(TakenSnapshot { snapshot, cost: Duration::ZERO });
+                        bench.session.on_snapshot(TakenSnapshot { snapshot, cost: Duration::ZERO, device_bytes: None });
                     }
                 }
                 crate::pipeline::Advance::StageDone(stage, findings) => {

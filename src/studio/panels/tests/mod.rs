@@ -7,8 +7,10 @@ mod compare;
 mod edit;
 mod findings;
 mod layout;
+mod painter;
 mod pose;
 mod runs;
+mod snapshots;
 
 use super::*;
 use crate::studio::session::{Effect, RunState};
@@ -112,6 +114,20 @@ fn too_few_views_or_no_device_disable_reconstruct() {
 }
 
 #[test]
+fn the_bar_says_what_is_computed_on_and_how_much_is_held_there() {
+    let mut bench = Bench::finished();
+    bench.session.device = Some(Ok("llvmpipe (LLVM 15.0.6, 256 bits) (software)".to_owned()));
+    bench.settle();
+    assert!(bench.texts.iter().any(|(t, _)| t == "llvmpipe"), "the device alone while nothing is known");
+    let mut newest = bench.session.track.unpack(2).expect("a snapshot");
+    newest.step = 9999;
+    let taken = TakenSnapshot { snapshot: Arc::new(newest), cost: Duration::ZERO, device_bytes: Some(612_300_000) };
+    bench.session.on_snapshot(taken);
+    bench.settle();
+    assert!(bench.texts.iter().any(|(t, _)| t == "llvmpipe · 613 MB"), "and its memory: {:?}", bench.session.device);
+}
+
+#[test]
 fn errors_say_what_and_what_to_do_and_can_be_dismissed() {
     let mut bench = Bench::new();
     let error = crate::capture::CaptureError::Unusable {
@@ -181,7 +197,7 @@ fn new_snapshots_do_not_disturb_a_scrubbed_view() {
     let (step, revision) = (bench.session.shown.as_ref().map(|s| s.step), bench.session.shown_revision);
     let mut newer = bench.session.track.unpack(2).expect("a snapshot");
     newer.step = 9999;
-    bench.session.on_snapshot(TakenSnapshot { snapshot: Arc::new(newer), cost: Duration::ZERO });
+    bench.session.on_snapshot(TakenSnapshot { snapshot: Arc::new(newer), cost: Duration::ZERO, device_bytes: None });
     assert_eq!(bench.session.shown.as_ref().map(|s| s.step), step, "the scrubbed mesh stays");
     assert_eq!(bench.session.shown_revision, revision, "and is not rebuilt");
     let _ = bench.session.apply(Action::GoLive);

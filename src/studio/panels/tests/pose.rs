@@ -148,7 +148,7 @@ fn going_on_or_scrubbing_ends_the_posing() {
     let mut bench = posing();
     act(&mut bench, PoseAction::Take(NamedPose::Relaxed));
     let snapshot = bench.session.shown.clone().expect("shown");
-    bench.session.on_snapshot(TakenSnapshot { snapshot, cost: Duration::ZERO });
+    bench.session.on_snapshot(TakenSnapshot { snapshot, cost: Duration::ZERO, device_bytes: None });
     assert!(bench.session.posed.is_none() && bench.session.posing.is_none(), "a newer mesh ends it");
     // A failure is told and can be tried again.
     bench.session.on_event(Event::Failed(crate::studio::Problem::posing(&anyhow::anyhow!("no"))));
