@@ -2,7 +2,7 @@
 
 use super::interrupt::Interrupt;
 use super::progress::Progress;
-use super::reconstruct::ReconstructArgs;
+use super::reconstruct::{ReconstructArgs, warn_of_kept_settings};
 use super::{CliError, Exit, args};
 use crate::capture::FrameFolder;
 use crate::gpu::Gpu;
@@ -21,13 +21,12 @@ pub(super) fn run(args: &ReconstructArgs, frames: Vec<FrameFolder>, out: &mut dy
     }
     let gpu = Gpu::new(&args.device)?;
     let mut run = if args.resume {
-        if args.preset.is_some() || !args.set.is_empty() {
-            tracing::warn!("a run that is resumed keeps its settings: --preset and --set are not looked at");
-        }
+        warn_of_kept_settings(args);
         SequenceRun::resume(options, gpu)?
     } else {
         let choice = args.hand_model.clone().unwrap_or_default();
         let models = args::hand_models(&choice, args.hand_convention.as_deref())?;
+        let models = args::with_start_weights(models, &args.init_weights)?;
         SequenceRun::new(&args.capture, frames, args.reading.options(), models, options, gpu)?
     };
     let interrupt = Interrupt::install()?;

@@ -337,14 +337,17 @@ impl SequenceRun {
             }
             PassStep::Done => {
                 let settings = &self.options.preset.sequence;
+                // Those of the fit of the shape are among them: its frames are some of these.
+                let mut findings = pass.notes().to_vec();
                 let found = pass.into_estimates();
                 let motion = fit::motion(&self.inputs(), &found, &shape, settings, self.same_rig, &self.problems);
                 let motion = motion.write(self.folder.path())?;
                 let betas: Vec<String> = motion.betas.iter().map(|b| format!("{b:.2}")).collect();
                 let hands: usize = motion.frames.iter().map(|f| f.hands.len()).sum();
-                let finding = format!("{hands} hands in {} frames, one shape: {}", self.frames.len(), betas.join(" "));
+                findings
+                    .push(format!("{hands} hands in {} frames, one shape: {}", self.frames.len(), betas.join(" ")));
                 self.begin_frames(motion)?;
-                self.stage_done(Stage::Fit, vec![finding])
+                self.stage_done(Stage::Fit, findings)
             }
         }
     }
