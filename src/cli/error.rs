@@ -119,6 +119,7 @@ impl CliError {
                 PipelineError::Pose(PoseError::NoHand | PoseError::HandMissing { .. } | PoseError::TooFewViews { .. })
                 | PipelineError::Detect(DetectError::ModelsMissing { .. } | DetectError::Model { .. })
                 | PipelineError::Hand(_)
+                | PipelineError::Neural(NeuralError::OtherNetwork { .. })
                 | PipelineError::Capture(_)
                 | PipelineError::Edits(_)
                 | PipelineError::TooFewViews { .. }

@@ -13,7 +13,7 @@ use crate::gpu::DeviceChoice;
 use crate::gpu::Gpu;
 use crate::hand::mano::ManoConvention;
 use crate::pipeline::Stage;
-use crate::pipeline::{Advance, FinishedRun, PipelineError, Reconstruction, RunOptions, RunRecord};
+use crate::pipeline::{Advance, FinishedRun, PipelineError, PretrainedRenderer, Reconstruction, RunOptions, RunRecord};
 use crate::preset::Preset;
 use std::io::Write;
 use std::path::PathBuf;
@@ -60,6 +60,9 @@ pub struct ReconstructArgs {
     /// `gcn_left.pth` with MANO; may be repeated. Without it they are looked for beside the hand model.
     #[arg(long, value_name = "FILE")]
     pub init_weights: Vec<PathBuf>,
+    /// Begin the network of the neural stage with one that `pretrain-renderer` has made; RUN keeps a copy.
+    #[arg(long, value_name = "FILE")]
+    pub init_renderer: Option<PathBuf>,
     /// Change one setting of the preset; may be repeated.
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<Setting>,
@@ -139,6 +142,10 @@ impl ReconstructArgs {
         if until >= Stage::Neural {
             preset.neural.check().map_err(PipelineError::from)?;
         }
+        if until < Stage::Neural && self.init_renderer.is_some() {
+            let problem = "--init-renderer is for the neural stage; give --until neural with it";
+            return Err(CliError::Usage(problem.to_owned()));
+        }
         Ok(RunOptions {
             run_dir: self.output.clone(),
             preset_name: name.to_owned(),
@@ -149,6 +156,16 @@ impl ReconstructArgs {
             seed: self.seed,
             detect: self.detect,
         })
+    }
+}
+
+impl ReconstructArgs {
+    /// The network that the neural stage is to begin with, held against the settings before a folder is made.
+    pub(super) fn renderer(&self, preset: &Preset) -> Result<Option<PretrainedRenderer>, CliError> {
+        let Some(path) = &self.init_renderer else { return Ok(None) };
+        let renderer = PretrainedRenderer::read(path)?;
+        renderer.network.check(&preset.neural).map_err(PipelineError::from)?;
+        Ok(Some(renderer))
     }
 }
 
@@ -173,6 +190,7 @@ pub(super) fn run(args: &ReconstructArgs, out: &mut dyn Write) -> Result<Exit, C
         (None, None) => Arc::default(),
     };
     let capture = Arc::new(Capture::open_with(&args.capture, &reading)?.edited(edits)?);
+    let renderer = args.renderer(record.as_ref().map_or(&options.preset, |r| &r.preset))?;
     let gpu = Gpu::new(&args.device)?;
     let interrupt = Interrupt::install()?;
     let mut progress = Progress::new(args.progress);
@@ -191,6 +209,9 @@ pub(super) fn run(args: &ReconstructArgs, out: &mut dyn Write) -> Result<Exit, C
     } else {
         Reconstruction::new(capture, models, options, gpu)?
     };
+    if let Some(renderer) = renderer {
+        run.begin_network_with(&renderer)?;
+    }
     let mut phases = 0;
     loop {
         match run.advance()? {
@@ -223,7 +244,9 @@ pub(super) fn run(args: &ReconstructArgs, out: &mut dyn Write) -> Result<Exit, C
 /// Says what a run that is resumed does not look at.
 pub(super) fn warn_of_kept_settings(args: &ReconstructArgs) {
     if args.resume && (args.preset.is_some() || !args.set.is_empty() || !args.init_weights.is_empty()) {
-        tracing::warn!("a run that is resumed keeps its settings: --preset, --set and --init-weights are not looked at");
+        tracing::warn!(
+            "a run that is resumed keeps its settings: --preset, --set and --init-weights are not looked at"
+        );
     }
 }
 
@@ -259,6 +282,7 @@ mod tests {
             hand_model: None,
             init: None,
             init_weights: vec![],
+            init_renderer: None,
             hand_convention: None,
             until: None,
             hold_out: vec![],
@@ -280,7 +304,7 @@ mod tests {
     fn every_documented_option_parses() {
         let args: ReconstructArgs = parse_only(
             "room -o run --preset my.ron --hands both --hand-model ./models --hand-convention arctic --until fit --hold-out 3,11 --exclude 1,2 \
-             --seed 7 --set ham.level=2 --set fit.starts=4 --detect --edits my/edits.ron --init-weights a/gcn_left.pth --init-weights b.safetensors --resume --report --device 1 --progress json",
+             --seed 7 --set ham.level=2 --set fit.starts=4 --detect --edits my/edits.ron --init-weights a/gcn_left.pth --init-weights b.safetensors --init-renderer r.safetensors --resume --report --device 1 --progress json",
         )
         .expect("documented");
         assert_eq!(args.preset.as_deref(), Some("my.ron"), "preset");
@@ -292,6 +316,7 @@ mod tests {
         assert_eq!((args.seed, args.resume, args.detect, args.report), (7, true, true, true), "seed and switches");
         assert_eq!(args.edits.as_deref(), Some(std::path::Path::new("my/edits.ron")), "edits");
         assert_eq!(args.set.len(), 2, "--set repeats");
+        assert_eq!(args.init_renderer, Some("r.safetensors".into()), "a network to begin with");
         assert_eq!(args.init_weights, [PathBuf::from("a/gcn_left.pth"), "b.safetensors".into()], "weights repeat");
         assert_eq!(args.device, DeviceChoice::Index(1), "device");
         assert_eq!(args.progress, ProgressMode::Json, "progress");
@@ -305,6 +330,9 @@ mod tests {
             parse_only("room -o run --init multi-start --init-weights w.safetensors").expect("each is known");
         let error = args.options().expect_err("they contradict each other");
         assert_eq!(error.exit(), Exit::Usage, "{error}");
+        let args: ReconstructArgs = parse_only("room -o run --until ham --init-renderer r.safetensors").expect("known");
+        let error = args.options().expect_err("there is no such stage in this run");
+        assert!(error.to_string().contains("--until neural"), "{error}");
     }
 
     #[test]
