@@ -77,5 +77,15 @@ HOSTILE = {
 }
 # Found by the fuzzer: a key beyond ASCII as Python 2 writes it.
 (OUT / "latin1_key.pkl").write_bytes(b"\x80\x02}U\x01\xe9K\x07s.")
+# What torch.save writes of a tensor of four numbers, and of a sparse one.
+STORAGE = b"(X\x07\x00\x00\x00storagectorch\n%sStorage\nX\x01\x00\x00\x000X\x03\x00\x00\x00cpuK\x04tQ"
+VIEW = b"ctorch._utils\n_rebuild_tensor_v2\n(" + STORAGE + b"K\x00%s\x89ccollections\nOrderedDict\n)RtR"
+ROW = VIEW % (b"Float", b"K\x04\x85K\x01\x85")
+PLACES = VIEW % (b"Long", b"K\x02K\x02\x86K\x02K\x01\x86")
+PAIR = VIEW % (b"Float", b"K\x02\x85K\x01\x85")
+COO = b"ctorch.serialization\n_get_layout\nX\x10\x00\x00\x00torch.sparse_coo\x85R"
+SPARSE = b"ctorch._utils\n_rebuild_sparse_tensor\n" + COO + b"(" + PLACES + PAIR + b"ctorch\nSize\nK\x02K\x02\x86\x85R\x89t\x86R"
+for name, value in {"torch_dense": ROW, "torch_sparse": SPARSE}.items():
+    (OUT / f"{name}.pkl").write_bytes(b"\x80\x02ccollections\nOrderedDict\n)RX\x01\x00\x00\x00a" + value + b"s.")
 for name, data in HOSTILE.items():
     (OUT / f"hostile_{name}.pkl").write_bytes(data)

@@ -306,6 +306,12 @@ fn mutated_files_are_read_or_refused_and_nothing_else() {
                 let _ = (value.numbers(), value.sparse());
             }
         }
+        if let Ok(pickle) = thenar::hand::pickle::Pickle::parse_torch(&bytes) {
+            let storage = [0; 32];
+            for length in [4, 16, 32] {
+                let _ = pickle.torch_state(&|_| Some(&storage[..length]));
+            }
+        }
     }
     assert!(refused > 30_000, "{refused} refused, {read} read");
     assert!(MOST.load(Ordering::Relaxed) - before < MOST_BYTES, "memory");

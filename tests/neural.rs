@@ -9,7 +9,7 @@ use std::sync::{Arc, LazyLock};
 use thenar::anatomy::Side;
 use thenar::capture::Capture;
 use thenar::hand::open_hand;
-use thenar::pipeline::{Advance, FinishedRun, Reconstruction, RunOptions, Stage};
+use thenar::pipeline::{Advance, FinishedRun, PretrainedRenderer, Reconstruction, RunOptions, Stage};
 use thenar::preset::Preset;
 
 const HELD_OUT: usize = 2;
@@ -288,4 +288,59 @@ fn a_network_of_another_mesh_is_not_used() {
     tensors[last] ^= 1;
     std::fs::write(mixed.join("neural.safetensors"), tensors).expect("written");
     assert_falls_back(&mixed, &pictures, "does not belong to");
+}
+
+#[test]
+fn a_network_trained_on_another_capture_is_a_start() {
+    let Some(Reference { capture, run }) = reference() else { return };
+    let [other, other_run, file, again] =
+        ["other-scene", "other-scene-run", "renderer.safetensors", "again.safetensors"].map(|n| run.with_file_name(n));
+    call("synth {} --hands right --views 6 --size 320x256 --gloss 0.3 --seed 9", &[&other]).expect(0);
+    reconstruct(&other, &other_run, "").expect(0);
+    let before = listing(&other_run);
+    let sets: String = SETTINGS
+        .iter()
+        .filter(|(key, _)| key.starts_with("neural."))
+        .map(|(key, value)| format!(" --set {key}={value}"))
+        .collect();
+    let line = format!("pretrain-renderer {{}} -o {{}} --preset draft --seed 3{sets}");
+    call(&format!("{line} --progress json"), &[&other_run, &file]).expect(0);
+    call(&line, &[&other_run, &again]).expect(0);
+    assert!(std::fs::read(&file).expect("written") == std::fs::read(&again).expect("written"), "the same bytes");
+    assert!(listing(&other_run) == before, "the run is only read");
+    call(&line, &[&other, &again]).refused(3, &["is no run folder", "reconstruct -o"]);
+
+    // It begins another capture's network, which is nearer from its first epoch on.
+    let begun = run.with_file_name("begun");
+    let more = format!("--until neural --init-renderer {}", file.display());
+    reconstruct(capture, &begun, &more).expect(0);
+    let loss = |run: &Path, epoch: usize| lines(run)[epoch]["photometric"].as_f64().expect("a number");
+    eprintln!("first epoch: {} pretrained, {} anew", loss(&begun, 0), loss(run, 0));
+    assert!(loss(&begun, 0) < loss(run, 0), "{} pretrained, {} anew", loss(&begun, 0), loss(run, 0));
+    assert!(bytes(&begun, "neural.safetensors") != bytes(run, "neural.safetensors"), "another network");
+    let log = String::from_utf8(bytes(&begun, "log.txt")).expect("UTF-8");
+    assert!(log.contains("begins with one trained on 1 captures"), "{log}");
+
+    // Interrupted before the stage, it begins with the same; after its beginning, with no other.
+    let renderer = PretrainedRenderer::read(&file).expect("a renderer");
+    let folder = run.with_file_name("begun-resumed");
+    let mut first = start(capture, &folder, Stage::Neural, false);
+    first.begin_network_with(&renderer).expect("of the same kind");
+    while !matches!(first.advance().expect("a step"), Advance::Stepped(r) if r.stage == Stage::Ham) {}
+    first.save().expect("saved");
+    drop(first);
+    let mut second = start(capture, &folder, Stage::Neural, true);
+    while second.advance().expect("a step") != Advance::Finished {}
+    let error = second.begin_network_with(&renderer).expect_err("it has begun").to_string();
+    assert!(error.contains("start a new run"), "{error}");
+    drop(second);
+    assert_same(&folder, &begun);
+
+    // Another kind is told before a folder is made.
+    let none = run.with_file_name("none");
+    let said = ["`residual`", "--set neural.output=residual", "pretrain-renderer"];
+    reconstruct(capture, &none, &format!("--set neural.output=ratio {more}")).refused(3, &said);
+    let own = format!("--until neural --init-renderer {}", run.join("neural.safetensors").display());
+    reconstruct(capture, &none, &own).refused(3, &["neural.safetensors", "pretrain-renderer"]);
+    assert!(!none.exists(), "nothing was begun");
 }

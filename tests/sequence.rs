@@ -2,6 +2,8 @@
 //! was cut off goes on to the same bytes, and a broken frame stops nobody.
 
 mod common;
+#[path = "support/mano_file.rs"]
+mod mano_file;
 
 use common::{call, command, empty_folder, gpu};
 use std::path::{Path, PathBuf};
@@ -77,6 +79,33 @@ fn a_moving_hand_is_calmer_and_nearer_than_its_frames_alone_and_leaves_animated_
     call("export {} --format obj", &[&run]).refused(3, &["glb, npz or bvh"]);
     call("repose {} --pose {} -o {}", &[&run.join("0000"), &exports.join("hand_right.npz"), &root.join("again")])
         .expect(0);
+}
+
+/// A hand model for which nobody has trained the network.
+#[test]
+fn a_sequence_without_the_start_that_was_asked_for_says_so() {
+    let Some(_) = gpu() else { return };
+    let root = empty_folder("sequence-start");
+    let captures = frames(&root, 2);
+    let models = root.join("models");
+    std::fs::create_dir_all(&models).expect("a folder");
+    for side in thenar::anatomy::Side::BOTH {
+        let file = models.join(format!("MANO_{}.pkl", side.name().to_uppercase()));
+        std::fs::write(file, mano_file::ManoFile::tube(side).pickle()).expect("written");
+    }
+    let line = "reconstruct {} -o {} --preset draft --hands right --until fit --init gcn --hand-model {}";
+    let run = root.join("run");
+    call(line, &[&captures, &run, &models]).expect(0);
+    let log = String::from_utf8(bytes(&run.join("log.txt"))).expect("text");
+    let said: Vec<&str> = log.lines().filter(|l| l.contains("starts from several poses")).collect();
+    assert!(said.len() == 1 && said[0].contains("right") && said[0].contains("gcn_right.pth"), "once: {log}");
+    // Files that cannot be used are told before anything is computed.
+    let weights = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/regressor/gcn_right.pth");
+    let other = root.join("other");
+    let line = format!("{line} --init-weights {{}}");
+    call(&line, &[&captures, &other, &models, &weights])
+        .refused(3, &["another hand model", "24 vertices", "--hand-model"]);
+    assert!(!other.exists(), "nothing was begun");
 }
 
 #[test]

@@ -16,5 +16,12 @@ fuzz_target!(|bytes: &[u8]| {
             let _ = (value.kind(), value.numbers(), value.sparse());
         }
     }
+    if let Ok(pickle) = pickle::Pickle::parse_torch(bytes) {
+        // Storages of every small size, so that some fit what a tensor claims.
+        let storage = [0; 64];
+        for length in 0..=storage.len() {
+            let _ = pickle.torch_state(&|_| Some(&storage[..length]));
+        }
+    }
     let _ = pickle::npy_numbers(bytes);
 });

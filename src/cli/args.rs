@@ -4,6 +4,7 @@ use super::CliError;
 use crate::hand::mano::{self, ManoConvention};
 use crate::hand::{HandModel, open_hands};
 use crate::pipeline::Stage;
+use crate::regressor::HandRegressor;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -70,6 +71,24 @@ pub(super) fn hand_models(
     };
     let convention = convention.cloned().unwrap_or_default();
     Ok(mano::load_folder(&folder, &convention)?.map(Arc::new))
+}
+
+/// The models with the files of weights that the user named for the fit's start. Each is read here once, so that one that
+/// cannot be used is told before anything is computed.
+pub(super) fn with_start_weights(
+    mut models: [Arc<HandModel>; 2],
+    files: &[PathBuf],
+) -> Result<[Arc<HandModel>; 2], CliError> {
+    for file in files {
+        // A run that is resumed elsewhere finds it again.
+        let path = file.canonicalize().unwrap_or_else(|_| file.clone());
+        for side in HandRegressor::sides_of(&path, [&models[0], &models[1]])? {
+            let model = &mut models[side.index()];
+            HandRegressor::from_file(&path, model)?;
+            Arc::make_mut(model).origin.start_weights = Some(path.clone());
+        }
+    }
+    Ok(models)
 }
 
 /// Which views to render.

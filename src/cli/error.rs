@@ -9,6 +9,7 @@ use crate::hand::HandError;
 use crate::neural::NeuralError;
 use crate::pipeline::PipelineError;
 use crate::preset::PresetError;
+use crate::regressor::RegressorError;
 use crate::synthetic::SynthError;
 use std::process::ExitCode;
 
@@ -59,6 +60,9 @@ pub enum CliError {
     /// The hand model cannot be used.
     #[error(transparent)]
     Hand(#[from] HandError),
+    /// The weights of the graph network that the user named cannot be used.
+    #[error(transparent)]
+    Regressor(#[from] RegressorError),
     /// The synthetic scene cannot be made as asked.
     #[error(transparent)]
     Synth(#[from] SynthError),
@@ -109,11 +113,13 @@ impl CliError {
             | Self::Detect(DetectError::ModelsMissing { .. } | DetectError::Model { .. })
             | Self::Calibration(_)
             | Self::Hand(_)
+            | Self::Regressor(_)
             | Self::Synth(SynthError::Hand(_))
             | Self::Pipeline(
                 PipelineError::Pose(PoseError::NoHand | PoseError::HandMissing { .. } | PoseError::TooFewViews { .. })
                 | PipelineError::Detect(DetectError::ModelsMissing { .. } | DetectError::Model { .. })
                 | PipelineError::Hand(_)
+                | PipelineError::Neural(NeuralError::OtherNetwork { .. })
                 | PipelineError::Capture(_)
                 | PipelineError::Edits(_)
                 | PipelineError::TooFewViews { .. }

@@ -17,6 +17,7 @@ mod interrupt;
 mod logging;
 mod motion;
 mod presets;
+mod pretrain_renderer;
 mod progress;
 mod reconstruct;
 mod render;
@@ -39,6 +40,7 @@ pub use inspect::InspectArgs;
 pub use interrupt::Interrupt;
 pub use motion::{Background, MotionArgs};
 pub use presets::PresetsArgs;
+pub use pretrain_renderer::PretrainRendererArgs;
 pub use progress::{Progress, ProgressMode};
 pub use reconstruct::{InitSelection, ReconstructArgs};
 pub use render::{RenderArgs, RenderMode};
@@ -97,6 +99,8 @@ pub enum Command {
     Report(ReportArgs),
     /// Make a synthetic capture with its true answer beside it.
     Synth(SynthArgs),
+    /// Train a network on finished runs, for others to begin theirs with.
+    PretrainRenderer(PretrainRendererArgs),
     /// Train the network that gives the fit its start.
     #[cfg(feature = "train")]
     TrainRegressor(TrainRegressorArgs),
@@ -197,6 +201,7 @@ pub fn run_to(command: Command, out: &mut dyn Write) -> Result<Exit, CliError> {
         Command::Report(args) => report::run(&args, out),
         Command::Presets(args) => presets::run(&args, out),
         Command::Synth(args) => synth::run(&args, out),
+        Command::PretrainRenderer(args) => pretrain_renderer::run(&args, out),
         #[cfg(feature = "train")]
         Command::TrainRegressor(args) => train_regressor::run(&args, out),
         Command::Devices(args) => devices::run(&args, out),

@@ -13,7 +13,7 @@ use crate::gpu::DeviceChoice;
 use crate::gpu::Gpu;
 use crate::hand::mano::ManoConvention;
 use crate::pipeline::Stage;
-use crate::pipeline::{Advance, FinishedRun, PipelineError, Reconstruction, RunOptions, RunRecord};
+use crate::pipeline::{Advance, FinishedRun, PipelineError, PretrainedRenderer, Reconstruction, RunOptions, RunRecord};
 use crate::preset::Preset;
 use std::io::Write;
 use std::path::PathBuf;
@@ -56,6 +56,13 @@ pub struct ReconstructArgs {
     /// preset's).
     #[arg(long, value_enum, value_name = "gcn|multi-start")]
     pub init: Option<InitSelection>,
+    /// Weights for `--init gcn`, which this means too: a file of `train-regressor`, or the authors' `gcn_right.pth` or
+    /// `gcn_left.pth` with MANO; may be repeated. Without it they are looked for beside the hand model.
+    #[arg(long, value_name = "FILE")]
+    pub init_weights: Vec<PathBuf>,
+    /// Begin the network of the neural stage with one that `pretrain-renderer` has made; RUN keeps a copy.
+    #[arg(long, value_name = "FILE")]
+    pub init_renderer: Option<PathBuf>,
     /// Change one setting of the preset; may be repeated.
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<Setting>,
@@ -118,8 +125,14 @@ impl ReconstructArgs {
         for Setting { key, value } in &self.set {
             preset.set(key, value)?;
         }
-        if let Some(init) = self.init {
-            preset.fit.init = init.into();
+        match (self.init, self.init_weights.is_empty()) {
+            (Some(InitSelection::MultiStart), false) => {
+                let problem = "--init-weights is for --init gcn; leave one of them out";
+                return Err(CliError::Usage(problem.to_owned()));
+            }
+            (Some(init), _) => preset.fit.init = init.into(),
+            (None, false) => preset.fit.init = FitInit::Gcn,
+            (None, true) => {}
         }
         if self.hands != HandSelection::Auto {
             preset.pose.hands = self.hands.into();
@@ -128,6 +141,10 @@ impl ReconstructArgs {
         let until = self.until.unwrap_or(last);
         if until >= Stage::Neural {
             preset.neural.check().map_err(PipelineError::from)?;
+        }
+        if until < Stage::Neural && self.init_renderer.is_some() {
+            let problem = "--init-renderer is for the neural stage; give --until neural with it";
+            return Err(CliError::Usage(problem.to_owned()));
         }
         Ok(RunOptions {
             run_dir: self.output.clone(),
@@ -142,6 +159,16 @@ impl ReconstructArgs {
     }
 }
 
+impl ReconstructArgs {
+    /// The network that the neural stage is to begin with, held against the settings before a folder is made.
+    pub(super) fn renderer(&self, preset: &Preset) -> Result<Option<PretrainedRenderer>, CliError> {
+        let Some(path) = &self.init_renderer else { return Ok(None) };
+        let renderer = PretrainedRenderer::read(path)?;
+        renderer.network.check(&preset.neural).map_err(PipelineError::from)?;
+        Ok(Some(renderer))
+    }
+}
+
 pub(super) fn run(args: &ReconstructArgs, out: &mut dyn Write) -> Result<Exit, CliError> {
     if let Some(frames) = frame_folders(&args.capture)? {
         return sequence::run(args, frames, out);
@@ -150,7 +177,8 @@ pub(super) fn run(args: &ReconstructArgs, out: &mut dyn Write) -> Result<Exit, C
     let models = match (&args.hand_model, &args.hand_convention) {
         (None, None) if args.resume => RunRecord::read(&args.output)?.load_models()?,
         (choice, convention) => {
-            args::hand_models(choice.as_ref().unwrap_or(&HandModelChoice::Open), convention.as_deref())?
+            let choice = choice.as_ref().unwrap_or(&HandModelChoice::Open);
+            args::with_start_weights(args::hand_models(choice, convention.as_deref())?, &args.init_weights)?
         }
     };
     // A run that is resumed keeps the way its capture was read, as it keeps its other settings.
@@ -162,6 +190,7 @@ pub(super) fn run(args: &ReconstructArgs, out: &mut dyn Write) -> Result<Exit, C
         (None, None) => Arc::default(),
     };
     let capture = Arc::new(Capture::open_with(&args.capture, &reading)?.edited(edits)?);
+    let renderer = args.renderer(record.as_ref().map_or(&options.preset, |r| &r.preset))?;
     let gpu = Gpu::new(&args.device)?;
     let interrupt = Interrupt::install()?;
     let mut progress = Progress::new(args.progress);
@@ -171,9 +200,7 @@ pub(super) fn run(args: &ReconstructArgs, out: &mut dyn Write) -> Result<Exit, C
     for warning in &capture.warnings {
         tracing::warn!("{warning}");
     }
-    if args.resume && (args.preset.is_some() || !args.set.is_empty()) {
-        tracing::warn!("a run that is resumed keeps its settings: --preset and --set are not looked at");
-    }
+    warn_of_kept_settings(args);
     if args.resume && args.edits.is_some() {
         tracing::warn!("a run that is resumed keeps its edits: --edits is not looked at");
     }
@@ -182,6 +209,9 @@ pub(super) fn run(args: &ReconstructArgs, out: &mut dyn Write) -> Result<Exit, C
     } else {
         Reconstruction::new(capture, models, options, gpu)?
     };
+    if let Some(renderer) = renderer {
+        run.begin_network_with(&renderer)?;
+    }
     let mut phases = 0;
     loop {
         match run.advance()? {
@@ -209,6 +239,15 @@ pub(super) fn run(args: &ReconstructArgs, out: &mut dyn Write) -> Result<Exit, C
     }
     writeln!(out, "{}", args.output.display())?;
     Ok(Exit::Done)
+}
+
+/// Says what a run that is resumed does not look at.
+pub(super) fn warn_of_kept_settings(args: &ReconstructArgs) {
+    if args.resume && (args.preset.is_some() || !args.set.is_empty() || !args.init_weights.is_empty()) {
+        tracing::warn!(
+            "a run that is resumed keeps its settings: --preset, --set and --init-weights are not looked at"
+        );
+    }
 }
 
 /// Writes the report of a run that has ended. One that ended before there was a mesh has none, which is no failure.
@@ -242,6 +281,8 @@ mod tests {
             hands: HandSelection::Auto,
             hand_model: None,
             init: None,
+            init_weights: vec![],
+            init_renderer: None,
             hand_convention: None,
             until: None,
             hold_out: vec![],
@@ -263,7 +304,7 @@ mod tests {
     fn every_documented_option_parses() {
         let args: ReconstructArgs = parse_only(
             "room -o run --preset my.ron --hands both --hand-model ./models --hand-convention arctic --until fit --hold-out 3,11 --exclude 1,2 \
-             --seed 7 --set ham.level=2 --set fit.starts=4 --detect --edits my/edits.ron --resume --report --device 1 --progress json",
+             --seed 7 --set ham.level=2 --set fit.starts=4 --detect --edits my/edits.ron --init-weights a/gcn_left.pth --init-weights b.safetensors --init-renderer r.safetensors --resume --report --device 1 --progress json",
         )
         .expect("documented");
         assert_eq!(args.preset.as_deref(), Some("my.ron"), "preset");
@@ -275,8 +316,23 @@ mod tests {
         assert_eq!((args.seed, args.resume, args.detect, args.report), (7, true, true, true), "seed and switches");
         assert_eq!(args.edits.as_deref(), Some(std::path::Path::new("my/edits.ron")), "edits");
         assert_eq!(args.set.len(), 2, "--set repeats");
+        assert_eq!(args.init_renderer, Some("r.safetensors".into()), "a network to begin with");
+        assert_eq!(args.init_weights, [PathBuf::from("a/gcn_left.pth"), "b.safetensors".into()], "weights repeat");
         assert_eq!(args.device, DeviceChoice::Index(1), "device");
         assert_eq!(args.progress, ProgressMode::Json, "progress");
+    }
+
+    #[test]
+    fn weights_mean_the_network_and_nothing_else() {
+        let args: ReconstructArgs = parse_only("room -o run --init-weights w.safetensors").expect("documented");
+        assert_eq!(args.options().expect("a preset").preset.fit.init, FitInit::Gcn, "they mean the network");
+        let args: ReconstructArgs =
+            parse_only("room -o run --init multi-start --init-weights w.safetensors").expect("each is known");
+        let error = args.options().expect_err("they contradict each other");
+        assert_eq!(error.exit(), Exit::Usage, "{error}");
+        let args: ReconstructArgs = parse_only("room -o run --until ham --init-renderer r.safetensors").expect("known");
+        let error = args.options().expect_err("there is no such stage in this run");
+        assert!(error.to_string().contains("--until neural"), "{error}");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::interrupt::Interrupt;
 use super::progress::Progress;
-use super::reconstruct::ReconstructArgs;
+use super::reconstruct::{ReconstructArgs, warn_of_kept_settings};
 use super::{CliError, Exit, args};
 use crate::capture::FrameFolder;
 use crate::gpu::Gpu;
@@ -19,17 +19,23 @@ pub(super) fn run(args: &ReconstructArgs, frames: Vec<FrameFolder>, out: &mut dy
     if args.report {
         tracing::warn!("a sequence has no report; write one of a frame with `thenar report RUN/FRAME`");
     }
+    let renderer = if args.resume { None } else { args.renderer(&options.preset)? };
     let gpu = Gpu::new(&args.device)?;
     let mut run = if args.resume {
-        if args.preset.is_some() || !args.set.is_empty() {
-            tracing::warn!("a run that is resumed keeps its settings: --preset and --set are not looked at");
+        warn_of_kept_settings(args);
+        if args.init_renderer.is_some() {
+            tracing::warn!("a sequence that is resumed keeps its network: --init-renderer is not looked at");
         }
         SequenceRun::resume(options, gpu)?
     } else {
         let choice = args.hand_model.clone().unwrap_or_default();
         let models = args::hand_models(&choice, args.hand_convention.as_deref())?;
+        let models = args::with_start_weights(models, &args.init_weights)?;
         SequenceRun::new(&args.capture, frames, args.reading.options(), models, options, gpu)?
     };
+    if let Some(renderer) = &renderer {
+        run.begin_networks_with(renderer)?;
+    }
     let interrupt = Interrupt::install()?;
     let mut progress = Progress::new(args.progress);
     loop {

@@ -15,13 +15,16 @@ pub struct ModelOrigin {
     pub convention: ManoConvention,
     /// The x components of a left MANO hand's shape directions were turned on reading.
     pub left_shapedirs_fixed: bool,
+    /// Weights of the graph network that the fit may begin by, where the user named a file; else they are looked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_weights: Option<PathBuf>,
 }
 
 impl ModelOrigin {
     /// The open hand's.
     #[must_use]
     pub fn open_hand() -> Self {
-        Self { file: None, convention: ManoConvention::open_hand(), left_shapedirs_fixed: false }
+        Self { file: None, convention: ManoConvention::open_hand(), left_shapedirs_fixed: false, start_weights: None }
     }
 }
 
@@ -36,6 +39,13 @@ pub struct HandModelRecord {
     pub hashes: [String; 2],
     /// Conventions.
     pub convention: ManoConvention,
+    /// Weights of the graph network that the user named, left first.
+    #[serde(default, skip_serializing_if = "is_none_named")]
+    pub start_weights: [Option<PathBuf>; 2],
+}
+
+fn is_none_named(files: &[Option<PathBuf>; 2]) -> bool {
+    files.iter().all(Option::is_none)
 }
 
 impl HandModelRecord {
@@ -48,6 +58,7 @@ impl HandModelRecord {
             files: [left.origin.file.clone(), right.origin.file.clone()],
             hashes: [left.hash.clone(), right.hash.clone()],
             convention: right.origin.convention.clone(),
+            start_weights: [left.origin.start_weights.clone(), right.origin.start_weights.clone()],
         }
     }
 
@@ -56,7 +67,7 @@ impl HandModelRecord {
     /// # Errors
     /// [`HandError`] when a file is gone, cannot be used, or is another one than the run was made with.
     pub fn load(&self) -> Result<[Arc<HandModel>; 2], HandError> {
-        let models = match &self.files {
+        let mut models = match &self.files {
             [Some(left), Some(right)] if self.name == "mano" => {
                 let right_folder = right.parent().map(PathBuf::from).unwrap_or_default();
                 let folder = if left.is_file() && right.is_file() { right_folder } else { mano::find_folder()? };
@@ -85,6 +96,9 @@ impl HandModelRecord {
                     remedy: "Put the file of then back, or start a new run".to_owned(),
                 });
             }
+        }
+        for (model, weights) in models.iter_mut().zip(&self.start_weights) {
+            model.origin.start_weights.clone_from(weights);
         }
         Ok(models.map(Arc::new))
     }

@@ -40,6 +40,7 @@ mod reference_grad;
 mod refine;
 mod render;
 mod settings;
+mod shared;
 #[cfg(test)]
 mod tests;
 mod training;
@@ -58,6 +59,7 @@ pub use model::NeuralModel;
 pub use refine::{JointStep, JointSurface};
 pub use render::NeuralRenderer;
 pub use settings::{NeuralKind, NeuralSettings, Output};
+pub use shared::{SharedNetwork, SharedTraining};
 pub use training::{Neural, NeuralMesh, NeuralReport, NeuralState, NeuralView};
 #[cfg(test)]
 pub(crate) use unet::UNET_CHECKS;
@@ -97,6 +99,14 @@ pub enum NeuralError {
     Overflow {
         /// How many.
         numbers: u32,
+    },
+    /// A network that was trained beforehand, of another kind than the run's, or damaged.
+    #[error("this network cannot begin the run: {what}. {remedy}")]
+    OtherNetwork {
+        /// What differs.
+        what: String,
+        /// What to do.
+        remedy: String,
     },
     /// A network of another mesh.
     #[error("this network was made for another mesh: {what}; train it again (`reconstruct --resume --until neural`)")]

@@ -41,6 +41,18 @@ pub enum Output {
     Ratio,
 }
 
+impl Output {
+    /// Name in presets and files.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Direct => "direct",
+            Self::Residual => "residual",
+            Self::Ratio => "ratio",
+        }
+    }
+}
+
 /// See the module.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]

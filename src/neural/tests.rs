@@ -138,6 +138,47 @@ fn it_learns_what_shading_cannot_say_and_two_runs_have_the_same_bytes() {
 }
 
 #[test]
+fn captures_share_weights_and_nothing_else_and_others_begin_with_them() {
+    let Some(gpu) = testing::gpu() else { return };
+    let stage = Stage::new();
+    let settings = Stage::settings();
+    let train = |count: usize| {
+        let mut training = SharedTraining::new(&settings, 7).expect("there is such a network");
+        for _ in 0..count {
+            training.add(&gpu, &stage.mesh(), &stage.light, &stage.views(&gpu)).expect("begins");
+        }
+        let mut losses = Vec::new();
+        while !training.is_done() {
+            losses.extend(training.step().expect("steps").map(|r| r.photometric));
+        }
+        (losses, training)
+    };
+    let mut own = stage.start(&gpu, &settings);
+    let losses = to_the_end(&mut own);
+    let (alone, training) = train(1);
+    assert_eq!(alone, losses, "one capture learns what a stage of its own learns");
+    assert_eq!(training.network().expect("reads").weights, own.model().expect("reads").weights, "to the byte");
+
+    let (both, training) = train(2);
+    assert_eq!(both.len(), losses.len(), "as many epochs");
+    assert!(both[5] < losses[5], "twice the steps: {} and {}", both[5], losses[5]);
+    let [a, b] = training.captures.as_slice() else { panic!("two captures") };
+    assert_eq!((a.steps(), b.steps()), (12, 12), "each its own steps");
+    assert_eq!((a.steps_elsewhere, b.steps_elsewhere), (11, 12), "in turn, and of one count for the weights");
+    let network = training.network().expect("reads");
+    let [first, second] = [a, b].map(|capture| capture.model().expect("reads"));
+    assert_eq!(network.weights, second.weights, "the newest weights");
+    assert_ne!(first.features, second.features, "features of its own each");
+    let (again, other) = train(2);
+    assert_eq!((again, other.network().expect("reads")), (both, network.clone()), "the same again");
+
+    let mut begun = stage.start(&gpu, &settings);
+    begun.begin_with(&network).expect("of this kind");
+    let begun = to_the_end(&mut begun);
+    assert!(begun[0] < 0.8 * losses[0], "nearer at once: {} and {}", begun[0], losses[0]);
+}
+
+#[test]
 fn a_resumed_run_ends_like_an_uninterrupted_one() {
     let Some(gpu) = testing::gpu() else { return };
     let stage = Stage::new();

@@ -101,6 +101,8 @@ pub struct Neural {
     epoch: u32,
     batch: usize,
     steps: i32,
+    /// Steps of the weights that were taken with other captures ([`super::shared`]).
+    pub(super) steps_elsewhere: i32,
     pub(super) refinement: Option<Refinement>,
 }
 
@@ -267,6 +269,7 @@ impl Neural {
             epoch: 0,
             batch: 0,
             steps: 0,
+            steps_elsewhere: 0,
             refinement: None,
         };
         neural.first_gains()?;
@@ -277,6 +280,11 @@ impl Neural {
     #[must_use]
     pub const fn epoch(&self) -> u32 {
         self.epoch
+    }
+
+    /// Adam steps taken.
+    pub(super) const fn steps(&self) -> i32 {
+        self.steps
     }
 
     /// True between epochs, when [`Self::state`] is a complete description.
@@ -371,8 +379,9 @@ impl Neural {
         self.loss_params.write(&self.gpu, &[loss_of(s, s.output, rows)]);
         let decay = (s.feature_decay / (f64::from(self.vertices) * FEATURES as f64)) as f32;
         self.unpack_params.write(&self.gpu, &[UnpackFeaturesParams { scale, decay, pad: [0; 2] }]);
-        for (adam, rate) in self.adam.iter().zip([s.rate, s.feature_rate]) {
-            adam.write(&self.gpu, AdamParams::at_step(rate * fall, self.steps, -1e4, 1e4));
+        let steps = [self.steps + self.steps_elsewhere, self.steps];
+        for ((adam, rate), steps) in self.adam.iter().zip([s.rate, s.feature_rate]).zip(steps) {
+            adam.write(&self.gpu, AdamParams::at_step(rate * fall, steps, -1e4, 1e4));
         }
         let mut recorder = self.gpu.recorder("neural step");
         if self.batch == 0 {
@@ -438,6 +447,12 @@ impl Neural {
                 self.gains[*v][k] = f64::from(super::to_f32(gain[k] * factor));
             }
         }
+    }
+
+    /// The weights and their moments.
+    pub(super) fn weight_buffers(&self) -> [&Buffer; 3] {
+        let [first, second] = self.adam[0].moments();
+        [&self.weights, first, second]
     }
 
     fn state_buffers(&self) -> [(&'static str, &Buffer); 6] {

@@ -60,6 +60,11 @@ pub struct FinishedRun {
     masks: OnceLock<Vec<Option<JudgedMask>>>,
 }
 
+fn posed_hands(checkpoint: &Checkpoint, models: &[Arc<HandModel>; 2]) -> Vec<PosedHand> {
+    let hands = checkpoint.facts.hands.iter();
+    hands.map(|h| pose_hand(&models[h.parameters.side.index()], &h.parameters)).collect()
+}
+
 impl FinishedRun {
     /// Opens a run folder whose fit stage has ended, with the hand models it was made with.
     ///
@@ -89,12 +94,7 @@ impl FinishedRun {
         if checkpoint.facts.model_hashes.each_ref() != [&models[0].hash, &models[1].hash] {
             return Err(unfinished("was made with other hand models than this version has; start it again"));
         }
-        let posed: Vec<PosedHand> = checkpoint
-            .facts
-            .hands
-            .iter()
-            .map(|h| pose_hand(&models[h.parameters.side.index()], &h.parameters))
-            .collect();
+        let posed = posed_hands(&checkpoint, &models);
         let hands: Vec<(&HandModel, &PosedHand)> =
             posed.iter().map(|p| (&*models[p.parameters.side.index()], p)).collect();
         let level = match &checkpoint.ham {
@@ -153,6 +153,11 @@ impl FinishedRun {
             hand.parameters = facts.map(|h| h.parameters.clone());
         }
         hands
+    }
+
+    /// The fitted hands as the model alone has them, in the capture frame.
+    pub(super) fn posed(&self) -> Vec<PosedHand> {
+        posed_hands(&self.checkpoint, &self.models)
     }
 
     /// 3D joints by side.

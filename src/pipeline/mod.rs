@@ -14,10 +14,12 @@ mod finished;
 mod given;
 mod masks;
 mod neural;
+mod neural_views;
 mod orbit;
 mod perceptual;
 mod picture;
 mod posable;
+mod pretrained;
 mod reconstruction;
 mod report;
 mod repose;
@@ -44,6 +46,7 @@ pub use orbit::Orbit;
 pub use perceptual::read_lpips;
 pub use picture::{PictureMaker, PictureMode, over, to_rgba8};
 pub use posable::PosableHand;
+pub use pretrained::{PretrainedRenderer, Pretraining};
 pub use reconstruction::{Reconstruction, RunOptions};
 pub use report::ReportSources;
 pub use repose::{ReposePlan, ReposedHand, Reposing, repose};
@@ -94,7 +97,7 @@ pub struct StepReport {
     pub t: f64,
     /// Stage.
     pub stage: Stage,
-    /// Part of the stage: `detect`, `triangulate`, `lm`, `albedo`, `shape`, `paint`.
+    /// Part of the stage: `detect`, `triangulate`, `lm`, `albedo`, `shape`, `paint`, `pretrain`.
     pub phase: String,
     /// Iteration within the phase, from 1.
     pub iter: u32,

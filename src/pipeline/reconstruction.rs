@@ -281,6 +281,21 @@ impl Reconstruction {
         self.folder.path()
     }
 
+    /// What it was asked to do.
+    pub(super) const fn options(&self) -> &RunOptions {
+        &self.options
+    }
+
+    /// Whether the neural stage is under way or ended.
+    pub(super) fn has_begun_network(&self) -> bool {
+        self.neural().is_some()
+    }
+
+    /// A line of the log.
+    pub(super) fn note(&mut self, line: &str) -> Result<(), PipelineError> {
+        Ok(self.folder.log(line)?)
+    }
+
     /// The stage that the next step belongs to; `None` when all is done.
     #[must_use]
     pub const fn stage(&self) -> Option<Stage> {

@@ -1,7 +1,7 @@
 //! The run folder: what is written when. Every file is written whole or not at all, except the two logs, which grow by
 //! whole lines.
 
-use super::{KeypointSource, PipelineError, RunOptions, StepReport, edits};
+use super::{KeypointSource, PipelineError, PretrainedRenderer, RunOptions, StepReport, edits};
 use crate::export::{ExportError, atomic};
 use crate::gpu::DeviceDescription;
 use crate::hand::{HandModel, HandModelRecord, open_hands};
@@ -209,6 +209,7 @@ impl RunFolder {
             let _ = std::fs::remove_file(self.path.join(name));
         }
         edits::discard(&self.path);
+        PretrainedRenderer::discard(&self.path);
         if self.origin == Origin::Made {
             let _ = std::fs::remove_dir(&self.path);
         }

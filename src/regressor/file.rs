@@ -1,10 +1,11 @@
 //! Weights as files: ours, with what they belong to in the header, and the authors'.
 
 use super::network::{Network, Tensors};
-use super::{HandRegressor, RegressorError, Upright};
+use super::{HandRegressor, RegressorError, Upright, pth};
 use crate::anatomy::Side;
 use crate::hand::HandModel;
 use crate::safetensors::{self, Metadata};
+use std::io::Read;
 use std::path::Path;
 
 /// The header says which of its matrices are whole numbers or small: these stay in single precision.
@@ -35,6 +36,18 @@ const OPEN: &[u8] = include_bytes!("../../assets/models/gcn_open.safetensors");
 const OPEN_NAME: &str = "gcn_open.safetensors (of the program)";
 
 const FORMAT: &str = "thenar hand regressor 1";
+const NO_FACTS: &str = "does not say that it holds a hand regressor of this version";
+
+/// The bytes of a file that is no larger than weights can be; what is wrong otherwise.
+fn read_limited(path: &Path) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).map_err(|e| format!("cannot be read ({e})"))?;
+    file.take(pth::FILE_BYTES + 1).read_to_end(&mut bytes).map_err(|e| format!("cannot be read ({e})"))?;
+    if bytes.len() as u64 > pth::FILE_BYTES {
+        return Err(format!("is larger than {} MiB, so it holds no hand regressor", pth::FILE_BYTES >> 20));
+    }
+    Ok(bytes)
+}
 
 impl RegressorFacts {
     #[cfg(feature = "train")]
@@ -92,8 +105,7 @@ impl HandRegressor {
     pub fn from_safetensors(bytes: &[u8], path: &Path, model: &HandModel) -> Result<Self, RegressorError> {
         let unusable = |problem: String| RegressorError::Unusable { path: path.to_owned(), problem };
         let (tensors, metadata) = safetensors::from_bytes_with(bytes).map_err(unusable)?;
-        let facts = RegressorFacts::from_metadata(&metadata)
-            .ok_or_else(|| unusable("does not say that it holds a hand regressor of this version".to_owned()))?;
+        let facts = RegressorFacts::from_metadata(&metadata).ok_or_else(|| unusable(NO_FACTS.to_owned()))?;
         if !facts.hashes.contains(&model.hash) {
             let known = facts.hashes.first().map_or("none", String::as_str);
             let problem = format!(
@@ -106,22 +118,61 @@ impl HandRegressor {
         Ok(Self { hashes: facts.hashes, ..regressor })
     }
 
-    /// The regressor for a hand model: the one that comes with the program for the open hand; for another model the file
-    /// `gcn_left.safetensors` or `gcn_right.safetensors` beside it.
+    /// The regressor for a hand model: the file that its origin names; else the one that comes with the program for the open
+    /// hand; for another model, beside it, `gcn_right.safetensors` (or `gcn_left`), else the authors' `gcn_right.pth`.
     ///
     /// # Errors
     /// [`RegressorError`]: there is none, it is damaged, or was trained for another model.
     pub fn find(model: &HandModel) -> Result<Self, RegressorError> {
+        if let Some(path) = &model.origin.start_weights {
+            return Self::from_file(path, model);
+        }
         let Some(folder) = model.origin.file.as_deref().and_then(Path::parent) else {
             return Self::from_safetensors(OPEN, Path::new(OPEN_NAME), model);
         };
-        let missing = || RegressorError::Missing { model: model.name.clone(), looked_in: folder.display().to_string() };
-        let path = Some(folder.join(format!("gcn_{}.safetensors", model.side)))
-            .filter(|path| path.is_file())
-            .ok_or_else(missing)?;
-        let bytes = std::fs::read(&path)
-            .map_err(|e| RegressorError::Unusable { path: path.clone(), problem: format!("cannot be read: {e}") })?;
-        Self::from_safetensors(&bytes, &path, model)
+        let names = ["safetensors", "pth"].map(|ending| format!("gcn_{}.{ending}", model.side));
+        let path = names.iter().map(|name| folder.join(name)).find(|path| path.is_file());
+        let missing = || RegressorError::Missing {
+            model: model.name.clone(),
+            looked_for: names.join(" or "),
+            looked_in: folder.display().to_string(),
+        };
+        Self::from_file(&path.ok_or_else(missing)?, model)
+    }
+
+    /// Reads a file of weights for `model`, ours or the authors', told apart by their first bytes.
+    ///
+    /// # Errors
+    /// [`RegressorError`]: it cannot be read, is damaged, or was trained for another model.
+    pub fn from_file(path: &Path, model: &HandModel) -> Result<Self, RegressorError> {
+        let bytes =
+            read_limited(path).map_err(|problem| RegressorError::Unusable { path: path.to_owned(), problem })?;
+        if pth::is_pth(&bytes) {
+            Self::from_pth(&bytes, path, model)
+        } else {
+            Self::from_safetensors(&bytes, path, model)
+        }
+    }
+
+    /// The sides that a file of weights is for: a file of ours says it itself (both where it belongs to hands that mirror each
+    /// other), one of `PyTorch` by its name.
+    ///
+    /// # Errors
+    /// [`RegressorError`]: it cannot be read, is damaged, or does not say.
+    pub fn sides_of(path: &Path, models: [&HandModel; 2]) -> Result<Vec<Side>, RegressorError> {
+        let unusable = |problem: String| RegressorError::Unusable { path: path.to_owned(), problem };
+        let bytes = read_limited(path).map_err(unusable)?;
+        if pth::is_pth(&bytes) {
+            let name = path.file_stem().unwrap_or_default().to_string_lossy().to_lowercase();
+            let named: Vec<Side> = Side::BOTH.into_iter().filter(|side| name.contains(side.name())).collect();
+            return if named.len() == 1 { Ok(named) } else { Err(RegressorError::NoSide { path: path.to_owned() }) };
+        }
+        let (_, metadata) = safetensors::from_bytes_with(&bytes).map_err(unusable)?;
+        let facts = RegressorFacts::from_metadata(&metadata).ok_or_else(|| unusable(NO_FACTS.to_owned()))?;
+        let served = models.into_iter().filter(|model| facts.hashes.contains(&model.hash)).map(|model| model.side);
+        let served: Vec<Side> = served.collect();
+        // Of neither: reading it says so.
+        Ok(if served.is_empty() { vec![facts.side] } else { served })
     }
 
     /// Whether it was trained for this model or its mirror image.

@@ -2,7 +2,7 @@
 //!
 //! [`HandRegressor`] predicts, in `f64`, for either side (a left hand is mirrored to a right one). Weights of the open hand
 //! come with the program ([`HandRegressor::find`]); those of another model are looked for beside its files
-//! (`gcn_right.safetensors`, by `thenar train-regressor`).
+//! (`gcn_right.safetensors`, by `thenar train-regressor`, or the authors' `gcn_right.pth`).
 //! Training is in `train`, a part of the program built with the cargo feature `train`.
 
 mod file;
@@ -11,6 +11,7 @@ mod network;
 mod normal_frame;
 #[cfg(any(test, feature = "train"))]
 pub(crate) mod poses;
+mod pth;
 mod sparse;
 #[cfg(feature = "train")]
 pub mod train;
@@ -30,17 +31,22 @@ use std::path::PathBuf;
 pub enum RegressorError {
     /// Nothing was trained for this hand model.
     #[error(
-        "there are no regressor weights for the hand model `{model}`: they were looked for in {looked_in} \
-         (`thenar train-regressor` makes them)"
+        "there are no regressor weights for the hand model `{model}`: {looked_for} was looked for in {looked_in}; \
+         `thenar train-regressor` makes them, or put the authors' .pth file for MANO there"
     )]
     Missing {
         /// Name of the model.
         model: String,
+        /// Names of the files.
+        looked_for: String,
         /// Where.
         looked_in: String,
     },
     /// Weights of another hand model.
-    #[error("the regressor weights in {path} were trained for another hand model ({problem})")]
+    #[error(
+        "the regressor weights in {path} were trained for another hand model ({problem}); give that model by \
+         --hand-model, or weights made for this one by --init-weights"
+    )]
     OtherModel {
         /// The file.
         path: PathBuf,
@@ -54,6 +60,24 @@ pub enum RegressorError {
         path: PathBuf,
         /// What is wrong.
         problem: String,
+    },
+    /// A file of `PyTorch` that is not what it should be.
+    #[error("{path}: the file {problem}; {remedy}")]
+    UnusablePth {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// The name of a file of `PyTorch` does not say for which hand it is, and nothing within does.
+    #[error(
+        "{path}: the file's name says neither `left` nor `right`; name it as its authors do, gcn_right.pth or gcn_left.pth"
+    )]
+    NoSide {
+        /// The file.
+        path: PathBuf,
     },
 }
 

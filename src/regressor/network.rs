@@ -233,7 +233,7 @@ impl Reader<'_> {
 }
 
 /// Tensor that holds the numbers of vertices of the levels, finest first.
-const SIZES: &str = "levels";
+pub(super) const SIZES: &str = "levels";
 
 impl Network {
     /// From tensors with the published names; what is wrong with them otherwise. The sparse matrices are `L_i` and `U_i` as

@@ -197,7 +197,12 @@ pub fn parse(path: &str, bytes: &[u8], side: Side, convention: &ManoConvention) 
         tips,
         joint_limits: open_hand(side)?.joint_limits,
         labels: ModelLabels::default(),
-        origin: ModelOrigin { file: None, convention: convention.clone(), left_shapedirs_fixed: false },
+        origin: ModelOrigin {
+            file: None,
+            convention: convention.clone(),
+            left_shapedirs_fixed: false,
+            start_weights: None,
+        },
     })
 }
 

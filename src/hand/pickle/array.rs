@@ -56,7 +56,8 @@ impl Dtype {
         Ok(Self { kind, size, big_endian })
     }
 
-    fn number(self, bytes: &[u8]) -> f64 {
+    /// The number that so many bytes stand for.
+    pub(super) fn number(self, bytes: &[u8]) -> f64 {
         let mut wide = [0; 8];
         let little = &mut wide[..self.size];
         little.copy_from_slice(bytes);

@@ -7,6 +7,7 @@ use super::PickleError;
 use super::array::{Array, Dtype};
 use super::machine::Machine;
 use super::scan::Data;
+use super::torch::TorchClass;
 use super::value::{Id, Node, axes};
 
 /// Something of the allow-list.
@@ -48,11 +49,30 @@ pub(super) enum Class {
     Ch,
     /// `chumpy.reordering.Select`, a part of an array.
     Select,
+    /// A name of `PyTorch`'s.
+    Torch(TorchClass),
+}
+
+/// Whose pickle it is: which list of names counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dialect {
+    /// A hand model.
+    HandModel,
+    /// `data.pkl` of `torch.save`.
+    Torch,
 }
 
 impl Class {
     /// The entry of the list, if there is one.
-    pub(super) fn find(module: &str, name: &str) -> Option<Self> {
+    pub(super) fn find(dialect: Dialect, module: &str, name: &str) -> Option<Self> {
+        match (dialect, module, name) {
+            (Dialect::HandModel, ..) => Self::of_hand_models(module, name),
+            (Dialect::Torch, "collections", "OrderedDict") => Some(Self::OrderedDict),
+            (Dialect::Torch, ..) => TorchClass::find(module, name).map(Self::Torch),
+        }
+    }
+
+    fn of_hand_models(module: &str, name: &str) -> Option<Self> {
         Some(match (module, name) {
             ("numpy", "ndarray") => Self::Ndarray,
             ("numpy", "dtype") => Self::Dtype,
@@ -96,6 +116,7 @@ impl Class {
             Self::Coo => "coo_matrix",
             Self::Ch => "chumpy Ch",
             Self::Select => "chumpy Select",
+            Self::Torch(class) => class.name(),
         }
     }
 }
@@ -189,6 +210,7 @@ impl<'a> Machine<'a> {
             // The second one is the encoding, always Latin-1.
             (Class::Bytes | Class::ByteArray, [bytes] | [bytes, _]) => self.data_at(*bytes).map(Node::Bytes),
             (Class::Csc | Class::Csr | Class::Coo | Class::Ch | Class::Select, _) => self.instance(class, arguments),
+            (Class::Torch(class), _) => self.call_torch(class, arguments),
             _ => Err(wrong),
         }
     }

@@ -1,6 +1,6 @@
 //! What each instruction does, by its byte.
 
-use super::classes::{Class, foreign};
+use super::classes::Dialect;
 use super::machine::Machine;
 use super::scan::Data;
 use super::value::Node;
@@ -33,6 +33,7 @@ impl<'a> Machine<'a> {
                 other => Err(self.malformed(format!("protocol {other}"))),
             },
             0x95 => self.scan.u64().map(drop),
+            b'Q' if self.dialect == Dialect::Torch => self.persistent(),
             b'P' | b'Q' => Err(self.forbidden("a persistent identifier")),
             0x82..=0x84 => Err(self.forbidden("an extension code")),
             0x97 | 0x98 => Err(self.forbidden("a buffer outside the file")),
@@ -121,7 +122,7 @@ impl<'a> Machine<'a> {
             }
             b'i' => {
                 let (module, name) = (self.scan.word()?, self.scan.word()?);
-                let class = Class::find(module, name).ok_or_else(|| foreign(module, name))?;
+                let class = self.find(module, name)?;
                 let arguments = self.pop_mark()?;
                 self.old_instance(class, &arguments)
             }

@@ -1,7 +1,7 @@
 //! The stack machine of pickles, protocols 0 to 5: one instruction after the other over an explicit stack, an explicit list of
 //! marks and a memo. Names of instructions are those of Python's `pickletools.py`.
 
-use super::classes::{Class, foreign};
+use super::classes::{Class, Dialect, foreign};
 use super::scan::Scan;
 use super::value::{Id, Node, Pickle, Value};
 use super::{PickleError, limits};
@@ -11,6 +11,7 @@ use std::collections::HashMap;
 pub(super) struct Machine<'a> {
     pub(super) scan: Scan<'a>,
     pub(super) pickle: Pickle<'a>,
+    pub(super) dialect: Dialect,
     /// Containers within each value, by its number.
     depths: Vec<u16>,
     pub(super) stack: Vec<Id>,
@@ -20,14 +21,24 @@ pub(super) struct Machine<'a> {
 }
 
 impl<'a> Machine<'a> {
-    /// Reads one pickle.
+    /// Reads one pickle of a hand model.
     pub(super) fn run(bytes: &'a [u8]) -> Result<Pickle<'a>, PickleError> {
+        Self::run_as(Dialect::HandModel, bytes)
+    }
+
+    /// Reads one pickle of `PyTorch`.
+    pub(super) fn run_torch(bytes: &'a [u8]) -> Result<Pickle<'a>, PickleError> {
+        Self::run_as(Dialect::Torch, bytes)
+    }
+
+    fn run_as(dialect: Dialect, bytes: &'a [u8]) -> Result<Pickle<'a>, PickleError> {
         if bytes.len() > limits::INPUT_BYTES {
             return Err(PickleError::Limit { what: "bytes", limit: limits::INPUT_BYTES });
         }
         let mut machine = Self {
             scan: Scan::new(bytes),
             pickle: Pickle { nodes: Vec::new(), root: 0 },
+            dialect,
             depths: Vec::new(),
             stack: Vec::new(),
             marks: Vec::new(),
@@ -201,8 +212,13 @@ impl<'a> Machine<'a> {
         self.push_id(id.ok_or_else(|| self.malformed(format!("memo entry {index} was never made")))?)
     }
 
+    /// A class by its name.
+    pub(super) fn find(&self, module: &str, name: &str) -> Result<Class, PickleError> {
+        Class::find(self.dialect, module, name).ok_or_else(|| foreign(module, name))
+    }
+
     pub(super) fn global(&mut self, module: &str, name: &str) -> Result<(), PickleError> {
-        let class = Class::find(module, name).ok_or_else(|| foreign(module, name))?;
+        let class = self.find(module, name)?;
         self.push(Node::Class(class), &[])
     }
 
@@ -245,7 +261,7 @@ impl<'a> Machine<'a> {
     /// A value that a call has made, with the depth of what it holds.
     fn push_made(&mut self, node: Node<'a>) -> Result<(), PickleError> {
         let parts: Vec<Id> = match &node {
-            Node::Set(items) => items.clone(),
+            Node::Set(items) | Node::Tuple(items) => items.clone(),
             Node::Dict(pairs) => pairs.iter().flat_map(|(k, v)| [*k, *v]).collect(),
             _ => Vec::new(),
         };

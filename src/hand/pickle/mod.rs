@@ -4,7 +4,8 @@
 //! whoever loads a foreign pickle with Python runs foreign code. This reader interprets the instructions of protocols 0 to 5
 //! (`pickletools.py` of `CPython` is the reference) but knows a fixed list of classes only, those that hand-model files need:
 //! `NumPy` arrays, `scipy.sparse` matrices, chumpy's `Ch` and `Select`, sets and ordered dictionaries. Each is data here, made
-//! by code of this module. Any other name ends the reading with [`PickleError::ForeignClass`] before it is called.
+//! by code of this module. Any other name ends the reading with [`PickleError::ForeignClass`] before it is called. Files of
+//! `PyTorch` have a list of their own ([`Pickle::parse_torch`]): storages and the functions that make tensors of them.
 //!
 //! Nothing recurses and nothing is copied: values live in one arena and refer to each other by number, arrays are slices of
 //! the input. So a value that contains itself, a hundred thousand brackets or a "billion laughs" cost no more than their
@@ -21,11 +22,13 @@ mod machine;
 mod npy;
 mod scan;
 mod sparse;
+mod torch;
 mod value;
 
 pub use array::Numbers;
 pub use npy::npy_numbers;
 pub use sparse::SparseRows;
+pub use torch::{TorchTensor, TorchValue};
 pub use value::{Pickle, Value};
 
 /// What a file may ask for. A MANO file has some 450 instructions, 70 memo entries and an array of 2.5 MB.
@@ -50,6 +53,8 @@ pub mod limits {
     pub const AXES: usize = 8;
     /// Numbers of an array that is converted.
     pub const NUMBERS: usize = 1 << 20;
+    /// Numbers of all tensors of a file of `PyTorch`; the published regressor has 2.3 million.
+    pub const TENSOR_NUMBERS: usize = 16 << 20;
     /// Letters of a class name.
     pub const NAME: usize = 256;
 }
@@ -64,13 +69,13 @@ pub enum PickleError {
         at: usize,
     },
     /// A class or function outside the allow-list.
-    #[error("asks for `{class}`, which no hand model needs; nothing of it was run")]
+    #[error("asks for `{class}`, which no such file needs; nothing of it was run")]
     ForeignClass {
         /// `module.name`, shortened and with odd characters replaced.
         class: String,
     },
     /// An instruction that a file by itself cannot have, or that reaches outside the file.
-    #[error("uses {what} at byte {at}, which no hand model needs")]
+    #[error("uses {what} at byte {at}, which no such file needs")]
     Forbidden {
         /// What it is.
         what: &'static str,

@@ -4,6 +4,7 @@ use super::array::{Array, Dtype};
 use super::classes::Class;
 use super::machine::Machine;
 use super::scan::Data;
+use super::torch::{SparseView, Storage, View};
 use super::{PickleError, limits};
 use std::borrow::Cow;
 
@@ -34,6 +35,10 @@ pub(super) enum Node<'a> {
         class: Class,
         state: Option<Id>,
     },
+    /// Of `PyTorch`: bytes beside the pickle, and what is made of them.
+    Storage(Storage),
+    Tensor(View),
+    SparseTensor(SparseView),
 }
 
 impl Node<'_> {
@@ -53,6 +58,9 @@ impl Node<'_> {
             Self::Dtype(_) => "an element type",
             Self::Array(_) => "an array",
             Self::Object { class, .. } => class.name(),
+            Self::Storage(_) => "a storage",
+            Self::Tensor(_) => "a tensor",
+            Self::SparseTensor(_) => "a sparse tensor",
         }
     }
 }

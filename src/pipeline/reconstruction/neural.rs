@@ -1,14 +1,13 @@
 //! The last stage: a network learns to paint the refined mesh; see [`crate::neural`].
 
 use super::{CHECKPOINT_SECONDS, Reconstruction, State, joint};
-use crate::fitting::ham::Ham;
 use crate::fitting::ham::start::mean_light;
-use crate::fitting::ham::target::{JudgedSource, REGION_MARGIN, Target, TargetSource};
 use crate::metrics::{Comparison, Measures, Picture, ViewScore, mask_of, rendered};
-use crate::neural::{Neural, NeuralRenderer, NeuralState, NeuralView};
+use crate::neural::{Neural, NeuralRenderer, NeuralState};
 use crate::pipeline::comparison::{as_photographed, picture};
 use crate::pipeline::neural::{NeuralHeader, gain_of, mesh_hash, neural_mesh, rest_positions, write};
-use crate::pipeline::{Advance, PipelineError, Stage};
+use crate::pipeline::neural_views::SeenViews;
+use crate::pipeline::{Advance, PipelineError, PretrainedRenderer, Stage};
 
 /// Name of the stage's only phase.
 const PHASE: &str = "paint";
@@ -93,39 +92,25 @@ impl Reconstruction {
         let used: Vec<usize> = (0..lights.len()).filter(|v| self.used[*v]).collect();
         let rest = rest_positions(&self.posable()?);
         let mesh = neural_mesh(ham.mesh(), &vertices, &rest);
-        let views = self.neural_views(ham);
-        let settings = &self.options.preset.neural;
-        Ok(Neural::new(&self.gpu, settings, self.options.seed, &mesh, &mean_light(&lights, &used), &views)?)
-    }
-
-    /// Region and photograph of each view that takes part.
-    fn neural_views(&self, ham: &Ham) -> Vec<Option<NeuralView>> {
         let points: Vec<[f64; 3]> = self.fitted.iter().flat_map(|h| h.posed.vertices.iter().copied()).collect();
-        let divisor = self.options.preset.neural.image_divisor.max(1);
-        let cameras = self.cameras();
-        let trust = ham.mask_trust();
-        let view = |v: usize| {
-            let source = &self.capture.views[v];
-            if !self.used[v] {
-                return None;
-            }
-            let judged = self.masks.get(v).and_then(Option::as_ref);
-            let judged = judged.map(|j| JudgedSource { mask: j.mask.as_ref(), weight: j.report.weight });
-            let camera = &cameras[v];
-            let mask = source.mask.as_ref();
-            let target = Target::new(
-                &TargetSource { camera, image: &source.image, mask, judged },
-                divisor,
-                &points,
-                REGION_MARGIN,
-            )?;
-            // Only pixels that the render covers are looked at, so the forearm needs no care.
-            let (covered, no_arm) = (vec![1; target.colours.len()], vec![false; target.colours.len()]);
-            let trusted = trust.get(v).copied().flatten().is_some_and(|t| t.trusted);
-            let pixels = target.straightened(&target.packed(&covered, &no_arm, trusted), &ham.residuals()[v]);
-            Some(NeuralView { pixels, camera: target.camera })
+        let trusted: Vec<Option<bool>> = ham.mask_trust().iter().map(|t| t.map(|t| t.trusted)).collect();
+        let settings = &self.options.preset.neural;
+        let seen = SeenViews {
+            capture: &self.capture,
+            cameras: &self.cameras(),
+            residuals: ham.residuals(),
+            used: &self.used,
+            masks: &self.masks,
+            trusted: &trusted,
+            points: &points,
+            divisor: settings.image_divisor,
         };
-        (0..self.capture.views.len()).map(view).collect()
+        let (light, views) = (mean_light(&lights, &used), seen.for_network());
+        let mut neural = Neural::new(&self.gpu, settings, self.options.seed, &mesh, &light, &views)?;
+        if let Some(renderer) = PretrainedRenderer::kept(self.folder.path())? {
+            neural.begin_with(&renderer.network)?;
+        }
+        Ok(neural)
     }
 
     pub(super) fn advance_neural(&mut self) -> Result<Advance, PipelineError> {
@@ -297,6 +282,43 @@ pub(super) mod sweep {
                 return;
             };
             run.state = State::Done { ham: Some(ham), neural: None };
+        }
+    }
+
+    /// Epochs after which [`begun_with_a_pretrained_network`] looks.
+    const LOOKS: [u32; 14] = [0, 1, 2, 3, 4, 6, 8, 12, 16, 20, 30, 40, 60, 80];
+
+    /// How soon a network that was trained on other captures (`NEURAL_RENDERER`, of `thenar pretrain-renderer`) paints a
+    /// finished run of HAM (`NEURAL_SWEEP_RUN`, a copy), beside one that begins anew.
+    #[test]
+    #[ignore = "minutes; prints what it measured"]
+    fn begun_with_a_pretrained_network() {
+        let file = std::env::var_os("NEURAL_RENDERER").expect("a file");
+        let renderer = PretrainedRenderer::read(std::path::Path::new(&file)).expect("a renderer");
+        let mut run = run_to_sweep();
+        let vertices = run.ham().expect("after HAM").vertices().expect("reads");
+        let mut shaded = run.score(&vertices).expect("scores");
+        shaded.retain(|(_, s)| s.held_out);
+        for begun in [false, true] {
+            if let State::Neural { ham, .. } =
+                std::mem::replace(&mut run.state, State::Done { ham: None, neural: None })
+            {
+                run.state = State::Done { ham: Some(ham), neural: None };
+            }
+            run.enter_neural(None).expect("begins");
+            if let (State::Neural { neural, .. }, true) = (&mut run.state, begun) {
+                neural.begin_with(&renderer.network).expect("of the same kind");
+            }
+            for epoch in LOOKS {
+                while let State::Neural { neural, .. } = &mut run.state
+                    && neural.epoch() < epoch
+                {
+                    neural.step().expect("steps");
+                }
+                let [_, held_out] = run.held_against(&shaded).expect("compares");
+                let how = if begun { "pretrained" } else { "anew" };
+                eprintln!("{how}: epoch {epoch:2}: {}", held_out.sentence("held out").unwrap_or_default());
+            }
         }
     }
 }

@@ -30,6 +30,8 @@ pub(super) struct Pass {
     /// Frames of the batch that are finished.
     finished: usize,
     estimates: Vec<(usize, FrameEstimate)>,
+    /// What the fits say of how they began, each once.
+    notes: Vec<String>,
 }
 
 /// What a step did.
@@ -51,11 +53,16 @@ pub(super) struct Inputs<'a> {
 
 impl Pass {
     pub(super) const fn new(settings: HandFitSettings, wanted: Vec<usize>) -> Self {
-        Self { settings, wanted, from: 0, batch: None, finished: 0, estimates: Vec::new() }
+        Self { settings, wanted, from: 0, batch: None, finished: 0, estimates: Vec::new(), notes: Vec::new() }
     }
 
     pub(super) fn count(&self) -> usize {
         self.wanted.len()
+    }
+
+    /// What the user should know about how the fits began, as far as they are.
+    pub(super) fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     pub(super) fn into_estimates(self) -> Vec<(usize, FrameEstimate)> {
@@ -73,6 +80,9 @@ impl Pass {
                 batch.iter().filter_map(|f| inputs.looked[*f].as_ref()).map(|l| l.pose.clone()).collect();
             let models = [0, 1].map(|i| Some(&*inputs.models[i]));
             let fit = HandFit::of_frames(FitBackend::Gpu(inputs.gpu), models, &poses, &self.settings)?;
+            // Each batch says the same of the same models.
+            let new: Vec<String> = fit.notes().iter().filter(|note| !self.notes.contains(note)).cloned().collect();
+            self.notes.extend(new);
             self.batch = Some(Box::new(fit));
             return Ok(PassStep::Iterated);
         };

@@ -24,7 +24,9 @@ pub use record::is_sequence_run;
 
 use super::given::{DetailSource, Given, hash_of};
 use super::run_folder::RunFolder;
-use super::{Advance, Checkpoint, DETECTION, PipelineError, Reconstruction, RunOptions, Stage, StepReport};
+use super::{
+    Advance, Checkpoint, DETECTION, PipelineError, PretrainedRenderer, Reconstruction, RunOptions, Stage, StepReport,
+};
 use crate::camera::Camera;
 use crate::capture::{Capture, FrameFolder, OpenOptions};
 use crate::export::atomic;
@@ -138,6 +140,16 @@ impl SequenceRun {
         }
         run.folder.log("resumed")?;
         Ok(run)
+    }
+
+    /// Lets the network of each frame begin with one that was trained beforehand; the sequence keeps a copy.
+    ///
+    /// # Errors
+    /// [`crate::neural::NeuralError::OtherNetwork`] when it is of another kind, or a full disk.
+    pub fn begin_networks_with(&mut self, renderer: &PretrainedRenderer) -> Result<(), PipelineError> {
+        renderer.network.check(&self.options.preset.neural)?;
+        let done = renderer.keep(self.folder.path())?;
+        Ok(self.folder.log(&done)?)
     }
 
     fn at_start(
@@ -337,14 +349,16 @@ impl SequenceRun {
             }
             PassStep::Done => {
                 let settings = &self.options.preset.sequence;
+                // Those of the fit of the shape are among them: its frames are some of these.
+                let mut findings = pass.notes().to_vec();
                 let found = pass.into_estimates();
                 let motion = fit::motion(&self.inputs(), &found, &shape, settings, self.same_rig, &self.problems);
                 let motion = motion.write(self.folder.path())?;
                 let betas: Vec<String> = motion.betas.iter().map(|b| format!("{b:.2}")).collect();
                 let hands: usize = motion.frames.iter().map(|f| f.hands.len()).sum();
-                let finding = format!("{hands} hands in {} frames, one shape: {}", self.frames.len(), betas.join(" "));
+                findings.push(format!("{hands} hands in {} frames, one shape: {}", self.frames.len(), betas.join(" ")));
                 self.begin_frames(motion)?;
-                self.stage_done(Stage::Fit, vec![finding])
+                self.stage_done(Stage::Fit, findings)
             }
         }
     }
@@ -451,11 +465,16 @@ impl SequenceRun {
         if same && checkpoint.exists() {
             return Ok(Some(Reconstruction::resume(capture, models, options, gpu)?));
         }
+        let renderer = PretrainedRenderer::kept(self.folder.path())?;
         if dir.exists() {
             // What was begun with something else given, or has no checkpoint yet.
             std::fs::remove_dir_all(&dir).map_err(crate::export::ExportError::io(&dir))?;
         }
-        Ok(Some(Reconstruction::of_frame(capture, models, options, gpu, &given, &self.found(frame))?))
+        let mut run = Reconstruction::of_frame(capture, models, options, gpu, &given, &self.found(frame))?;
+        if let Some(renderer) = renderer {
+            run.begin_network_with(&renderer)?;
+        }
+        Ok(Some(run))
     }
 
     /// Whether later frames begin with the detail of the first.
