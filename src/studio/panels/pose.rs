@@ -4,7 +4,6 @@
 use super::theme::{self, amber, button, faint};
 use crate::anatomy::{JOINT_NAMES, Side};
 use crate::studio::session::{Action, Chosen, NamedPose, PoseAction, Posing, Session};
-use crate::studio::ui_state::Tab;
 use egui::{CollapsingHeader, RichText, Slider, SliderClamping, Ui};
 
 /// Fingers as people count them: first joint of each, name.
@@ -14,18 +13,6 @@ const EDITS: SliderClamping = SliderClamping::Edits;
 const AXES: [&str; 3] = ["x · twist", "y · spread", "z · bend"];
 
 pub(super) fn show(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>) {
-    ui.horizontal(|ui| {
-        theme::title(ui, "POSE");
-        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-            if ui
-                .small_button("Parameters")
-                .on_hover_text("Back to the parameters; the hands stay as they are")
-                .clicked()
-            {
-                session.ui.tab = Tab::Parameters;
-            }
-        });
-    });
     let session = &*session;
     let mut ask = |action| actions.push(Action::Pose(action));
     let Some(posing) = &session.posing else {
