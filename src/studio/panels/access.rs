@@ -2,7 +2,8 @@
 //! accessibility says. A control whose text has no letters, or that is only painted, is named here.
 
 use egui::accesskit::Role;
-use egui::{Id, Rect, Response, Sense, Ui, WidgetInfo, WidgetType};
+use egui::{DragValue, Id, Rect, Response, Sense, Slider, SliderClamping, Ui, WidgetInfo, WidgetType};
+use std::ops::RangeInclusive;
 
 /// Names of responses.
 pub(super) trait Named: Sized {
@@ -46,4 +47,28 @@ pub(super) fn painted(response: &Response, (name, shows): (&str, &str)) {
         let [x0, y0, x1, y1] = [rect.min.x, rect.min.y, rect.max.x, rect.max.y].map(f64::from);
         node.set_bounds(egui::accesskit::Rect { x0, y0, x1, y1 });
     });
+}
+
+/// How a slider shows its number: decimals, unit, whether its scale is logarithmic.
+pub(super) type Shown = (usize, &'static str, bool);
+
+/// A slider with its number, both of which have the name; egui's own number has none. A value that nobody has touched is neither
+/// rounded nor clamped.
+pub(super) fn slider(
+    ui: &mut Ui,
+    name: &str,
+    value: &mut f64,
+    range: RangeInclusive<f64>,
+    (decimals, unit, logarithmic): Shown,
+) -> Response {
+    let whole = (range.end() - range.start()) / f64::from(ui.spacing().slider_width.max(1.0));
+    let speed = if logarithmic { value.abs() * 0.02 } else { whole };
+    let slider = Slider::new(value, range.clone())
+        .show_value(false)
+        .logarithmic(logarithmic)
+        .fixed_decimals(decimals)
+        .clamping(SliderClamping::Edits);
+    let slider = ui.add(slider).named(name);
+    let number = DragValue::new(value).speed(speed).range(range).clamp_existing_to_range(false);
+    slider.union(ui.add(number.fixed_decimals(decimals).suffix(unit)).named(&format!("{name}, number")))
 }

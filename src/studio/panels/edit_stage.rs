@@ -12,8 +12,7 @@ use crate::studio::commands::Id;
 use crate::studio::editing::{Drag, EditTool, Picked, Stroke, paint};
 use crate::studio::session::{Action, EditAction, Session};
 use egui::{
-    Align2, Color32, CursorIcon, Painter, PointerButton, Pos2, Rect, Response, Sense, Slider, Ui, WidgetType, pos2,
-    vec2,
+    Align2, Color32, CursorIcon, Painter, PointerButton, Pos2, Rect, Response, Sense, Ui, WidgetType, pos2, vec2,
 };
 use std::sync::Arc;
 
@@ -36,9 +35,8 @@ pub(super) fn tools(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action
         match session.ui.editing.tool {
             Some(EditTool::Brush | EditTool::Eraser) => {
                 ui.spacing_mut().slider_width = 70.0;
-                let size = Slider::new(&mut session.ui.editing.radius_px, 1.0..=200.0).logarithmic(true);
-                ui.add(size.suffix(" px").max_decimals(0))
-                    .named("Radius of the brush")
+                let radius = &mut session.ui.editing.radius_px;
+                super::access::slider(ui, "Radius of the brush", radius, 1.0..=200.0, (0, " px", true))
                     .on_hover_text("Radius in pixels of the photograph ([ and ])");
                 tool_called(ui, session, Id::RevertMask, "Revert", actions);
             }

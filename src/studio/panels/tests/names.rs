@@ -15,9 +15,9 @@ fn spoken(node: &Node) -> String {
 
 /// Controls and pictures without a name that can be read out.
 fn nameless(bench: &Bench) -> Vec<String> {
-    // The ground of a window or a menu takes clicks so that nothing below it does; it is no control.
-    let areas: Vec<_> =
-        bench.ctx.memory(|m| m.areas().visible_layer_ids().into_iter().map(|l| l.id.with("move")).collect());
+    // The ground of a window or a menu takes clicks so that nothing below it does; it is no control. Nor is a window's title.
+    let layers = bench.ctx.memory(|m| m.areas().visible_layer_ids());
+    let areas: Vec<_> = layers.iter().flat_map(|l| ["move", "__title_click"].map(|part| l.id.with(part))).collect();
     let asks = |node: &Node| {
         let role = node.role();
         let shown = matches!(role, Role::Canvas | Role::Image | Role::Slider | Role::TextInput | Role::Splitter);
