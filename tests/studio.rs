@@ -69,7 +69,7 @@ const NOTHING: Seen = Seen { cameras: false, sfs: false, lap: false };
 
 /// Middle of the window, where the 3D view is, and its lower part with the curves.
 const VIEW: [f64; 4] = [0.16, 0.12, 0.70, 0.68];
-const CURVES: [f64; 4] = [0.04, 0.72, 0.66, 0.97];
+const CURVES: [f64; 4] = [0.04, 0.76, 0.66, 0.94];
 
 /// Frustum lines and curves. The curves' marks in the legend are 13 columns wide, a third of the limit.
 fn look(path: &Path) -> Seen {

@@ -193,17 +193,27 @@ fn place_view(
             ctx.request_repaint();
         }
     }
-    // The buttons at the top of the view belong to egui.
-    let open = centre.with_min_y((centre.min.y + bar).min(centre.max.y));
+    let open = open_part(centre, bar);
     // The mouse of the 3D view counts the window's points, which are egui's but for the zoom.
     let zoom = ctx.zoom_factor();
-    let covered = |p| ctx.layer_id_at(p).is_some_and(|l: egui::LayerId| l.order != egui::Order::Background);
-    let taken = ctx.egui_is_using_pointer() || ctx.pointer_latest_pos().is_some_and(covered);
-    view.taken = taken;
+    view.taken = has_egui_mouse(ctx);
     view.open = if active {
         Rect::new(open.min.x * zoom, open.min.y * zoom, open.max.x * zoom, open.max.y * zoom)
     } else {
         Rect::EMPTY
     };
     view.view_size = Vec2::new(centre.width(), centre.height()) * zoom;
+}
+
+/// The part of the 3D view that has the mouse: the buttons at its top, `bar` points high, belong to egui, and so do its edges,
+/// by which it is made larger.
+pub(super) fn open_part(view: egui::Rect, bar: f32) -> egui::Rect {
+    let inner = view.shrink(panels::EDGE);
+    inner.with_min_y((view.min.y + bar).min(inner.max.y))
+}
+
+/// Whether something of egui has the mouse: it is dragged, or lies over the panels.
+pub(super) fn has_egui_mouse(ctx: &egui::Context) -> bool {
+    let covered = |p| ctx.layer_id_at(p).is_some_and(|l: egui::LayerId| l.order != egui::Order::Background);
+    ctx.egui_is_using_pointer() || ctx.pointer_latest_pos().is_some_and(covered)
 }

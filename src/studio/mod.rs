@@ -19,6 +19,7 @@
 mod backend;
 mod commands;
 mod dialogs;
+mod docks;
 mod editing;
 mod fonts;
 mod frame;

@@ -2,10 +2,11 @@
 
 use super::backend::{ExportRequest, Look};
 use super::commands::{self, Id};
+use super::docks::Pane;
 use super::session::{
     AS_FOUND, Action, Chosen, EditAction, Framed, NamedPose, PoseAction, RunState, SYNERGIES, Session, set_reading,
 };
-use super::ui_state::{CompareMode, LOOKS, Shading, Tab, look_name};
+use super::ui_state::{CompareMode, LOOKS, Shading, look_name};
 use super::viewport::ViewActions;
 use super::{frame::FrameTimes, viewport::Motion};
 use crate::anatomy::{KEYPOINTS, Side};
@@ -48,7 +49,7 @@ pub(super) enum Step {
     ScrubFraction(f64),
     Show(String, bool),
     Curve(String, bool),
-    Tab(Tab),
+    Tab(Pane),
     Wait(Duration),
     WaitPosable,
     WaitOpen,
@@ -138,10 +139,10 @@ fn parse_step(text: &str) -> anyhow::Result<Step> {
         "shading" => Step::Shading(named(text, rest, &Shading::ALL, |s| s.name())?),
         "compare" => Step::Compare(named(text, rest, &CompareMode::ALL, |m| m.name())?),
         "tab" => match rest {
-            "parameters" => Step::Tab(Tab::Parameters),
-            "pose" => Step::Tab(Tab::Pose),
-            "findings" => Step::Tab(Tab::Findings),
-            "capture" => Step::Tab(Tab::Capture),
+            "parameters" => Step::Tab(Pane::Parameters),
+            "pose" => Step::Tab(Pane::Pose),
+            "findings" => Step::Tab(Pane::Findings),
+            "capture" => Step::Tab(Pane::Capture),
             _ => anyhow::bail!("`{text}`: what is `{rest}`?"),
         },
         "pose" | "synergy" | "angle" | "pose-hands" => Step::Act(Action::Pose(pose(text, word, rest)?)),
@@ -380,7 +381,7 @@ fn simple_step(step: &Step, session: &mut Session, actions: &mut ViewActions, wa
         },
         Step::Shading(shading) => session.ui.shading = *shading,
         Step::Compare(mode) => session.ui.compare = *mode,
-        Step::Tab(tab) => session.ui.tab = *tab,
+        Step::Tab(pane) => session.ui.bring(*pane),
         Step::WaitPosable => return done_when(session.posing.is_some()),
         Step::ScrubFraction(fraction) => {
             let last = session.track.frames().last().map_or(0.0, |f| f64::from(f.step));
@@ -431,7 +432,8 @@ fn show(session: &mut Session, what: &str, on: bool) {
         "hands" => ui.show_hands = on,
         "joints" => ui.show_joints = on,
         "grid" => ui.show_grid = on,
-        "curves" => ui.show_curves = on,
+        "curves" if on => ui.bring(Pane::Curves),
+        "curves" => ui.layout_mut().hide(Pane::Curves),
         "export" => ui.show_export = on,
         "help" => ui.show_help = on,
         "developer" => ui.show_developer = on,

@@ -1,6 +1,7 @@
 //! What the window remembers between starts: its layout and how the views are judged. Kept in the user's folder for settings;
 //! a file that cannot be read or written only means that nothing is remembered.
 
+use super::docks::Docks;
 use super::session::Measure;
 use super::ui_state::{Arrangement, Shading, UiState};
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,7 @@ pub(super) const VARIABLE: &str = "THENAR_STUDIO_SETTINGS";
 #[serde(default)]
 pub(super) struct Settings {
     arrangement: Arrangement,
+    layouts: Docks,
     zoom: f32,
     light: bool,
     measure: Measure,
@@ -39,6 +41,7 @@ impl Settings {
     pub(super) fn of(ui: &UiState) -> Self {
         Self {
             arrangement: ui.arrangement,
+            layouts: ui.docks.clone(),
             zoom: ui.zoom,
             light: ui.light,
             measure: ui.measure,
@@ -60,6 +63,7 @@ impl Settings {
     /// Makes the window so.
     pub(super) fn apply(&self, ui: &mut UiState) {
         ui.arrangement = self.arrangement;
+        ui.docks = self.layouts.clone();
         ui.set_zoom(self.zoom);
         ui.light = self.light;
         (ui.measure, ui.worst_first) = (self.measure, self.worst_first);

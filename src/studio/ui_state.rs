@@ -1,13 +1,14 @@
 //! What the panels remember between frames: modes, sliders, open windows.
 
 use super::backend::Look;
+use super::docks::{Docks, Pane};
 use super::editing::Editing;
 use super::session::Measure;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-/// Which panels there are, and where.
+/// Which layout is in use: each has its own places of the panels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Arrangement {
     /// The 3D view with the list of views.
@@ -17,6 +18,11 @@ pub(crate) enum Arrangement {
     Studio,
     /// The pictures large, the 3D view small.
     Compare,
+}
+
+impl Arrangement {
+    /// All layouts.
+    pub(crate) const ALL: [Self; 3] = [Self::Simple, Self::Studio, Self::Compare];
 }
 
 /// Bounds of the size of letters and buttons.
@@ -97,20 +103,6 @@ pub(crate) const fn look_name(look: Look) -> &'static str {
     }
 }
 
-/// What stands under the compare panel.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Tab {
-    /// Numbers of the preset.
-    #[default]
-    Parameters,
-    /// Sliders for the hands.
-    Pose,
-    /// What the doctor found.
-    Findings,
-    /// How the capture was read.
-    Capture,
-}
-
 /// What is typed into the palette, and which of its rows is chosen.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Palette {
@@ -125,8 +117,16 @@ pub(crate) struct Palette {
 /// The panels' memory.
 #[derive(Clone, Debug)]
 pub(crate) struct UiState {
-    /// Which panels there are.
+    /// Which layout is in use.
     pub arrangement: Arrangement,
+    /// Where the panels lie in each of them.
+    pub docks: Docks,
+    /// A panel or an edge between panels is being dragged: not the time to write anything down.
+    pub moving: bool,
+    /// The panel that was chosen last, by its title or by keys.
+    pub at_pane: Option<Pane>,
+    /// Its title is to be given the keys.
+    pub focus_pane: bool,
     /// Panels are light.
     pub light: bool,
     /// Size of letters and buttons, 1 = usual.
@@ -149,8 +149,6 @@ pub(crate) struct UiState {
     pub show_joints: bool,
     /// Ground grid.
     pub show_grid: bool,
-    /// Loss panel and timeline.
-    pub show_curves: bool,
     /// Compare mode.
     pub compare: CompareMode,
     /// Wipe position, 0 = all render, 1 = all photograph.
@@ -201,8 +199,6 @@ pub(crate) struct UiState {
     pub log_filter: String,
     /// Height that the buttons on the 3D view take at its top, points: they wrap in a narrow one.
     pub view_bar: f32,
-    /// What stands under the compare panel.
-    pub tab: Tab,
     /// Editing of keypoints and masks.
     pub editing: Editing,
 }
@@ -227,6 +223,10 @@ impl Default for UiState {
     fn default() -> Self {
         Self {
             arrangement: Arrangement::default(),
+            docks: Docks::default(),
+            moving: false,
+            at_pane: None,
+            focus_pane: false,
             light: false,
             zoom: 1.0,
             shading: Shading::default(),
@@ -238,7 +238,6 @@ impl Default for UiState {
             show_hands: true,
             show_joints: true,
             show_grid: true,
-            show_curves: true,
             compare: CompareMode::default(),
             wipe: 0.5,
             opacity: 0.5,
@@ -264,7 +263,6 @@ impl Default for UiState {
             path_text: String::new(),
             log_filter: String::new(),
             view_bar: 36.0,
-            tab: Tab::default(),
             editing: Editing::default(),
         }
     }

@@ -4,6 +4,7 @@
 use super::table::{Id, opened, plain, shift};
 use super::{Entry, Menu};
 use crate::anatomy::Side;
+use crate::studio::docks::Pane;
 use crate::studio::editing::EditTool;
 use crate::studio::session::{Action, EditAction, Session};
 use crate::studio::ui_state::Arrangement;
@@ -13,8 +14,11 @@ use egui::Key;
 fn take(session: &mut Session, tool: EditTool) -> Option<Action> {
     let now = session.ui.editing.tool;
     session.ui.editing.choose(if now == Some(tool) { None } else { Some(tool) });
-    if session.ui.arrangement == Arrangement::Simple {
-        session.ui.arrangement = Arrangement::Compare;
+    if session.ui.editing.tool.is_some() && !session.ui.shows(Pane::Compare) {
+        if session.ui.arrangement == Arrangement::Simple {
+            session.ui.arrangement = Arrangement::Compare;
+        }
+        session.ui.bring(Pane::Compare);
     }
     None
 }

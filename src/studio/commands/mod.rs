@@ -2,6 +2,7 @@
 //! of keys and the scripts of the tests, so that none of them can say something else than the others.
 
 mod edit_rows;
+mod panel_rows;
 mod run_rows;
 mod search;
 mod sight_rows;

@@ -1,7 +1,7 @@
 //! The table itself: a row a command, in the order of the menus.
 
 use super::Entry;
-use super::{edit_rows, run_rows, sight_rows, work_rows};
+use super::{edit_rows, panel_rows, run_rows, sight_rows, work_rows};
 use crate::studio::session::Session;
 use egui::{Key, KeyboardShortcut, Modifiers};
 
@@ -69,17 +69,25 @@ pub(crate) enum Id {
     PreviousSnapshot,
     NextSnapshot,
     Live,
+    Views,
+    View3d,
+    ComparePanel,
     Parameters,
     Pose,
     Findings,
     Capture,
+    Curves,
+    Log,
+    Timeline,
+    NextPanel,
+    PreviousPanel,
     NextFinding,
     PreviousFinding,
-    Curves,
     Developer,
     Simple,
     Studio,
     ComparePictures,
+    ResetLayout,
     LightPanels,
     Larger,
     Smaller,
@@ -94,7 +102,8 @@ const COUNT: usize = Id::Close as usize + 1;
 
 /// Every command of the window. (A section that is too short or too long does not compile.)
 pub(crate) static TABLE: [Entry; COUNT] = {
-    let sections: [&[Entry]; 4] = [&work_rows::ROWS, &edit_rows::ROWS, &sight_rows::ROWS, &run_rows::ROWS];
+    let sections: [&[Entry]; 5] =
+        [&work_rows::ROWS, &edit_rows::ROWS, &sight_rows::ROWS, &run_rows::ROWS, &panel_rows::ROWS];
     let mut table = [work_rows::ROWS[0]; COUNT];
     let (mut section, mut at) = (0, 0);
     while section < sections.len() {

@@ -1,11 +1,11 @@
 //! How the capture was read: every fact that its files do not state, with the reason why it was taken so, a control to set
 //! it by hand, and opening it again with that. The same controls stand under the error when a folder could not be read.
 
+use super::access::Named as _;
 use super::theme::{self, accent, amber, button, faint, ink, primary_button};
 use crate::anatomy::Side;
 use crate::capture::{Axes, Capture, Direction, Format, Inference, OpenOptions, PixelCentre, Units};
 use crate::studio::session::{AS_FOUND, Action, Session};
-use crate::studio::ui_state::Tab;
 use egui::{ComboBox, DragValue, Label, RichText, TextEdit, Ui};
 use std::fmt::Display;
 
@@ -30,18 +30,8 @@ const FACTS: [(&str, &str); 6] = [
 
 pub(super) fn show(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>) {
     let Some(capture) = session.capture.clone() else { return };
-    ui.horizontal(|ui| {
-        theme::title(ui, "CAPTURE");
-        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-            if ui.small_button("✖").on_hover_text("Back to the parameters (I)").clicked() {
-                session.ui.tab = Tab::Parameters;
-            }
-            let place = capture.root.display().to_string();
-            ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
-                ui.add(Label::new(RichText::new(&place).small().color(faint())).truncate()).on_hover_text(&place);
-            });
-        });
-    });
+    let place = capture.root.display().to_string();
+    ui.add(Label::new(RichText::new(&place).small().color(faint())).truncate()).on_hover_text(&place);
     again(ui, session, actions);
     theme::scroll().show(ui, |ui| {
         keypoints(ui, session, &capture);
@@ -50,7 +40,7 @@ pub(super) fn show(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>
             let value = found.map(|i| i.value.as_str()).or_else(|| (what == "format").then_some(capture.format));
             ui.horizontal(|ui| {
                 name(ui, what);
-                control(ui, "capture", what, &mut session.reading, value).on_hover_text(help);
+                control(ui, "capture", what, &mut session.reading, value).named(what).on_hover_text(help);
             });
             reason(ui, found);
         }
@@ -196,7 +186,7 @@ fn units(ui: &mut Ui, id: (&'static str, &str), chosen: &mut Option<Units>, foun
     });
     if let (true, Some(units)) = (other, chosen) {
         let metres = DragValue::new(&mut units.0).speed(1e-4).range(1e-6..=1e3).suffix(" m").max_decimals(6);
-        ui.add(metres).on_hover_text("Metres that a unit of the calibration has");
+        ui.add(metres).named("Metres of a unit").on_hover_text("Metres that a unit of the calibration has");
     }
     shown.response
 }
@@ -220,7 +210,7 @@ pub(super) fn refused(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Acti
     ui.horizontal_wrapped(|ui| {
         for (what, help) in FACTS {
             ui.label(RichText::new(what).color(faint()));
-            control(ui, "refused", what, &mut refused.options, None).on_hover_text(help);
+            control(ui, "refused", what, &mut refused.options, None).named(what).on_hover_text(help);
         }
         if button(ui, "Open again", why_not, "Read the folder again with what is set here") {
             actions.push(Action::OpenRefused);

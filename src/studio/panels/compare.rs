@@ -1,10 +1,11 @@
 //! The selected view beside its render: wipe, side by side, difference, overlay; hold G to see the photograph alone. Both
 //! pictures always show the same part: the wheel looks closer at what is under the mouse, dragging moves it.
 
+use super::access::Named as _;
 use super::compare_stage::{self, Stage, crop, fit};
 use super::menu::tool_called;
 use super::textures::Textures;
-use super::theme::{self, WELL, amber, faint};
+use super::theme::{WELL, amber, faint};
 use crate::studio::backend::Look;
 use crate::studio::commands::Id;
 use crate::studio::picture::Picture;
@@ -33,6 +34,13 @@ pub(super) fn show(ui: &mut Ui, session: &mut Session, textures: &mut Textures, 
         ui.allocate_exact_size(vec2(full.x, (full.y - FOOTER).max(40.0)), Sense::hover()).0
     };
     ui.painter().rect_filled(area, 4.0, WELL);
+    let shows = match (editing, picture.is_some()) {
+        (true, _) => "The photograph, to be edited",
+        (false, true) => session.ui.compare.name(),
+        (false, false) => "The photograph alone",
+    };
+    let named = format!("Photograph and render of view {}", view.name);
+    super::access::canvas(ui, "compare", area, (&named, shows));
     let Some(photo) = textures.photo(ui.ctx(), session) else { return };
     let rendered = picture.as_ref().map(|(p, _)| textures.render(ui.ctx(), p).id());
     let keypoints = session.keypoints(session.selected);
@@ -109,7 +117,6 @@ fn edited(ui: &mut Ui, session: &Session) {
 /// Ways to compare, and what is compared.
 fn heading(ui: &mut Ui, session: &mut Session, name: &str, actions: &mut Vec<Action>) {
     ui.horizontal_wrapped(|ui| {
-        theme::title(ui, "COMPARE");
         ui.label(RichText::new(name).strong());
         for (id, name) in [(Id::Wipe, "Wipe"), (Id::Side, "Side"), (Id::Difference, "Diff"), (Id::Overlay, "Overlay")] {
             tool_called(ui, session, id, name, actions);
@@ -133,7 +140,7 @@ fn magnification(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>) 
     if session.ui.compare == CompareMode::Overlay {
         ui.spacing_mut().slider_width = 70.0;
         let slider = Slider::new(&mut session.ui.opacity, 0.0..=1.0).show_value(false);
-        ui.add(slider).on_hover_text("Opacity of the render over the photograph");
+        ui.add(slider).named("Opacity of the render").on_hover_text("Opacity of the render over the photograph");
     }
 }
 
@@ -158,7 +165,7 @@ fn looks(ui: &mut Ui, session: &mut Session) {
         (true, ..) => "A difference is that of a picture like a photograph: shaded or neural".to_owned(),
         _ => "What is set beside the photograph".to_owned(),
     };
-    response.response.on_hover_text(help);
+    response.response.named("What is set beside the photograph").on_hover_text(help);
 }
 
 /// The wheel looks closer at what is under the mouse; dragging moves it, with any button but the one that moves the wipe.

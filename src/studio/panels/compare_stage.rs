@@ -6,7 +6,9 @@ use crate::capture::View;
 use crate::detect::DetectedHands;
 use crate::studio::picture::{Picture, heat};
 use crate::studio::session::Session;
-use egui::{Align2, Color32, CursorIcon, FontId, Painter, Pos2, Rect, Sense, Stroke, TextureId, Ui, pos2, vec2};
+use egui::{
+    Align2, Color32, CursorIcon, FontId, Painter, Pos2, Rect, Sense, Stroke, TextureId, Ui, WidgetInfo, pos2, vec2,
+};
 use std::sync::Arc;
 
 /// Colours of left and right.
@@ -115,6 +117,7 @@ pub(super) fn wipe(ui: &Ui, stage: &Stage<'_>, area: Rect, session: &mut Session
     let rect = fit(area, stage.crop);
     let response =
         ui.interact(rect, ui.id().with("wipe"), Sense::click_and_drag()).on_hover_cursor(CursorIcon::ResizeHorizontal);
+    response.widget_info(|| WidgetInfo::slider(true, session.ui.wipe.into(), "Where the render begins"));
     if let (true, Some(at)) = (response.dragged() || response.clicked(), response.interact_pointer_pos()) {
         session.ui.wipe = ((at.x - rect.left()) / rect.width()).clamp(0.0, 1.0);
     }

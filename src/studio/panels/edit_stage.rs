@@ -1,6 +1,7 @@
 //! The photograph while it is edited: keypoints with their bones that can be dragged, a mask that can be painted. The wheel and
 //! the right button move the picture as elsewhere; nothing is changed before the mouse button is let go.
 
+use super::access::Named as _;
 use super::compare_stage::{SIDE_COLOURS, Stage, fit, tag};
 use super::menu::tool_called;
 use super::textures::Textures;
@@ -10,7 +11,9 @@ use crate::capture::{CompactMask, Keypoints};
 use crate::studio::commands::Id;
 use crate::studio::editing::{Drag, EditTool, Picked, Stroke, paint};
 use crate::studio::session::{Action, EditAction, Session};
-use egui::{Align2, Color32, CursorIcon, Painter, PointerButton, Pos2, Rect, Response, Sense, Slider, Ui, pos2, vec2};
+use egui::{
+    Align2, Color32, CursorIcon, Painter, PointerButton, Pos2, Rect, Response, Sense, Ui, WidgetType, pos2, vec2,
+};
 use std::sync::Arc;
 
 /// How near to a keypoint the mouse has it, points, however far the picture is zoomed in.
@@ -32,8 +35,8 @@ pub(super) fn tools(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action
         match session.ui.editing.tool {
             Some(EditTool::Brush | EditTool::Eraser) => {
                 ui.spacing_mut().slider_width = 70.0;
-                let size = Slider::new(&mut session.ui.editing.radius_px, 1.0..=200.0).logarithmic(true);
-                ui.add(size.suffix(" px").max_decimals(0))
+                let radius = &mut session.ui.editing.radius_px;
+                super::access::slider(ui, "Radius of the brush", radius, 1.0..=200.0, (0, " px", true))
                     .on_hover_text("Radius in pixels of the photograph ([ and ])");
                 tool_called(ui, session, Id::RevertMask, "Revert", actions);
             }
@@ -93,6 +96,10 @@ pub(super) fn show(
     #[cfg(test)]
     PLACE.set(Some(place));
     let response = ui.interact(place.rect, ui.id().with("edit picture"), Sense::click_and_drag());
+    let response = response.presented(
+        WidgetType::Image,
+        if tool.paints() { "The mask, to be painted" } else { "The keypoints, to be dragged" },
+    );
     stage.photo(ui, place.rect, false, "");
     let painter = ui.painter_at(place.rect);
     if tool.paints() {

@@ -1,5 +1,6 @@
 //! The first screen: one big button, a path field, and what a capture folder should contain.
 
+use super::access::Named as _;
 use super::theme::{self, accent, amber, faint, field, on_accent};
 use crate::studio::session::{Action, Session};
 use egui::{Align, Button, CentralPanel, Frame, Label, Layout, Margin, RichText, Stroke, TextEdit, Ui, vec2};
@@ -38,7 +39,7 @@ pub(super) fn show(root: &mut Ui, session: &mut Session, actions: &mut Vec<Actio
             ui.add_space(6.0);
             ui.label(RichText::new("or drop a folder anywhere on this window, or type its path").color(faint()));
             let edit = TextEdit::singleline(&mut session.ui.path_text).hint_text("path of a capture or run folder");
-            let response = ui.add_sized(vec2(420.0, 26.0), edit);
+            let response = ui.add_sized(vec2(420.0, 26.0), edit).named("Path of a capture or run folder");
             let text = session.ui.path_text.trim();
             if response.lost_focus() && ui.input(|i| i.key_pressed(egui::Key::Enter)) && !text.is_empty() {
                 actions.push(Action::Open(PathBuf::from(text)));

@@ -1,12 +1,13 @@
 //! What the doctor found: severity by sign, word and colour, the view's picture, the numbers, and what is done about it.
 //! A click selects the view, a double click looks through it; N and Shift+N go through the list.
 
+use super::access::Named as _;
 use super::textures::Textures;
 use super::theme::{self, accent, amber, blue, faint, field, ink, red, rule};
 use crate::pipeline::{Finding, Severity};
+use crate::studio::docks::Pane;
 use crate::studio::session::{Action, Session};
-use crate::studio::ui_state::Tab;
-use egui::{Color32, Frame, Image, Label, Margin, RichText, Sense, Stroke, StrokeKind, Ui, vec2};
+use egui::{Color32, Frame, Image, Label, Margin, RichText, Sense, Stroke, StrokeKind, Ui, WidgetType, vec2};
 
 /// Width of the view's picture in points.
 const PICTURE: f32 = 52.0;
@@ -22,7 +23,7 @@ fn sign(severity: Severity) -> (&'static str, Color32) {
 
 /// The button above the views that opens and closes the list.
 pub(super) fn button(ui: &mut Ui, session: &mut Session) {
-    let open = session.ui.tab == Tab::Findings;
+    let open = session.ui.shows(Pane::Findings);
     let (text, colour) = match (&session.diagnosis, session.worst()) {
         (None, _) => ("examining…".to_owned(), faint()),
         (Some(_), None) => ("✔ nothing found".to_owned(), faint()),
@@ -35,7 +36,7 @@ pub(super) fn button(ui: &mut Ui, session: &mut Session) {
     let response = ui.selectable_label(open, RichText::new(text).color(colour));
     let help = "What is wrong with this capture, and what is done about it (N, Shift+N: go through the list)";
     if response.on_hover_text(help).clicked() {
-        session.ui.tab = if open { Tab::Parameters } else { Tab::Findings };
+        session.ui.toggle(Pane::Findings);
     }
 }
 
@@ -43,16 +44,8 @@ pub(super) fn show(ui: &mut Ui, session: &mut Session, textures: &Textures, acti
     // Text that could be marked would take the clicks.
     ui.style_mut().interaction.selectable_labels = false;
     let diagnosis = session.diagnosis.clone();
-    ui.horizontal(|ui| {
-        theme::title(ui, "FINDINGS");
-        let text = diagnosis.as_ref().map_or_else(|| "the capture is being examined".to_owned(), |d| d.summary());
-        ui.label(RichText::new(text).small().color(faint()));
-        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-            if ui.small_button("✖").on_hover_text("Back to the parameters").clicked() {
-                session.ui.tab = Tab::Parameters;
-            }
-        });
-    });
+    let text = diagnosis.as_ref().map_or_else(|| "the capture is being examined".to_owned(), |d| d.summary());
+    ui.label(RichText::new(text).small().color(faint()));
     let Some(diagnosis) = diagnosis else { return };
     theme::scroll().show(ui, |ui| {
         if diagnosis.findings.is_empty() {
@@ -88,7 +81,8 @@ fn item(
         });
     });
     let id = ui.id().with(("finding", index));
-    let response = ui.interact(shown.response.rect, id, Sense::click());
+    let said = format!("{} {}: {}", finding.severity.name(), finding.subject, finding.what);
+    let response = ui.interact(shown.response.rect, id, Sense::click()).presented(WidgetType::Button, &said);
     let stroke = if response.has_focus() || selected {
         Stroke::new(1.0, accent())
     } else if response.hovered() {

@@ -1,5 +1,6 @@
 //! Which hand model the next run fits, how its numbers are meant, and whether its files are there.
 
+use super::access::Named as _;
 use super::theme::{amber, faint};
 use crate::hand::mano::ManoConvention;
 use crate::studio::session::{Action, Session};
@@ -10,7 +11,7 @@ pub(super) fn choice(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Actio
     let active = session.is_active();
     let shown = ui.add_enabled_ui(!active, |ui| {
         let name = if session.hand.is_mano() { "MANO" } else { "Open hand" };
-        ComboBox::from_id_salt("hand model").selected_text(name).width(84.0).show_ui(ui, |ui| {
+        let list = ComboBox::from_id_salt("hand model").selected_text(name).width(84.0).show_ui(ui, |ui| {
             if ui.selectable_label(!session.hand.is_mano(), "Open hand").clicked() {
                 session.hand.use_open();
             }
@@ -21,6 +22,7 @@ pub(super) fn choice(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Actio
                 actions.push(Action::HandFolderDialog);
             }
         });
+        list.response.named("Hand model");
     });
     shown
         .response
@@ -47,7 +49,8 @@ pub(super) fn details(ui: &mut Ui, session: &mut Session) {
 }
 
 fn convention(ui: &mut Ui, chosen: &mut ManoConvention) {
-    ComboBox::from_id_salt("hand convention").selected_text(chosen.name.as_str()).width(96.0).show_ui(ui, |ui| {
+    let list = ComboBox::from_id_salt("hand convention").selected_text(chosen.name.as_str()).width(96.0);
+    let list = list.show_ui(ui, |ui| {
         for preset in ManoConvention::names().filter_map(ManoConvention::preset) {
             let words = preset.describe();
             if ui.selectable_label(preset.name == chosen.name, preset.name.as_str()).on_hover_text(words).clicked() {
@@ -55,4 +58,5 @@ fn convention(ui: &mut Ui, chosen: &mut ManoConvention) {
             }
         }
     });
+    list.response.named("Convention of the hand model");
 }

@@ -1,5 +1,6 @@
 //! Parameters of the chosen preset: what would be used, what was changed, and a way back.
 
+use super::access::Named as _;
 use super::theme::{self, accent, amber, button, faint};
 use crate::studio::backend::Parameter;
 use crate::studio::session::{Action, Session};
@@ -11,7 +12,6 @@ pub(super) fn show(ui: &mut Ui, session: &mut Session, _actions: &mut Vec<Action
         return;
     };
     ui.horizontal(|ui| {
-        theme::title(ui, "PARAMETERS");
         ui.label(RichText::new(&preset.name).strong());
         let changed = session.overrides.len();
         if changed > 0 {
@@ -56,7 +56,7 @@ fn row(ui: &mut Ui, session: &mut Session, parameter: &Parameter) {
     if parameter.integer {
         drag = drag.fixed_decimals(0);
     }
-    if ui.add(drag).on_hover_text(&parameter.help).changed() {
+    if ui.add(drag).named(name).on_hover_text(&parameter.help).changed() {
         let value = if parameter.integer { value.round() } else { value };
         if (value - parameter.value).abs() <= f64::EPSILON * parameter.value.abs() {
             session.overrides.remove(&parameter.key);
@@ -65,7 +65,8 @@ fn row(ui: &mut Ui, session: &mut Session, parameter: &Parameter) {
         }
     }
     if changed {
-        if ui.small_button("↺").on_hover_text(format!("Back to {}", number(parameter.value))).clicked() {
+        let back = format!("Back to {}", number(parameter.value));
+        if ui.small_button("↺").named(&format!("{name}: {back}")).on_hover_text(back).clicked() {
             session.overrides.remove(&parameter.key);
         }
     } else {

@@ -1,12 +1,12 @@
 //! The log: what happened, newest at the bottom, filtered by a word.
 
-use super::theme::{self, amber, faint, ink, red};
+use super::access::Named as _;
+use super::theme::{amber, faint, ink, red};
 use crate::studio::session::{Level, Session};
 use egui::{RichText, ScrollArea, TextEdit, Ui};
 
 pub(super) fn show(ui: &mut Ui, session: &mut Session) {
     ui.horizontal(|ui| {
-        theme::title(ui, "LOG");
         let bad = session.log.iter().filter(|l| l.level != Level::Info).count();
         if bad > 0 {
             ui.label(RichText::new(format!("⚠ {bad}")).color(amber()).small());
@@ -16,7 +16,8 @@ pub(super) fn show(ui: &mut Ui, session: &mut Session) {
                 let text: Vec<String> = session.log.iter().map(|l| format!("{:8.2}  {}", l.at, l.text)).collect();
                 ui.copy_text(text.join("\n"));
             }
-            ui.add(TextEdit::singleline(&mut session.ui.log_filter).hint_text("filter").desired_width(80.0));
+            let filter = TextEdit::singleline(&mut session.ui.log_filter).hint_text("filter").desired_width(80.0);
+            ui.add(filter).named("Lines of the log with this");
         });
     });
     let filter = session.ui.log_filter.to_lowercase();

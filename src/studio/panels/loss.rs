@@ -2,10 +2,11 @@
 //!
 //! `egui_plot` has no logarithmic axis, so log10 of the values is drawn and the axis labels say the values.
 
+use super::access::Named as _;
 use super::theme::{self, ACCENT, WEAK, WELL};
 use crate::pipeline::StepReport;
 use crate::studio::session::{Action, Session};
-use egui::{Color32, RichText, Ui};
+use egui::{Color32, RichText, Ui, WidgetInfo, WidgetType};
 use egui_plot::{GridInput, GridMark, HoverPosition, Line, Plot, PlotPoints, PlotTransform, VLine};
 
 /// Points drawn a curve; more lines than pixels help nobody.
@@ -168,6 +169,8 @@ fn legend(ui: &mut Ui, session: &mut Session, names: &[String]) {
         let line = [rect.left_center() + egui::vec2(4.0, 0.0), rect.left_center() + egui::vec2(17.0, 0.0)];
         ui.painter().line_segment(line, egui::Stroke::new(3.0, colour));
         ui.painter().galley(rect.left_center() + egui::vec2(21.0, -galley.size().y * 0.5), galley, theme::ink());
+        response
+            .widget_info(|| WidgetInfo::selected(WidgetType::SelectableLabel, true, !hidden, format!("Curve {name}")));
         if response.on_hover_text("Show or hide this curve").clicked() && !session.ui.hidden_curves.remove(name) {
             session.ui.hidden_curves.insert(name.to_owned());
         }
@@ -181,20 +184,25 @@ pub(super) fn show(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>
         let width = (ui.available_width() - SMOOTH_WIDTH).max(80.0);
         let wrapped = egui::Layout::left_to_right(egui::Align::Center).with_main_wrap(true);
         ui.allocate_ui_with_layout(egui::vec2(width, 18.0), wrapped, |ui| {
-            theme::title(ui, "LOSS");
             legend(ui, session, &names);
         });
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             ui.spacing_mut().slider_width = 70.0;
             ui.add_space(8.0);
             ui.add(egui::Slider::new(&mut session.ui.smoothing, 0.0..=0.98).show_value(false))
+                .named("Smoothing of the curves")
                 .on_hover_text("Smoothing of the drawn curves only; the faint lines are the raw values");
             ui.label(RichText::new("smooth").small().color(theme::faint()));
         });
     });
+    let last = session.steps.last().map_or_else(
+        || "No steps yet".to_owned(),
+        |s| format!("{} steps; total {:.4} at the last", session.steps.len(), s.total),
+    );
     if session.steps.is_empty() {
         let rect = ui.available_rect_before_wrap();
         ui.painter().rect_filled(rect, 4.0, WELL);
+        super::access::canvas(ui, "loss", rect, ("Loss curves", &last));
         let text = "The curves appear here when a reconstruction runs";
         ui.painter().text(rect.center(), egui::Align2::CENTER_CENTER, text, egui::FontId::proportional(13.0), WEAK);
         return;
@@ -248,6 +256,7 @@ pub(super) fn show(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>
             }
             plot.pointer_coordinate()
         });
+    super::access::painted(&response.response, ("Loss curves", &last));
     phase_names(ui, &response.transform, &marks);
     let touched = response.response.clicked() || response.response.dragged();
     if let (true, Some(at)) = (touched, response.inner)

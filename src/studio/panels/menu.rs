@@ -1,5 +1,6 @@
 //! The menus, and buttons that are commands: both from the table of commands.
 
+use super::access::{Named as _, is_read};
 use super::theme::{faint, field, red, rule};
 use crate::studio::commands::{Entry, Id, Menu, TABLE};
 use crate::studio::session::{Action, Session};
@@ -86,6 +87,7 @@ pub(super) fn tool_called(ui: &mut Ui, session: &mut Session, id: Id, name: &str
         None => Button::new(name),
     };
     let response = ui.add_enabled(why_not.is_none(), button);
+    let response = if is_read(name) { response } else { response.named(entry.name) };
     if response.on_hover_text(entry.tip()).on_disabled_hover_text(why_not.unwrap_or_default()).clicked() {
         actions.extend(entry.run(session));
     }

@@ -1,5 +1,6 @@
 //! What lies over the rest: the error banner, passing notices, the buttons on the 3D view.
 
+use super::access::Named as _;
 use super::menu::{tool, tool_called};
 use super::textures::Textures;
 use super::theme::{ACCENT, AMBER, PANEL, RED, TEXT, WEAK, WELL, button};
@@ -52,7 +53,7 @@ fn typed_folder(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>) {
     };
     ui.horizontal(|ui| {
         let width = (ui.available_width() - 80.0).clamp(120.0, 520.0);
-        let edit = ui.add(TextEdit::singleline(text).hint_text(hint).desired_width(width));
+        let edit = ui.add(TextEdit::singleline(text).hint_text(hint).desired_width(width)).named(hint);
         let entered = edit.lost_focus() && ui.input(|i| i.key_pressed(egui::Key::Enter));
         let path = text.trim();
         let why_not = path.is_empty().then_some("Type a path first");
@@ -112,7 +113,7 @@ pub(super) fn notice(ctx: &Context, session: &Session, at: Rect, actions: &mut V
         if ui.button("Copy path").on_hover_text(folder.display().to_string()).clicked() {
             ui.copy_text(folder.display().to_string());
         }
-        if ui.button("✖").on_hover_text("Close").clicked() {
+        if ui.button("✖").named("Close").on_hover_text("Close").clicked() {
             actions.push(Action::DismissNotice);
         }
     });
@@ -180,6 +181,7 @@ pub(super) fn viewport(
         root.painter().rect_filled(place.expand2(vec2(5.0, 3.0)), 3.0, PANEL);
         root.painter().galley(place.min, galley, colour);
     }
+    super::access::canvas(root, "3d view", rect, ("3D view", &text));
     let painter = root.painter();
     painter.text(
         rect.left_bottom() + vec2(12.0, -8.0),

@@ -1,9 +1,12 @@
 //! The palette: a few letters find any command, Enter carries it out.
 
+use super::access::Named as _;
 use super::theme::{accent, faint, ink};
 use crate::studio::commands::{self, Entry};
 use crate::studio::session::{Action, Session};
-use egui::{Align, Align2, Context, Frame, Key, Layout, Modifiers, RichText, ScrollArea, TextEdit, Ui, Window};
+use egui::{
+    Align, Align2, Context, Frame, Key, Layout, Modifiers, RichText, ScrollArea, TextEdit, Ui, WidgetType, Window,
+};
 
 /// Width in points.
 const WIDTH: f32 = 520.0;
@@ -37,7 +40,8 @@ pub(super) fn show(ctx: &Context, session: &mut Session, actions: &mut Vec<Actio
         .fixed_size([WIDTH, LIST + 40.0])
         .show(ctx, |ui| {
             let hint = "Search commands: a few letters, then Enter";
-            let edit = ui.add(TextEdit::singleline(&mut state.typed).hint_text(hint).desired_width(f32::INFINITY));
+            let edit = TextEdit::singleline(&mut state.typed).hint_text(hint).desired_width(f32::INFINITY);
+            let edit = ui.add(edit).named("Search commands");
             edit.request_focus();
             if edit.changed() {
                 state.at = 0;
@@ -89,5 +93,5 @@ fn row(ui: &mut Ui, session: &Session, entry: &Entry, here: bool) -> egui::Respo
             });
         });
     });
-    inner.response.interact(egui::Sense::click()).on_hover_text(entry.help)
+    inner.response.interact(egui::Sense::click()).presented(WidgetType::Button, entry.name).on_hover_text(entry.help)
 }

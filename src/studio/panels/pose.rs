@@ -1,31 +1,18 @@
 //! The pose panel: named poses, synergies, single angles. They move the reconstructed hands in the 3D view; the run and its
 //! files stay as they are.
 
+use super::access;
 use super::theme::{self, amber, button, faint};
 use crate::anatomy::{JOINT_NAMES, Side};
 use crate::studio::session::{Action, Chosen, NamedPose, PoseAction, Posing, Session};
-use crate::studio::ui_state::Tab;
-use egui::{CollapsingHeader, RichText, Slider, SliderClamping, Ui};
+use egui::{CollapsingHeader, RichText, Ui};
+use std::ops::RangeInclusive;
 
 /// Fingers as people count them: first joint of each, name.
 const FINGERS: [(usize, &str); 5] = [(13, "Thumb"), (1, "Index"), (4, "Middle"), (10, "Ring"), (7, "Pinky")];
-/// A slider must not round or clamp a value that nobody has touched.
-const EDITS: SliderClamping = SliderClamping::Edits;
 const AXES: [&str; 3] = ["x · twist", "y · spread", "z · bend"];
 
 pub(super) fn show(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>) {
-    ui.horizontal(|ui| {
-        theme::title(ui, "POSE");
-        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-            if ui
-                .small_button("Parameters")
-                .on_hover_text("Back to the parameters; the hands stay as they are")
-                .clicked()
-            {
-                session.ui.tab = Tab::Parameters;
-            }
-        });
-    });
     let session = &*session;
     let mut ask = |action| actions.push(Action::Pose(action));
     let Some(posing) = &session.posing else {
@@ -83,8 +70,7 @@ pub(super) fn show(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>
         for index in 0..posing.synergies() {
             let (name, range) = posing.synergy_facts(index);
             let mut value = posing.synergy(index);
-            let slider = Slider::new(&mut value, range).fixed_decimals(2).clamping(EDITS);
-            if named_slider(ui, &name, slider).changed() {
+            if named_slider(ui, &name, &mut value, range, (2, "", false)).changed() {
                 ask(PoseAction::Synergy(index, value));
             }
         }
@@ -118,13 +104,25 @@ fn fit_sliders(ui: &mut Ui, names: impl Iterator<Item = impl AsRef<str>>) {
 }
 
 /// A slider with its name after it, or above it where it would be cut.
-fn named_slider(ui: &mut Ui, name: &str, slider: Slider<'_>) -> egui::Response {
-    if width_of(ui, name) + ui.spacing().slider_width > room(ui) {
+fn named_slider(
+    ui: &mut Ui,
+    name: &str,
+    value: &mut f64,
+    range: RangeInclusive<f64>,
+    shown: access::Shown,
+) -> egui::Response {
+    let above = width_of(ui, name) + ui.spacing().slider_width > room(ui);
+    if above {
         ui.label(RichText::new(name));
-        ui.add(slider)
-    } else {
-        ui.add(slider.text(name))
     }
+    ui.horizontal(|ui| {
+        let response = access::slider(ui, name, value, range, shown);
+        if !above {
+            ui.label(name);
+        }
+        response
+    })
+    .inner
 }
 
 const fn help(named: NamedPose) -> &'static str {
@@ -148,8 +146,8 @@ fn angles(ui: &mut Ui, posing: &Posing, first: usize, ask: &mut impl FnMut(PoseA
             if high - low < 0.5 {
                 continue;
             }
-            let slider = Slider::new(&mut degrees, low..=high).suffix("°").fixed_decimals(0).clamping(EDITS);
-            let response = named_slider(ui, &names(joint_name, name), slider);
+            let shown = (0, "°", false);
+            let response = named_slider(ui, &names(joint_name, name), &mut degrees, low..=high, shown);
             if response.on_hover_text(format!("{low:.0}° to {high:.0}°")).changed() {
                 ask(PoseAction::Angle(index, degrees.to_radians()));
             }

@@ -1,5 +1,6 @@
 //! What the next run is given besides its preset: which hands, and where its folder goes.
 
+use super::access::Named as _;
 use super::theme::{self, faint};
 use crate::fitting::pose::HandChoice;
 use crate::studio::commands::Id;
@@ -28,7 +29,13 @@ pub(super) fn show(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>
         if ui.button("Results folder…").on_hover_text("Choose the folder that runs are written to").clicked() {
             actions.push(Action::ResultsDialog);
         }
-        if session.results.is_some() && ui.small_button("↺").on_hover_text("Back to beside the capture").clicked() {
+        if session.results.is_some()
+            && ui
+                .small_button("↺")
+                .named("Results folder: back to beside the capture")
+                .on_hover_text("Back to beside the capture")
+                .clicked()
+        {
             actions.push(Action::SetResults(None));
         }
         let place = session.results.as_ref().unwrap_or(&session.default_results).display().to_string();
@@ -58,7 +65,7 @@ fn hands(ui: &mut Ui, session: &mut Session) {
             ui.selectable_value(&mut session.hands, choice, name).on_hover_text(meaning);
         }
     });
-    shown.response.on_hover_text("Which hands to look for");
+    shown.response.named("Which hands to look for").on_hover_text("Which hands to look for");
 }
 
 /// The end of a path, as much as fits about so many points: its beginning says less.

@@ -1,6 +1,7 @@
 //! Two palettes of one accent, one set of spacings. Pictures, plots, the timeline and the 3D view lie on dark ground in both:
 //! photographs and heat maps are read best there. Their colours are constants; those of panels are asked for.
 
+use super::access::{Named as _, is_read};
 use egui::{Color32, Context, CornerRadius, FontFamily, FontId, Frame, Margin, Stroke, TextStyle, Ui, Visuals};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -182,15 +183,13 @@ pub(crate) fn menu_frame() -> Frame {
     Frame::NONE.fill(strip()).inner_margin(Margin { left: 6, right: 10, top: 3, bottom: 0 })
 }
 
-/// Frame of the side and bottom panels.
-pub(crate) fn side_frame() -> Frame {
-    Frame::NONE.fill(sheet()).inner_margin(Margin::symmetric(10, 8))
+/// Frame of the timeline.
+pub(crate) fn timeline_frame() -> Frame {
+    Frame::NONE.fill(sheet()).inner_margin(Margin::symmetric(10, 4))
 }
 
-/// Frame of a panel inside another one.
-pub(crate) fn inner_frame() -> Frame {
-    Frame::NONE.fill(sheet()).inner_margin(Margin { left: 8, right: 0, top: 6, bottom: 0 })
-}
+/// What panels leave at their left and right, above and below.
+pub(crate) const PANEL_MARGIN: egui::Vec2 = egui::vec2(10.0, 6.0);
 
 /// What scrolls under the fixed rows of a panel: it gives way before they do, where the default keeps 64 points and lets a
 /// low panel run over its neighbour.
@@ -205,7 +204,10 @@ pub(crate) fn title(ui: &mut Ui, text: &str) {
 
 /// A button that, when it cannot be pressed, says why.
 pub(crate) fn button(ui: &mut Ui, text: impl Into<egui::WidgetText>, why_not: Option<&str>, help: &str) -> bool {
+    let text: egui::WidgetText = text.into();
+    let read = is_read(text.text());
     let response = ui.add_enabled(why_not.is_none(), egui::Button::new(text));
+    let response = if read { response } else { response.named(help) };
     response.on_hover_text(help).on_disabled_hover_text(why_not.unwrap_or_default()).clicked()
 }
 

@@ -2,7 +2,7 @@
 
 use super::theme::{self, ACCENT, AMBER, LINE, ON_ACCENT, TEXT, WEAK, WELL, button};
 use crate::studio::session::{Action, RunState, Session};
-use egui::{Align2, Color32, FontId, Rect, RichText, Sense, Stroke, Ui, pos2, vec2};
+use egui::{Align2, Color32, FontId, Rect, RichText, Sense, Stroke, Ui, WidgetInfo, pos2, vec2};
 
 pub(super) fn show(ui: &mut Ui, session: &Session, actions: &mut Vec<Action>) {
     let frames = session.track.frames();
@@ -35,6 +35,8 @@ pub(super) fn show(ui: &mut Ui, session: &Session, actions: &mut Vec<Action>) {
         let words_width = 215.0;
         let track = ui.available_size() - vec2(words_width, 0.0);
         let (rect, response) = ui.allocate_exact_size(vec2(track.x.max(60.0), 26.0), Sense::click_and_drag());
+        let step = session.shown.as_ref().map_or(0.0, |s| f64::from(s.step));
+        response.widget_info(|| WidgetInfo::slider(why_not.is_none(), step, "Timeline"));
         paint(ui, rect, session);
         if let (true, Some(at)) = (response.dragged() || response.clicked(), response.interact_pointer_pos()) {
             let (first, last) = span(session);

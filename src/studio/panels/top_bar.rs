@@ -1,5 +1,6 @@
 //! The bar: open, preset, reconstruct, pause, stop; where the run stands; export and help.
 
+use super::access::Named as _;
 use super::menu::{tool, tool_called};
 use super::theme::{accent, amber, faint, ink, primary_button, red};
 use crate::pipeline::Stage;
@@ -54,7 +55,7 @@ fn preset(ui: &mut Ui, session: &mut Session) {
     let changed = session.overrides.len();
     let text = if changed > 0 { format!("{name} *") } else { name };
     ui.add_enabled_ui(!active, |ui| {
-        egui::ComboBox::from_id_salt("preset").selected_text(text).width(92.0).show_ui(ui, |ui| {
+        let list = egui::ComboBox::from_id_salt("preset").selected_text(text).width(92.0).show_ui(ui, |ui| {
             for i in 0..session.presets.len() {
                 let (name, summary) = (session.presets[i].name.clone(), session.presets[i].summary.clone());
                 if ui.selectable_label(i == session.preset, name).on_hover_text(summary).clicked()
@@ -65,6 +66,7 @@ fn preset(ui: &mut Ui, session: &mut Session) {
                 }
             }
         });
+        list.response.named("Preset");
     })
     .response
     .on_hover_text("Preset: how finely and how long to fit")

@@ -1,12 +1,13 @@
 //! The list of views: thumbnail, name, score, signs. Click selects, double-click looks through the camera, X excludes,
 //! H holds out.
 
+use super::access::Named as _;
 use super::findings;
 use super::textures::Textures;
-use super::theme::{self, accent, amber, blue, faint, ink, red};
+use super::theme::{accent, amber, blue, faint, ink, red};
 use crate::studio::commands::Id;
 use crate::studio::session::{Action, Measure, Session};
-use egui::{Align2, FontId, Pos2, Rect, RichText, Sense, Stroke, StrokeKind, Ui, vec2};
+use egui::{Align2, FontId, Pos2, Rect, RichText, Sense, Stroke, StrokeKind, Ui, WidgetInfo, WidgetType, vec2};
 
 /// Height of a row in points.
 const ROW: f32 = 52.0;
@@ -14,10 +15,9 @@ const ROW: f32 = 52.0;
 pub(super) fn show(ui: &mut Ui, session: &mut Session, textures: &Textures, actions: &mut Vec<Action>) {
     let Some(opened) = session.capture.clone() else { return };
     ui.horizontal(|ui| {
-        theme::title(ui, "VIEWS");
         let all = opened.views.len();
         let left = all - session.excluded.len() - session.held_out.len();
-        let text = if left == all { format!("{left}") } else { format!("{left} of {all} are fitted") };
+        let text = if left == all { format!("{left} are fitted") } else { format!("{left} of {all} are fitted") };
         ui.label(RichText::new(text).small().color(faint()));
     });
     ui.horizontal_wrapped(|ui| {
@@ -45,6 +45,7 @@ fn order(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>) {
                 }
             })
             .response
+            .named("What the list of views is judged by")
             .on_hover_text("What the cameras are coloured and the list is sorted by");
         super::menu::tool_called(ui, session, Id::WorstFirst, "worst first", actions);
     });
@@ -107,8 +108,10 @@ fn row(ui: &mut Ui, session: &Session, textures: &Textures, view: usize, actions
         Some(px) if !excluded => format!("{line} · {px:.1} px"),
         _ => line,
     };
-    painter.text(at + vec2(0.0, 19.0), Align2::LEFT_TOP, line, FontId::proportional(11.5), colour);
+    painter.text(at + vec2(0.0, 19.0), Align2::LEFT_TOP, &line, FontId::proportional(11.5), colour);
     let size = format!("{}×{}", found.camera.width_px, found.camera.height_px);
+    let said = format!("View {}: {line}", found.name);
+    response.widget_info(|| WidgetInfo::selected(WidgetType::SelectableLabel, true, selected, &said));
     let response = response.on_hover_text(format!(
         "View {} · {size} · focal length {:.0} px\n{}\nclick: select · double-click or Enter: look through it · X: exclude · H: hold out · K: edit keypoints · M: edit the mask\n✏: keypoints or mask are edited\ndB: PSNR over the pixels that are rendered and in the mask",
         found.name,

@@ -3,7 +3,7 @@
 use super::{Level, Session};
 use crate::capture::Capture;
 use crate::pipeline::{Diagnosis, Finding, Severity};
-use crate::studio::ui_state::Tab;
+use crate::studio::docks::Pane;
 use std::sync::Arc;
 
 impl Session {
@@ -15,7 +15,7 @@ impl Session {
         let level = if diagnosis.is_usable() { Level::Info } else { Level::Error };
         self.note(level, format!("The capture was examined: {}", diagnosis.summary()));
         if !diagnosis.is_usable() {
-            self.ui.tab = Tab::Findings;
+            self.ui.bring(Pane::Findings);
         }
         self.finding = None;
         self.diagnosis = Some(diagnosis);
@@ -52,7 +52,7 @@ impl Session {
         }
         let from = self.finding.and_then(|i| isize::try_from(i).ok());
         let at = from.map_or(if by > 0 { 0 } else { count - 1 }, |at| (at + by).rem_euclid(count));
-        self.ui.tab = Tab::Findings;
+        self.ui.bring(Pane::Findings);
         self.select_finding(usize::try_from(at).unwrap_or(0));
     }
 

@@ -270,6 +270,9 @@ impl Session {
     pub(crate) fn remember_in(&mut self, path: PathBuf) {
         let settings = Settings::read(&path);
         settings.apply(&mut self.ui);
+        for complaint in std::mem::take(&mut self.ui.docks.complaints) {
+            self.note(Level::Warning, complaint);
+        }
         self.recent = settings.recent.clone();
         // One that is gone, or has ended, needs no care.
         self.interrupted = settings.under_way.clone().filter(|run| run.join("run.ron").exists());
@@ -279,6 +282,9 @@ impl Session {
     /// The settings to write, when they have changed.
     #[must_use]
     pub(crate) fn wants_settings_saved(&mut self) -> Option<(PathBuf, String)> {
+        if self.ui.moving {
+            return None;
+        }
         let under_way = self.run_dir.clone().filter(|_| self.is_active()).or_else(|| self.interrupted.clone());
         let (path, saved) = self.settings.as_mut()?;
         let now = Settings::of(&self.ui).with(self.recent.clone(), under_way);

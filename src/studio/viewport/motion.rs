@@ -52,6 +52,8 @@ pub(in crate::studio) struct Motion {
     orbit: Option<Orbit>,
     flight: Option<(usize, Transform)>,
     pressed_at: Option<Vec2>,
+    /// The button that is held was pressed in the 3D view: what is dragged from elsewhere is not for it.
+    holds: bool,
     last_click: Option<(usize, Instant)>,
 }
 
@@ -202,7 +204,10 @@ pub(super) fn follow(
         orbit.force_update = true;
         redraw.write(RequestRedraw);
     }
-    let enabled = motion.state == State::Orbit && (pointer.in_view || held);
+    if buttons.any_just_pressed([MouseButton::Left, MouseButton::Right]) {
+        motion.holds = pointer.in_view;
+    }
+    let enabled = motion.state == State::Orbit && if held { motion.holds } else { pointer.in_view };
     if orbit.enabled != enabled {
         orbit.enabled = enabled;
     }

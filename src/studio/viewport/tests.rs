@@ -127,3 +127,33 @@ fn a_run_is_first_seen_with_its_hands_as_large_as_they_can_be() {
     frame(&mut motion, &scene, &session, Framed::Hands);
     assert_eq!(motion.distance(), Some(hands), "and the hands as well");
 }
+
+#[test]
+fn what_is_dragged_from_elsewhere_over_the_3d_view_does_not_turn_it() {
+    let mut world = World::new();
+    world.init_resource::<Scene>();
+    world.init_resource::<Motion>();
+    world.init_resource::<ButtonInput<MouseButton>>();
+    world.init_resource::<Messages<bevy::input::mouse::MouseWheel>>();
+    world.init_resource::<Messages<bevy::window::RequestRedraw>>();
+    world.insert_resource(opened());
+    world.insert_resource(crate::studio::Machine { software: true });
+    let orbit = PanOrbitCamera { enabled: false, ..PanOrbitCamera::default() };
+    world.spawn((ViewCamera, Camera3d::default(), Transform::default(), Projection::default(), orbit));
+    let mut turns = |in_view: bool, held: bool| {
+        let mut buttons = world.resource_mut::<ButtonInput<MouseButton>>();
+        buttons.clear();
+        if held {
+            buttons.press(MouseButton::Left);
+        } else {
+            buttons.release(MouseButton::Left);
+        }
+        world.insert_resource(Pointer { in_view, ..Pointer::default() });
+        world.run_system_once(motion::follow).expect("everything it needs is there");
+        world.query::<&PanOrbitCamera>().single(&world).expect("one camera").enabled
+    };
+    assert!(turns(true, false) && !turns(false, false), "it follows the mouse in the 3D view");
+    assert!(!turns(false, true) && !turns(true, true), "a drag that began on a panel, also when it comes over the 3D view");
+    assert!(turns(true, false), "and again when it has ended");
+    assert!(turns(true, true) && turns(false, true), "a drag that began there goes on beside it");
+}

@@ -29,12 +29,16 @@ pub(super) struct Bench {
     pub(super) texts: Vec<(String, Rect)>,
     /// The rows of all texts.
     pub(super) rows: Vec<Row>,
+    /// What a screen reader is told.
+    pub(super) nodes: Vec<(egui::accesskit::NodeId, egui::accesskit::Node)>,
+    focused: Option<egui::accesskit::Node>,
     copied: Option<String>,
 }
 
 impl Bench {
     pub(super) fn new() -> Self {
         let ctx = Context::default();
+        ctx.enable_accesskit();
         apply_theme(&ctx, false);
         let session = Session::new(MorphBackend::default().presets());
         Self {
@@ -45,6 +49,8 @@ impl Bench {
             size: vec2(1280.0, 800.0),
             texts: Vec::new(),
             rows: Vec::new(),
+            nodes: Vec::new(),
+            focused: None,
             copied: None,
         }
     }
@@ -114,6 +120,9 @@ impl Bench {
                 self.copied = Some(text);
             }
         }
+        let update = output.platform_output.accesskit_update.expect("it was asked for");
+        self.focused = update.nodes.iter().find(|(id, _)| *id == update.focus).map(|(_, node)| node.clone());
+        self.nodes = update.nodes;
         self.texts.clear();
         self.rows.clear();
         for clipped in output.shapes {
@@ -167,6 +176,48 @@ impl Bench {
         self.click_at(found.1.center())
     }
 
+    /// Places of what has a name that begins so.
+    pub(super) fn names(&self, name: &str) -> Vec<Rect> {
+        let named = self
+            .nodes
+            .iter()
+            .map(|(_, node)| node)
+            .filter(|node| node.label().is_some_and(|label| label.starts_with(name)));
+        named.filter_map(egui::accesskit::Node::bounds).map(rect).collect()
+    }
+
+    /// Place of what has this name.
+    pub(super) fn node(&self, name: &str) -> Rect {
+        let node = self.nodes.iter().map(|(_, node)| node).find(|node| node.label() == Some(name));
+        rect(node.and_then(egui::accesskit::Node::bounds).unwrap_or_else(|| panic!("`{name}` is there")))
+    }
+
+    /// Middle of a panel's title.
+    pub(super) fn tab(&self, pane: Pane) -> Pos2 {
+        let tab = |node: &&egui::accesskit::Node| node.role() == egui::accesskit::Role::Tab;
+        let node = self.nodes.iter().map(|(_, node)| node).filter(tab).find(|node| node.label() == Some(pane.title()));
+        let node = node.and_then(egui::accesskit::Node::bounds).unwrap_or_else(|| panic!("{pane:?} has a title"));
+        rect(node).center()
+    }
+
+    /// Name of what has the keys.
+    pub(super) fn focused(&self) -> Option<String> {
+        self.focused.as_ref().and_then(|node| node.label()).map(str::to_owned)
+    }
+
+    /// A click on what has this name.
+    pub(super) fn click_named(&mut self, name: &str) -> Vec<Action> {
+        let tab = |node: &&egui::accesskit::Node| node.role() != egui::accesskit::Role::Tab;
+        let node = self
+            .nodes
+            .iter()
+            .map(|(_, node)| node)
+            .filter(tab)
+            .find(|node| node.label().is_some_and(|l| l.trim() == name));
+        let node = node.and_then(egui::accesskit::Node::bounds).unwrap_or_else(|| panic!("`{name}` is there"));
+        self.click_at(rect(node).center())
+    }
+
     /// What a click on this button puts on the clipboard.
     pub(super) fn copied(&mut self, words: &str) -> Option<String> {
         self.copied = None;
@@ -179,6 +230,11 @@ impl Bench {
         self.ctx.input_mut(|i| i.modifiers = modifiers);
         self.frame(vec![press(true), press(false)])
     }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "positions on screen")]
+fn rect(r: egui::accesskit::Rect) -> Rect {
+    Rect::from_min_max(Pos2::new(r.x0 as f32, r.y0 as f32), Pos2::new(r.x1 as f32, r.y1 as f32))
 }
 
 fn collect(shape: &egui::Shape, clip: Rect, bench: &mut Bench) {

@@ -37,7 +37,8 @@ fn ready(id: Id) -> Bench {
         Id::TrainNetwork => bench.session.has_network = false,
         Id::ByResidual => bench.session.ui.measure = crate::studio::session::Measure::Psnr,
         Id::WorstView => bench.session.ui.measure = crate::studio::session::Measure::Iou,
-        Id::Studio => bench.session.ui.arrangement = Arrangement::Simple,
+        Id::Studio => bench.session.ui.arrangement = crate::studio::ui_state::Arrangement::Simple,
+        Id::ResetLayout => bench.session.ui.toggle(Pane::Log),
         Id::UsualSize => bench.session.ui.zoom = 1.5,
         Id::WholePicture => bench.session.ui.closer = 2.0,
         Id::Close => bench.session.ui.show_help = true,
@@ -61,7 +62,7 @@ fn ready(id: Id) -> Bench {
         // What is chosen already would change nothing.
         Id::Albedo => bench.session.ui.shading = crate::studio::ui_state::Shading::Clay,
         Id::Wipe => bench.session.ui.compare = crate::studio::ui_state::CompareMode::Side,
-        Id::Parameters => bench.session.ui.tab = Tab::Pose,
+        Id::Parameters => bench.session.ui.bring(Pane::Pose),
         _ => {}
     }
     bench

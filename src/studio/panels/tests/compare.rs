@@ -54,8 +54,8 @@ fn all_ways_to_compare_show_scores_and_what_is_compared() {
     bench.session.ui.compare = CompareMode::Wipe;
     // A label that would be cut is its last word alone; where even that has no room there is none.
     let mut labels = Vec::new();
-    for height in (800_u16..=1000).rev().step_by(10).map(f32::from) {
-        bench.size = vec2(1.6 * height, height);
+    for height in (700_u16..=1000).rev().step_by(10).map(f32::from) {
+        bench.size = vec2((1.6 * height).max(LEAST_SIZE[0]), height);
         bench.settle();
         labels.push(bench.texts.iter().find(|(t, _)| t.ends_with("shaded")).map(|(t, _)| t.clone()));
     }

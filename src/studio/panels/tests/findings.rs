@@ -35,30 +35,30 @@ fn index_of(bench: &Bench, code: Code) -> usize {
 fn the_button_opens_the_list_and_the_list_says_everything() {
     let mut bench = examined();
     bench.settle();
-    assert!(!bench.says("FINDINGS"), "the parameters come first");
+    assert!(!bench.says("⚠ warning") && bench.says("albedo_epochs"), "the parameters come first");
     bench.click("findings");
     bench.settle();
     let finding = bench.session.findings()[index_of(&bench, Code::CameraOff)].clone();
     assert_eq!((finding.severity, finding.subject.view()), (Severity::Warning, Some(3)), "the camera that is off");
-    for words in ["FINDINGS", "⚠ warning", "view 03, camera", &finding.what, "shift x 12", "▶ it is repaired"] {
+    for words in ["Findings", "⚠ warning", "view 03, camera", &finding.what, "shift x 12", "▶ it is repaired"] {
         assert!(bench.says(words), "`{words}` is on screen: {:?}", bench.texts);
     }
     assert!(bench.missing_glyphs().is_empty(), "no boxes: {:?}", bench.missing_glyphs());
     bench.click("findings");
     bench.settle();
-    assert!(!bench.says("FINDINGS") && bench.says("PARAMETERS"), "and closes it");
+    assert!(!bench.says("⚠ warning") && bench.says("albedo_epochs"), "and closes it");
 }
 
 #[test]
 fn a_click_on_a_finding_selects_its_view_and_keys_walk_through_the_list() {
     let mut bench = examined();
-    bench.session.ui.tab = Tab::Findings;
+    bench.session.ui.bring(Pane::Findings);
     bench.settle();
     let index = index_of(&bench, Code::CameraOff);
     assert_eq!(bench.click("view 03, camera"), [Action::Finding(index)], "a click selects the finding");
     assert!(bench.session.apply(Action::Finding(index)).is_none(), "nothing happens outside");
     assert_eq!((bench.session.selected, bench.session.finding), (3, Some(index)), "and its view");
-    bench.session.ui.tab = Tab::Parameters;
+    bench.session.ui.bring(Pane::Parameters);
     assert_eq!(bench.key(Key::N, Modifiers::NONE), [Action::FindingBy(1)], "N is the next finding");
     assert_eq!(bench.key(Key::N, Modifiers::SHIFT), [Action::FindingBy(-1)], "Shift+N the previous one");
     let count = bench.session.findings().len();
@@ -66,7 +66,7 @@ fn a_click_on_a_finding_selects_its_view_and_keys_walk_through_the_list() {
         let _ = bench.session.apply(Action::FindingBy(1));
         assert_eq!(bench.session.finding, Some((index + step) % count), "round and round");
     }
-    assert_eq!(bench.session.ui.tab, Tab::Findings, "the list is shown");
+    assert!(bench.session.ui.shows(Pane::Findings), "the list is shown");
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn a_capture_that_cannot_be_used_opens_the_list_by_itself() {
     let diagnosis = diagnose(&capture, &[false; 4], &PoseSettings::default(), &Triangulator::Reference);
     bench.session.on_event(Event::Diagnosed { capture, diagnosis: Arc::new(diagnosis) });
     bench.settle();
-    assert!(bench.says("✖ error") && bench.says("FINDINGS"), "the error is on screen");
+    assert!(bench.says("✖ error") && bench.session.ui.shows(Pane::Findings), "the error is on screen");
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! Nothing overlaps and nothing is cut, down to the least size of the window; and what passes over it.
 
 use super::*;
+use crate::studio::docks::Pane;
 use crate::studio::session::Folder;
-use crate::studio::ui_state::Tab;
+use crate::studio::ui_state::Arrangement;
 
 /// Sizes of windows that must look tidy.
 const SIZES: [egui::Vec2; 4] = [vec2(1000.0, 700.0), vec2(1280.0, 800.0), vec2(1600.0, 1000.0), vec2(1920.0, 1080.0)];
@@ -29,8 +30,8 @@ fn untidy(bench: &Bench) -> Vec<String> {
 }
 
 /// What is untidy with this panel and state.
-fn looked_at(bench: &mut Bench, tab: Tab, state: RunState) -> Vec<String> {
-    bench.session.ui.tab = tab;
+fn looked_at(bench: &mut Bench, pane: Pane, state: RunState) -> Vec<String> {
+    bench.session.ui.bring(pane);
     bench.session.state = state;
     bench.session.notice = None;
     bench.settle();
@@ -43,10 +44,10 @@ fn nothing_overlaps_at_any_size_from_the_least_on() {
         let mut bench = Bench::finished();
         bench.size = size;
         for state in [RunState::Finished, RunState::Running, RunState::Paused] {
-            let found = looked_at(&mut bench, Tab::Pose, state);
+            let found = looked_at(&mut bench, Pane::Pose, state);
             assert!(found.is_empty(), "{size}, {state:?}: {found:#?}");
         }
-        let found = looked_at(&mut bench, Tab::Capture, RunState::Finished);
+        let found = looked_at(&mut bench, Pane::Capture, RunState::Finished);
         assert!(found.is_empty(), "{size}, capture: {found:#?}");
         assert!(bench.centre.width() >= 480.0 && bench.centre.height() >= 330.0, "{size}: {:?}", bench.centre);
         // Under an error with all that can be set by hand, the pictures have the least room.
@@ -54,34 +55,36 @@ fn nothing_overlaps_at_any_size_from_the_least_on() {
         let problem = crate::studio::Problem::opening(std::path::Path::new("room"), &error.into());
         let options = crate::capture::OpenOptions::default();
         bench.session.on_event(Event::Refused { path: "room".into(), options, problem });
-        let found = looked_at(&mut bench, Tab::Parameters, RunState::Finished);
+        let found = looked_at(&mut bench, Pane::Parameters, RunState::Finished);
         assert!(found.is_empty(), "{size}, refused: {found:#?}");
         let _ = bench.session.apply(Action::DismissBanner);
     }
     let mut bench = Bench::finished();
     bench.size = vec2(560.0, 420.0);
-    assert!(!looked_at(&mut bench, Tab::Pose, RunState::Running).is_empty(), "the check can fail");
+    assert!(!looked_at(&mut bench, Pane::Pose, RunState::Running).is_empty(), "the check can fail");
 }
 
 #[test]
 fn all_layouts_are_tidy_and_have_a_3d_view() {
-    use crate::studio::ui_state::Arrangement;
     for size in SIZES {
-        for arrangement in [Arrangement::Simple, Arrangement::Studio, Arrangement::Compare] {
+        for arrangement in Arrangement::ALL {
             let mut bench = Bench::finished();
             bench.size = size;
             bench.session.ui.arrangement = arrangement;
-            for tab in [Tab::Parameters, Tab::Findings] {
-                let found = looked_at(&mut bench, tab, RunState::Finished);
-                assert!(found.is_empty(), "{size}, {arrangement:?}: {found:#?}");
+            let simple = arrangement == Arrangement::Simple;
+            for pane in
+                [None, Some(Pane::Parameters), Some(Pane::Findings)].into_iter().filter(|p| p.is_none() || !simple)
+            {
+                let found = looked_at(&mut bench, pane.unwrap_or(Pane::Views), RunState::Finished);
+                assert!(found.is_empty(), "{size}, {arrangement:?}, {pane:?}: {found:#?}");
             }
             let whole = Rect::from_min_size(egui::Pos2::ZERO, size);
             let centre = bench.centre;
             assert!(centre.width() > 430.0 && centre.height() > 170.0, "{size}, {arrangement:?}: {centre:?}");
             assert!(whole.contains_rect(centre), "{size}, {arrangement:?}: it lies in the window: {centre:?}");
-            let compares = arrangement != Arrangement::Simple;
-            assert_eq!(bench.says("COMPARE"), compares, "{arrangement:?}: the pictures");
-            assert!(bench.says("VIEWS"), "{arrangement:?}: the list of views");
+            assert_eq!(bench.says("Wipe"), !simple, "{arrangement:?}: the pictures");
+            assert_eq!(bench.says("smooth"), !simple, "{arrangement:?}: the curves");
+            assert!(bench.says("are fitted") && bench.says("First snapshot") | bench.says("⏮"), "{arrangement:?}");
         }
     }
 }
@@ -130,7 +133,7 @@ fn panels_that_were_made_wide_give_way_when_the_window_shrinks() {
     let wide = bench.centre;
     assert!(wide.width() < 1100.0 && wide.height() < 600.0, "the panels were dragged: {wide:?}");
     bench.size = vec2(1000.0, 700.0);
-    let found = looked_at(&mut bench, Tab::Pose, RunState::Finished);
+    let found = looked_at(&mut bench, Pane::Pose, RunState::Finished);
     assert!(
         bench.centre.width() >= 480.0 && bench.centre.height() >= 330.0,
         "the 3D view has its room: {:?}",
@@ -154,7 +157,7 @@ fn names_of_sliders_are_whole() {
         let mut bench = Bench::finished();
         // High enough that no slider is scrolled away.
         bench.size = vec2(size.x, 1500.0);
-        bench.session.ui.tab = Tab::Pose;
+        bench.session.ui.bring(Pane::Pose);
         let _ = bench.session.apply(Action::Pose(crate::studio::session::PoseAction::Begin));
         let hands = crate::anatomy::Side::BOTH.map(|side| crate::studio::testing::posable(side).expect("a hand"));
         bench.session.on_event(Event::Posable(Arc::new(hands.to_vec())));

@@ -4,9 +4,11 @@ mod bench;
 mod capture;
 mod commands;
 mod compare;
+mod dock;
 mod edit;
 mod findings;
 mod layout;
+mod names;
 mod painter;
 mod pose;
 mod runs;
@@ -72,7 +74,7 @@ fn the_default_layout_leaves_the_centre_to_the_3d_view() {
             bench.centre
         );
     }
-    for words in ["VIEWS", "COMPARE", "PARAMETERS", "LOSS", "LOG", "4 views", "draft", "albedo_epochs"] {
+    for words in ["Views", "Parameters", "Pose", "Findings", "Loss", "Log", "4 views", "draft", "albedo_epochs"] {
         assert!(bench.says(words) || words == "draft", "`{words}` is on screen");
     }
 }

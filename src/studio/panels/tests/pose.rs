@@ -55,7 +55,7 @@ fn without_a_mesh_or_while_running_it_says_why_not() {
     let mut bench = Bench::finished();
     bench.session.has_engine = true;
     bench.session.state = RunState::Running;
-    bench.session.ui.tab = Tab::Pose;
+    bench.session.ui.bring(Pane::Pose);
     bench.settle();
     assert!(bench.says("Pause the run first"), "not while it computes");
     bench.session.state = RunState::Paused;
@@ -67,7 +67,7 @@ fn without_a_mesh_or_while_running_it_says_why_not() {
 fn sliders_and_buttons_are_there_and_ask() {
     let mut bench = posing();
     for words in
-        ["POSE", "Captured", "Relaxed", "Rest", "Reset", "SYNERGIES", "JOINTS", "Thumb", "Pinky", "Both", "Left"]
+        ["Pose", "Captured", "Relaxed", "Rest", "Reset", "SYNERGIES", "JOINTS", "Thumb", "Pinky", "Both", "Left"]
     {
         assert!(bench.says(words), "`{words}` is on screen");
     }
@@ -75,7 +75,7 @@ fn sliders_and_buttons_are_there_and_ask() {
     assert!(bench.click_exactly("Reset").is_empty(), "nothing to reset yet");
     let _ = bench.click_exactly("Parameters");
     bench.settle();
-    assert!(bench.says("PARAMETERS") && !bench.says("SYNERGIES"), "back to the parameters");
+    assert!(bench.says("albedo_epochs") && !bench.says("SYNERGIES"), "back to the parameters");
     assert!(bench.click_exactly("Pose").is_empty(), "the hands are there already");
     bench.settle();
     assert_eq!(bench.click_exactly("Left"), [Action::Pose(PoseAction::Choose(Chosen::One(Side::Left)))], "a hand");
