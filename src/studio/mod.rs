@@ -18,8 +18,11 @@
 
 mod backend;
 mod commands;
+mod coverage;
 mod dialogs;
 mod editing;
+mod errands;
+mod export_target;
 mod fonts;
 mod frame;
 mod link;
@@ -45,9 +48,10 @@ mod worker;
 mod testing;
 
 pub use backend::{
-    Backend, Detected, Engine, ExportJob, ExportRequest, HandModelChoice, Look, Opened, Parameter, PresetInfo,
-    ResumeRequest, RunRecord, RunRequest, RunViews, Started,
+    Backend, Detected, Engine, ExportJob, ExportRequest, HandModelChoice, Look, Opened, OpenedSequence, Parameter,
+    PresetInfo, ResumeRequest, RunRecord, RunRequest, RunViews, Started,
 };
+pub use export_target::ExportTarget;
 pub use problem::Problem;
 pub use program::Program;
 
