@@ -13,12 +13,13 @@ use std::sync::{Arc, LazyLock};
 use std::time::SystemTime;
 use thenar::anatomy::Side;
 use thenar::capture::Capture;
-use thenar::export::{joints, npz, ply};
+use thenar::export::{Frame, joints, npz, ply};
 use thenar::gpu::Gpu;
 use thenar::hand::{open_hand, shaped_template};
 use thenar::metrics::Evaluation;
 use thenar::pipeline::{
-    Advance, EvaluateOptions, FinishedRun, PictureMaker, PictureMode, Reconstruction, RunOptions, RunRecord, Stage,
+    Advance, EvaluateOptions, ExportPlan, FinishedRun, PictureMaker, PictureMode, Reconstruction, RunOptions,
+    RunRecord, Snapshot, Stage, restart, restart_points,
 };
 use thenar::preset::Preset;
 
@@ -403,6 +404,57 @@ fn an_interrupted_run_ends_with_the_bytes_of_one_that_was_not() {
         assert_same_results(&folder, run);
         assert_eq!(files(&folder), files(run), "{name}: the same files");
     }
+}
+
+#[test]
+fn a_new_run_goes_on_from_a_kept_step_and_ends_with_the_bytes_of_the_old_one() {
+    let (Some(Reference { run, capture, .. }), Some(gpu)) = (reference(), gpu()) else { return };
+    let (first, second) = (run.with_file_name("kept"), run.with_file_name("restarted"));
+    let mut keeping = start(capture, &first, &gpu, false);
+    keeping.keep_restart_points();
+    finish(&mut keeping);
+    let snapshot = keeping.snapshot().expect("the last meshes");
+    drop(keeping);
+    assert_same_results(&first, run);
+    let fit_lines = metrics(run).iter().filter(|l| l["stage"] == "fit").count() as u64;
+    let ends = [0, ALBEDO_EPOCHS, COARSE_EPOCHS, SHAPE_EPOCHS, COLOUR_EPOCHS];
+    let mut lines = fit_lines;
+    let wanted: Vec<u64> = ends
+        .iter()
+        .map(|epochs| {
+            lines += epochs;
+            lines
+        })
+        .collect();
+    let points = restart_points(&first);
+    assert_eq!(points.iter().map(|p| u64::from(*p)).collect::<Vec<_>>(), wanted, "before HAM and after its phases");
+    for (i, point) in points[..4].iter().enumerate() {
+        let into = second.with_extension(i.to_string());
+        restart(&first, *point, &into).expect("a new run");
+        assert_eq!(metrics_lines(&into), *point as usize, "as it was at step {point}");
+        assert!(restart(&first, *point, &into).is_err(), "a folder that is in use is refused");
+        let mut again = start(capture, &into, &gpu, true);
+        finish(&mut again);
+        drop(again);
+        assert_same_lines(&into, run);
+        assert_same_results(&into, run);
+    }
+    assert!(files(&first).iter().any(|f| f.starts_with("checkpoints")), "the old run stays");
+
+    // The same state through a snapshot, whose level is this run's own.
+    let finished = FinishedRun::read(run).expect("a finished run");
+    let dir = run.with_file_name("step");
+    let plan = ExportPlan { frame: Frame::Capture, ..ExportPlan::new(vec!["ply".to_owned()], dir.clone()) };
+    let step = finished.exportable().at_step(&snapshot).expect("a step of HAM");
+    step.write(&plan).expect("written");
+    let (ours, theirs) = (ply::read(&dir.join("hand_right.ply")), ply::read(&run.join("mesh_right.ply")));
+    let (ours, theirs) = (ours.expect("the step"), theirs.expect("the result"));
+    assert_eq!(ours.faces, theirs.faces, "the same triangles");
+    let off = ours.positions.iter().flatten().zip(theirs.positions.iter().flatten());
+    let off = off.map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+    assert!(off < 1e-6, "and the same places: {off} m");
+    let early = Snapshot { stage: Stage::Fit, ..snapshot };
+    assert!(finished.exportable().at_step(&early).is_err(), "before HAM there is no full state");
 }
 
 /// Lines of `metrics.jsonl`.

@@ -69,6 +69,22 @@ impl ExportPlan {
         }
     }
 
+    /// The frame that files of a format are in: some formats have their own whatever is wanted.
+    #[must_use]
+    pub fn frame_of(&self, format: &str) -> Frame {
+        let frame = match (format, self.frame) {
+            ("stl", Frame::Gltf | Frame::Blender) => Frame::Print,
+            // Readers of glTF turn its axes into theirs; turned before, they would be turned twice.
+            ("glb" | "rig", Frame::Blender | Frame::Unreal | Frame::Print) => Frame::Gltf,
+            ("usda" | "usdz", Frame::Unreal) => Frame::Blender,
+            (_, other) => other,
+        };
+        match frame {
+            Frame::Gltf | Frame::Capture if self.rest_pose => Frame::Pose,
+            other => other,
+        }
+    }
+
     fn wants(&self, formats: &[&str]) -> bool {
         self.formats.iter().any(|f| formats.contains(&&**f))
     }
@@ -76,7 +92,7 @@ impl ExportPlan {
 
 /// Lengths from the wrist to the middle fingertip, along the bones, that hands of people have, metres: from a small child's
 /// to the largest measured, with a margin.
-const PLAUSIBLE_LENGTH_M: [f64; 2] = [0.09, 0.25];
+pub const PLAUSIBLE_LENGTH_M: [f64; 2] = [0.09, 0.25];
 
 /// Writes the files of a plan; returns their paths.
 pub(super) fn export(plan: &ExportPlan, exportable: Exportable) -> Result<Vec<PathBuf>, PipelineError> {
@@ -146,7 +162,7 @@ impl<'a> Job<'a> {
         }
         for (side, joints) in Side::BOTH.into_iter().zip(&run.joints) {
             let Some(joints) = joints else { continue };
-            let length = length_m(joints);
+            let length = hand_length_m(joints);
             facts.push((format!("hand_length_mm_{side}"), (length * 1e3).into()));
             if !(PLAUSIBLE_LENGTH_M[0]..=PLAUSIBLE_LENGTH_M[1]).contains(&length) {
                 let words = format!(
@@ -192,19 +208,8 @@ impl<'a> Job<'a> {
         Ok(Self { plan, run, hands, posable, gltf_from_capture, notes, facts, files: Vec::new() })
     }
 
-    /// The frame of a format.
     fn frame(&self, format: &str) -> Frame {
-        let frame = match (format, self.plan.frame) {
-            ("stl", Frame::Gltf | Frame::Blender) => Frame::Print,
-            // Readers of glTF turn its axes into theirs; turned before, they would be turned twice.
-            ("glb" | "rig", Frame::Blender | Frame::Unreal | Frame::Print) => Frame::Gltf,
-            ("usda" | "usdz", Frame::Unreal) => Frame::Blender,
-            (_, other) => other,
-        };
-        match frame {
-            Frame::Gltf | Frame::Capture if self.plan.rest_pose => Frame::Pose,
-            other => other,
-        }
+        self.plan.frame_of(format)
     }
 
     /// From where the hands are to a frame.
@@ -399,8 +404,9 @@ pub(super) fn mean_point(hands: &[ExportHand]) -> [f64; 3] {
     (sum / count.max(1) as f64).into()
 }
 
-/// From the wrist along the middle finger's bones to its tip (keypoints 0, 9 to 12), metres.
-fn length_m(joints: &[[f64; 3]; 21]) -> f64 {
+/// Length of a hand from the wrist along the middle finger's bones to its tip (keypoints 0, 9 to 12), metres.
+#[must_use]
+pub fn hand_length_m(joints: &[[f64; 3]; 21]) -> f64 {
     let chain = [0, 9, 10, 11, 12].map(|k| Vector3::from(joints[k]));
     chain.windows(2).map(|p| (p[1] - p[0]).norm()).sum()
 }
@@ -473,7 +479,7 @@ mod tests {
         for (i, k) in [9, 10, 11, 12].into_iter().enumerate() {
             joints[k] = [0.0, 0.09 + 0.03 * f64::from(u32::try_from(i).expect("few")), 0.0];
         }
-        let length = length_m(&joints);
+        let length = hand_length_m(&joints);
         assert!((length - 0.18).abs() < 1e-12, "bones in a row: {length}");
         let plausible = |l: f64| (PLAUSIBLE_LENGTH_M[0]..=PLAUSIBLE_LENGTH_M[1]).contains(&l);
         assert!(

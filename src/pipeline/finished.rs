@@ -202,6 +202,18 @@ impl FinishedRun {
         PosableHand::all(self.hands(), &self.mesh, &self.models)
     }
 
+    /// The rig's mean light in world space: nine coefficients, three gains; `None` before HAM.
+    #[must_use]
+    pub fn mean_light(&self) -> Option<[f64; LIGHT_STRIDE]> {
+        (!self.lights.is_empty()).then(|| self.run_views().mean_light())
+    }
+
+    /// Vertices of each hand.
+    #[must_use]
+    pub fn vertex_counts(&self) -> Vec<usize> {
+        self.mesh.hands.iter().map(|h| h.vertices.len()).collect()
+    }
+
     /// Triangles of the level that the track is stored at, one list a hand; they address the first of the hand's vertices.
     #[must_use]
     pub fn track_faces(&self) -> Vec<Arc<Vec<[u32; 3]>>> {

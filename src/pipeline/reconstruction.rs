@@ -13,7 +13,7 @@ use super::detection::Detection;
 use super::given::Given;
 use super::picture::PictureMaker;
 use super::run_folder::{RunFolder, RunRecord};
-use super::{Advance, KeypointSource, PipelineError, Stage, StepReport};
+use super::{Advance, KeypointSource, PipelineError, Stage, StepReport, restart};
 use crate::anatomy::KEYPOINTS;
 use crate::camera::Camera;
 use crate::capture::Capture;
@@ -95,6 +95,8 @@ pub struct Reconstruction {
     /// The stages before a checkpoint are computed again: nothing new to report.
     replaying: bool,
     last_checkpoint: f64,
+    /// Checkpoints of earlier steps stay, to go on from in runs of their own.
+    keeps_restart_points: bool,
     resume_from: Option<Checkpoint>,
     pictures: Option<PictureMaker>,
 }
@@ -190,6 +192,7 @@ impl Reconstruction {
             began: None,
             replaying: false,
             last_checkpoint: 0.0,
+            keeps_restart_points: false,
             resume_from: None,
             pictures: None,
         }
@@ -388,7 +391,26 @@ impl Reconstruction {
         Ok(())
     }
 
+    /// From now on the state is kept in `checkpoints/` at the begin of HAM and at the end of each of its phases, for
+    /// [`super::restart`].
+    pub const fn keep_restart_points(&mut self) {
+        self.keeps_restart_points = true;
+    }
+
+    /// Keeps the present state, between epochs of HAM, to go on from later.
+    fn keep_restart_point(&self) -> Result<(), PipelineError> {
+        if !self.keeps_restart_points || self.replaying {
+            return Ok(());
+        }
+        restart::make_folder(self.folder.path())?;
+        self.write_checkpoint_to(&restart::place(self.folder.path(), self.step), false)
+    }
+
     fn write_checkpoint(&self, finished: bool) -> Result<(), PipelineError> {
+        self.write_checkpoint_to(&self.folder.path().join("checkpoint"), finished)
+    }
+
+    fn write_checkpoint_to(&self, path: &Path, finished: bool) -> Result<(), PipelineError> {
         let views = self.view_facts();
         let facts = CheckpointFacts {
             capture_hash: self.capture.hash.clone(),
@@ -413,8 +435,7 @@ impl Reconstruction {
         };
         let ham = self.ham().map(Ham::state).transpose()?;
         let neural = self.neural().map(Neural::state).transpose()?;
-        Checkpoint { facts, ham, neural }.write(&self.folder.path().join("checkpoint"))?;
-        Ok(())
+        Ok(Checkpoint { facts, ham, neural }.write(path)?)
     }
 
     /// The HAM stage, under way or ended.

@@ -99,7 +99,8 @@ pub(super) fn write_views(
 }
 
 /// A field of a CSV line: quoted where it must be (RFC 4180), as names of views come from files.
-fn csv_text(text: &str) -> std::borrow::Cow<'_, str> {
+#[must_use]
+pub fn csv_text(text: &str) -> std::borrow::Cow<'_, str> {
     if text.contains([',', '"', '\n', '\r']) {
         format!("\"{}\"", text.replace('"', "\"\"")).into()
     } else {

@@ -3,14 +3,14 @@
 //! The studio knows no pipeline type beyond [`crate::pipeline`]'s reports and snapshots, so its window can be tested with
 //! an engine of the tests. The binary passes the real one.
 
+use super::export_target::ExportTarget;
 use crate::camera::Camera;
 use crate::capture::{Capture, Edits, OpenOptions};
 use crate::detect::DetectedHands;
-use crate::export::Frame;
 use crate::fitting::pose::HandChoice;
 use crate::hand::Pose;
 use crate::hand::mano::ManoConvention;
-use crate::pipeline::{Advance, ExportPlan, PhaseRates, PosableHand, Snapshot, StepReport, ViewPicture};
+use crate::pipeline::{Advance, ExportPlan, FrameState, PhaseRates, PosableHand, Snapshot, StepReport, ViewPicture};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -66,6 +66,15 @@ pub trait Engine {
     /// Nothing to export yet.
     fn export(&mut self, request: &ExportRequest) -> anyhow::Result<ExportJob>;
 
+    /// As [`Engine::export`], of the run as it was at a snapshot.
+    ///
+    /// # Errors
+    /// The engine cannot, the snapshot lies before HAM, or is of another run.
+    fn export_step(&mut self, request: &ExportRequest, snapshot: &Snapshot) -> anyhow::Result<ExportJob> {
+        let _ = (request, snapshot);
+        anyhow::bail!("only the latest state of this run can be exported")
+    }
+
     /// The hands as they are now in the rest pose, ready to be posed.
     ///
     /// # Errors
@@ -97,6 +106,13 @@ pub struct RunViews {
     pub iou: Vec<Option<f64>>,
     /// The run has a network that can be shown.
     pub has_network: bool,
+    /// Vertices of each hand as they are exported, in the order of the snapshots' hands; empty before HAM.
+    pub vertices: Vec<usize>,
+    /// Light of the rig in the mean: nine coefficients of [`crate::shading::sh_basis`] at a world normal, three gains. `None`
+    /// while that is not known.
+    pub light: Option<[f64; crate::shading::LIGHT_STRIDE]>,
+    /// Steps whose checkpoints are kept, in order: a new run can go on from them.
+    pub restart_points: Vec<u32>,
 }
 
 /// What a rendered view shows.
@@ -124,21 +140,26 @@ pub struct ExportRequest {
     pub dir: Option<PathBuf>,
     /// In the hand model's rest pose, in place of the pose of the capture.
     pub rest_pose: bool,
-    /// In the capture's own frame, in place of glTF's (y up, centred at the hands).
-    pub capture_frame: bool,
+    /// For which programs: axes and unit.
+    pub target: ExportTarget,
     /// With a cap over the wrist, so that the meshes are watertight.
     pub close_wrist: bool,
+    /// The run as it was at this step; `None` = as it is now.
+    pub step: Option<u32>,
 }
 
 impl ExportRequest {
     /// The plan of it; `usual` is where files go when nothing else was chosen.
     #[must_use]
     pub fn plan(&self, usual: PathBuf) -> ExportPlan {
+        // What the latest state has left there stays.
+        let usual = self.step.map_or_else(|| usual.clone(), |step| usual.join(format!("step_{step:05}")));
+        let dir = self.dir.clone().unwrap_or(usual);
         ExportPlan {
-            frame: if self.capture_frame { Frame::Capture } else { Frame::Gltf },
+            frame: self.target.frame(),
             rest_pose: self.rest_pose,
             close_wrist: self.close_wrist,
-            ..ExportPlan::new(self.formats.clone(), self.dir.clone().unwrap_or(usual))
+            ..ExportPlan::new(self.formats.clone(), dir)
         }
     }
 }
@@ -220,6 +241,8 @@ pub struct ResumeRequest {
     pub run_dir: PathBuf,
     /// Train the network, although the run was to end before it.
     pub neural: bool,
+    /// Go on from this step, of [`RunViews::restart_points`], in a new run; the old one stays. `None`: where the run stopped.
+    pub from: Option<u32>,
 }
 
 /// A reconstruction that has just begun, or goes on.
@@ -258,6 +281,17 @@ pub struct RunRecord {
     pub edits: Arc<Edits>,
 }
 
+/// A sequence that was opened with one of its frames.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenedSequence {
+    /// Its folder; the frames' runs lie in it by their names.
+    pub dir: PathBuf,
+    /// Names and states of the frames in order.
+    pub frames: Vec<(String, FrameState)>,
+    /// The frame whose run is open.
+    pub at: usize,
+}
+
 /// A folder that was read.
 pub struct Opened {
     /// The capture.
@@ -266,6 +300,8 @@ pub struct Opened {
     pub run: Option<RunRecord>,
     /// What renders and exports an opened run; it is never advanced.
     pub engine: Option<Box<dyn Engine>>,
+    /// The sequence that the run is a frame of, if the folder was one's.
+    pub sequence: Option<OpenedSequence>,
 }
 
 /// One number of a preset that can be changed before a run.

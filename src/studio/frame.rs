@@ -76,8 +76,16 @@ pub(super) fn news(
 ) {
     let link = cell.get();
     let changed = link.take_news(&mut session, &mut actions.0);
+    // Unless it plays, nothing of the session may count as changed here.
+    let plays = session.is_playing();
+    if plays {
+        session.play_on(Instant::now());
+    }
+    if session.heat_is_stale() {
+        session.measure_heat();
+    }
     link.ask(&mut session);
-    if changed {
+    if changed || plays {
         redraw.write(RequestRedraw);
     }
 }

@@ -1,6 +1,7 @@
 //! The window's hands outside: the worker, the folder dialogs, and what an action asks of them.
 
 use super::backend::Backend;
+use super::errands::{self, Errand, Found};
 use super::session::{self, Action, Effect, Folder, Session};
 use super::viewport;
 use super::worker::{Command, Worker};
@@ -32,6 +33,8 @@ enum Answer {
     Revealed,
     /// No file manager could be started.
     NotRevealed(PathBuf),
+    /// An errand has found something.
+    Found(Found),
 }
 
 /// The link holds receivers that are not `Sync`; each system locks it for its turn, nobody else ever holds it.
@@ -81,11 +84,12 @@ impl Link {
         }
         while let Ok(answer) = self.answers.try_recv() {
             changed = true;
-            self.dialog_open &= matches!(answer, Answer::Revealed | Answer::NotRevealed(_));
+            self.dialog_open &= matches!(answer, Answer::Revealed | Answer::NotRevealed(_) | Answer::Found(_));
             match answer {
                 Answer::Picked(what, folder) => actions.push(Action::Take(what, folder)),
                 Answer::NoDialog(what) => session.on_no_dialog(what),
                 Answer::NotRevealed(folder) => session.on_not_revealed(&folder),
+                Answer::Found(found) => actions.extend(session.on_found(found)),
                 Answer::Cancelled | Answer::Revealed => {}
             }
         }
@@ -105,6 +109,12 @@ impl Link {
         }
         if let Some((path, text)) = session.wants_settings_saved() {
             self.worker.send(Command::SaveSettings { path, text });
+        }
+        if let Some(Effect::Send(order)) = session.wants_frame() {
+            self.worker.send(order);
+        }
+        while let Some(errand) = session.next_errand() {
+            self.run_errand(errand);
         }
         if let Some(request) = session.wants_network() {
             self.worker.want_network(request);
@@ -171,6 +181,21 @@ impl Link {
         self.aside("thenar-reveal", move || {
             if dialogs::reveal(&folder) { Answer::Revealed } else { Answer::NotRevealed(folder) }
         });
+    }
+
+    /// Sends somebody to the disk; what is found comes with the news.
+    fn run_errand(&self, errand: Errand) {
+        let (sender, wake) = (self.sender.clone(), Arc::clone(&self.wake));
+        let run = move || {
+            errands::run(errand, &mut |found| {
+                // The window may be gone by now.
+                let _ = sender.send(Answer::Found(found));
+                wake();
+            });
+        };
+        if let Err(error) = std::thread::Builder::new().name("thenar-errand".to_owned()).spawn(run) {
+            tracing::warn!("no thread can be started: {error}");
+        }
     }
 
     /// Does something that may take long on a thread of its own; false when there is none to be had.

@@ -18,9 +18,12 @@
 
 mod backend;
 mod commands;
+mod coverage;
 mod dialogs;
 mod docks;
 mod editing;
+mod errands;
+mod export_target;
 mod fonts;
 mod frame;
 mod link;
@@ -46,9 +49,10 @@ mod worker;
 mod testing;
 
 pub use backend::{
-    Backend, Detected, Engine, ExportJob, ExportRequest, HandModelChoice, Look, Opened, Parameter, PresetInfo,
-    ResumeRequest, RunRecord, RunRequest, RunViews, Started,
+    Backend, Detected, Engine, ExportJob, ExportRequest, HandModelChoice, Look, Opened, OpenedSequence, Parameter,
+    PresetInfo, ResumeRequest, RunRecord, RunRequest, RunViews, Started,
 };
+pub use export_target::ExportTarget;
 pub use problem::Problem;
 pub use program::Program;
 

@@ -27,7 +27,7 @@ pub(super) fn open(folder: &Path, device: &DeviceChoice) -> anyhow::Result<Opene
         let detected = detected(&record, &capture, folder)?;
         let edits = record.read_edits(folder)?;
         let run = RunRecord { detected, edits, ..run_record(folder, &record, steps, Vec::new(), true) };
-        return Ok(Opened { capture, run: Some(run), engine: None });
+        return Ok(Opened { capture, run: Some(run), engine: None, sequence: None });
     }
     let run = FinishedRun::read(folder)?;
     let capture = open_capture(&run.record)?;
@@ -43,7 +43,7 @@ pub(super) fn open(folder: &Path, device: &DeviceChoice) -> anyhow::Result<Opene
     let detected = detected(&engine.run.record, &capture, folder)?;
     let edits = engine.run.record.read_edits(folder)?;
     let record = RunRecord { detected, edits, ..run_record(folder, &engine.run.record, steps, snapshots, resumable) };
-    Ok(Opened { capture, run: Some(record), engine: Some(Box::new(engine)) })
+    Ok(Opened { capture, run: Some(record), engine: Some(Box::new(engine)), sequence: None })
 }
 
 /// The capture as its files have it: what the user has changed is laid over it in the window, where it can be undone.
@@ -164,6 +164,28 @@ fn final_snapshot(run: &FinishedRun, steps: &[StepReport]) -> Snapshot {
     let step = run.checkpoint.facts.step;
     let (stage, phase, iter) = place(steps, step);
     Snapshot { stage, phase, iter, step, joints: run.joints(), hands }
+}
+
+/// The final meshes of a run at the level that is shown while many are played; `step` is the snapshot's.
+pub(super) fn played(folder: &Path, step: u32) -> anyhow::Result<Snapshot> {
+    let run = FinishedRun::read(folder)?;
+    let hands = run
+        .hands()
+        .into_iter()
+        .zip(run.track_faces())
+        .map(|(hand, faces)| {
+            let count = faces.iter().flatten().max().map_or(0, |m| *m as usize + 1);
+            let part = |list: &[[f64; 3]]| narrow(&list[..count.min(list.len())]);
+            HandSnapshot {
+                side: hand.side,
+                positions: part(&hand.positions),
+                normals: part(&hand.normals),
+                albedo: part(&hand.albedo),
+                faces,
+            }
+        })
+        .collect();
+    Ok(Snapshot { stage: Stage::Ham, phase: String::new(), iter: 0, step, joints: run.joints(), hands })
 }
 
 /// Stage, phase and iteration of a metrics line.
@@ -300,11 +322,20 @@ impl Engine for Finished {
             psnr_db,
             iou,
             has_network: has_network(&self.folder),
+            vertices: self.run.vertex_counts(),
+            light: self.run.mean_light(),
+            restart_points: pipeline::restart_points(&self.folder),
         }
     }
 
     fn export(&mut self, request: &ExportRequest) -> anyhow::Result<ExportJob> {
         let (exportable, plan) = (self.run.exportable(), request.plan(self.run.exports_folder()));
+        Ok(Box::new(move || Ok(exportable.write(&plan)?)))
+    }
+
+    fn export_step(&mut self, request: &ExportRequest, snapshot: &Snapshot) -> anyhow::Result<ExportJob> {
+        let plan = request.plan(self.run.exports_folder());
+        let exportable = self.run.exportable().at_step(snapshot)?;
         Ok(Box::new(move || Ok(exportable.write(&plan)?)))
     }
 }

@@ -1,8 +1,8 @@
 //! The real program behind the window: captures, presets and reconstructions as the command line has them.
 
 use super::backend::{
-    Backend, Detected, Engine, ExportJob, ExportRequest, HandModelChoice, Look, Opened, Parameter, PresetInfo,
-    ResumeRequest, RunRequest, RunViews, Started,
+    Backend, Detected, Engine, ExportJob, ExportRequest, HandModelChoice, Look, Opened, OpenedSequence, Parameter,
+    PresetInfo, ResumeRequest, RunRequest, RunViews, Started,
 };
 use super::network::Network;
 use super::opened_run::{self, mode_of};
@@ -13,7 +13,8 @@ use crate::fitting::pose::HandChoice;
 use crate::gpu::{DeviceChoice, Gpu, list_devices};
 use crate::hand::{HandModel, Pose, mano, open_hands};
 use crate::pipeline::{
-    Advance, FinishedRun, PhaseRates, PosableHand, Reconstruction, RunOptions, RunRecord, Snapshot, Stage, ViewPicture,
+    self, Advance, FinishedRun, FinishedSequence, FrameState, PhaseRates, PosableHand, Reconstruction, RunOptions,
+    RunRecord, Snapshot, Stage, ViewPicture, is_sequence_run,
 };
 use crate::preset::{Preset, PresetError, SHIPPED};
 use std::path::{Path, PathBuf};
@@ -58,6 +59,27 @@ fn edited(capture: &Arc<Capture>, edits: Arc<Edits>) -> anyhow::Result<Arc<Captu
     Ok(Arc::new(Capture::clone(capture).edited(edits)?))
 }
 
+/// A new run beside `run` that stands where that one stood at a step.
+fn restarted(run: &Path, step: u32) -> anyhow::Result<PathBuf> {
+    let preset = RunRecord::read(run)?.preset_name;
+    let name = format!("{}_from_{step}", run_place::name(&preset, SystemTime::now()));
+    let parent = run.parent().unwrap_or_else(|| Path::new("."));
+    let into = parent.join(name);
+    pipeline::restart(run, step, &into).map_err(|error| run_place::explain(parent, error))?;
+    Ok(into)
+}
+
+impl Program {
+    /// A sequence, with its first finished frame.
+    fn open_sequence(&self, path: &Path) -> anyhow::Result<Opened> {
+        let frames = FinishedSequence::read(path)?.frames();
+        let at = frames.iter().position(|(_, state)| *state == FrameState::Done);
+        let at = at.ok_or_else(|| anyhow::anyhow!("none of its frames is finished; `reconstruct --resume` goes on"))?;
+        let opened = opened_run::open(&path.join(&frames[at].0), &self.device)?;
+        Ok(Opened { sequence: Some(OpenedSequence { dir: path.to_owned(), frames, at }), ..opened })
+    }
+}
+
 impl Backend for Program {
     fn device(&self) -> Result<String, String> {
         let all = list_devices();
@@ -84,10 +106,13 @@ impl Backend for Program {
     }
 
     fn open(&self, path: &Path, options: &OpenOptions) -> anyhow::Result<Opened> {
+        if is_sequence_run(path) {
+            return self.open_sequence(path);
+        }
         if path.join("run.ron").exists() {
             return opened_run::open(path, &self.device);
         }
-        Ok(Opened { capture: Capture::open_with(path, options)?, run: None, engine: None })
+        Ok(Opened { capture: Capture::open_with(path, options)?, run: None, engine: None, sequence: None })
     }
 
     fn results_folder(&self, capture: &Capture) -> PathBuf {
@@ -113,15 +138,20 @@ impl Backend for Program {
         };
         let gpu = Gpu::new(&self.device)?;
         let capture = edited(&request.capture, Arc::clone(&request.edits))?;
-        let run = Reconstruction::new(capture, models, options, gpu.clone())
+        let mut run = Reconstruction::new(capture, models, options, gpu.clone())
             .map_err(|error| run_place::explain(&parent, error))?;
+        run.keep_restart_points();
         Ok(Started { engine: Box::new(Live { run, gpu, network: None }), run_dir, steps: Vec::new() })
     }
 
     fn resume(&self, request: &ResumeRequest) -> anyhow::Result<Started> {
+        let run_dir = match request.from {
+            Some(step) => restarted(&request.run_dir, step)?,
+            None => request.run_dir.clone(),
+        };
         // What is empty here is taken from the run's own record.
         let options = RunOptions {
-            run_dir: request.run_dir.clone(),
+            run_dir: run_dir.clone(),
             preset_name: String::new(),
             preset: Preset::default(),
             until: if request.neural { Stage::Neural } else { Stage::Ham },
@@ -131,12 +161,13 @@ impl Backend for Program {
             detect: false,
         };
         let gpu = Gpu::new(&self.device)?;
-        let record = RunRecord::read(&request.run_dir)?;
+        let record = RunRecord::read(&run_dir)?;
         let models = record.load_models()?;
-        let capture = edited(&request.capture, record.read_edits(&request.run_dir)?)?;
-        let run = Reconstruction::resume(capture, models, options, gpu.clone())?;
-        let steps = opened_run::read_metrics(&request.run_dir.join("metrics.jsonl"))?;
-        Ok(Started { engine: Box::new(Live { run, gpu, network: None }), run_dir: request.run_dir.clone(), steps })
+        let capture = edited(&request.capture, record.read_edits(&run_dir)?)?;
+        let mut run = Reconstruction::resume(capture, models, options, gpu.clone())?;
+        run.keep_restart_points();
+        let steps = opened_run::read_metrics(&run_dir.join("metrics.jsonl"))?;
+        Ok(Started { engine: Box::new(Live { run, gpu, network: None }), run_dir, steps })
     }
 }
 
@@ -216,12 +247,21 @@ impl Engine for Live {
         Ok(Box::new(move || Ok(exportable.write(&plan)?)))
     }
 
+    fn export_step(&mut self, request: &ExportRequest, snapshot: &Snapshot) -> anyhow::Result<ExportJob> {
+        let plan = request.plan(self.run.exports_folder());
+        let exportable = self.run.exportable()?.at_step(snapshot)?;
+        Ok(Box::new(move || Ok(exportable.write(&plan)?)))
+    }
+
     fn views(&self) -> RunViews {
         let folder = self.run.folder();
         // While it is trained, what lies there is of an earlier time.
-        let has_network = self.run.stage().is_none() && crate::pipeline::has_network(folder);
+        let has_network = self.run.stage().is_none() && pipeline::has_network(folder);
         let [psnr_db, iou] = opened_run::read_scores(folder);
-        RunViews { cameras: self.run.cameras(), psnr_db, iou, has_network }
+        let restart_points = pipeline::restart_points(folder);
+        let vertices = self.run.vertex_counts();
+        let light = self.run.mean_light();
+        RunViews { cameras: self.run.cameras(), psnr_db, iou, has_network, vertices, light, restart_points }
     }
 
     fn stop(&mut self) -> anyhow::Result<()> {

@@ -40,6 +40,12 @@ pub(super) fn name(preset: &str, now: SystemTime) -> String {
     format!("{}_{preset}", stamp(seconds))
 }
 
+/// The day of a time, in UTC.
+pub(super) fn day(at: SystemTime) -> String {
+    let seconds = at.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_secs());
+    stamp(seconds).chars().take(10).collect()
+}
+
 /// Finds out, before a device is opened, what would keep a run from being written. Nothing is created: what only the attempt
 /// can tell (permissions, a full disk) is told by [`explain`].
 ///

@@ -2,11 +2,15 @@
 //!
 //! A vertex takes 15 bytes: the position as three 16-bit steps of the hand's bounding box (3 µm for a 20 cm hand), the
 //! normal as three signed bytes, the albedo as three 16-bit steps of its largest value. Triangles are shared. When the store is full, every second
-//! snapshot goes, except the first, the last and the ends of phases, so that the whole run stays scrubbable.
+//! snapshot goes, except the first, the last, the pinned ones and the ends of phases, so that the whole run stays scrubbable.
 
 use crate::anatomy::{KEYPOINTS, Side};
 use crate::pipeline::{HandSnapshot, Snapshot, Stage};
+use std::collections::BTreeSet;
 use std::sync::Arc;
+
+/// What a vertex takes: position, normal, albedo.
+const VERTEX_BYTES: usize = 6 + 3 + 6;
 
 struct PackedHand {
     side: Side,
@@ -39,8 +43,10 @@ pub(crate) struct Frame {
 pub(crate) struct Track {
     frames: Vec<Frame>,
     bytes: usize,
-    /// Most bytes to keep; 0 = no limit.
+    /// Most bytes to keep of each hand; 0 = no limit.
     cap_bytes: usize,
+    /// Steps that stay whatever else goes.
+    protected: BTreeSet<u32>,
 }
 
 impl std::fmt::Debug for Track {
@@ -51,7 +57,7 @@ impl std::fmt::Debug for Track {
 
 impl Frame {
     fn bytes(&self) -> usize {
-        self.hands.iter().map(|h| h.positions.len() * 15).sum::<usize>() + size_of::<Self>()
+        self.hands.iter().map(|h| h.positions.len() * VERTEX_BYTES).sum::<usize>() + size_of::<Self>()
     }
 }
 
@@ -98,7 +104,7 @@ fn unpack_hand(hand: &PackedHand) -> HandSnapshot {
 }
 
 impl Track {
-    /// An empty track that keeps at most this many bytes of vertices.
+    /// An empty track that keeps at most this many bytes of vertices a hand.
     #[must_use]
     pub(crate) fn with_cap(cap_bytes: usize) -> Self {
         Self { cap_bytes, ..Self::default() }
@@ -121,7 +127,13 @@ impl Track {
         };
         self.bytes += frame.bytes();
         self.frames.push(frame);
-        while self.cap_bytes > 0 && self.bytes > self.cap_bytes && self.thin() {}
+        let hands = self.frames.last().map_or(1, |f| f.hands.len().max(1));
+        while self.cap_bytes > 0 && self.bytes > self.cap_bytes * hands && self.thin() {}
+    }
+
+    /// Keeps the snapshots of these steps when the track is thinned from now on.
+    pub(crate) fn protect(&mut self, steps: BTreeSet<u32>) {
+        self.protected = steps;
     }
 
     /// Drops every second frame that is not an end; false when there was nothing to drop.
@@ -133,7 +145,7 @@ impl Track {
                     let (a, b) = (&self.frames[i], &self.frames[i + 1]);
                     (a.stage, &a.phase) != (b.stage, &b.phase)
                 };
-                i % 2 == 0 || i + 1 == n || ends_phase
+                i % 2 == 0 || i + 1 == n || ends_phase || self.protected.contains(&self.frames[i].step)
             })
             .collect();
         if keep.iter().all(|&k| k) {
@@ -246,6 +258,43 @@ mod tests {
         assert!(steps.contains(&77), "the end of a phase stays: {steps:?}");
         assert!(steps.windows(2).all(|w| w[0] < w[1]), "in order");
         assert_eq!(track.nearest(77.2).map(|i| track.frames()[i].step), Some(77), "nearest by step");
+    }
+
+    #[test]
+    fn pinned_snapshots_outlive_the_thinning() {
+        let mut track = Track::with_cap(40 * 1050);
+        for step in 1..=300 {
+            track.push(&snapshot(step, "shape"));
+            // Pinned while it is there.
+            if step == 40 {
+                track.protect(BTreeSet::from([36, 40]));
+            }
+        }
+        let steps: Vec<u32> = track.frames().iter().map(|f| f.step).collect();
+        assert!(steps.contains(&36) && steps.contains(&40), "both are there: {steps:?}");
+        assert!(!steps.contains(&38) && track.bytes() <= 40 * 1050, "what lay between is not");
+    }
+
+    #[test]
+    fn a_standard_run_takes_less_than_two_hundred_megabytes_a_hand() {
+        let model = crate::hand::open_hand(Side::Right).expect("it ships");
+        let levels =
+            crate::mesh::SubdivisionLevels::new(model.template.len(), &model.faces, &model.uvs, &model.uv_faces, 3);
+        let steps = |name: &str| {
+            let ham = crate::preset::Preset::load(name).expect("shipped").ham;
+            // A snapshot a step at most, as the last one of a step replaces those before.
+            (ham.albedo_epochs + ham.coarse_epochs + ham.shape_epochs + ham.colour_epochs) as usize
+        };
+        let bytes = |steps: usize, level: usize| steps * levels.vertices(level) * VERTEX_BYTES;
+        let shown = crate::pipeline::DISPLAY_LEVEL;
+        let [standard, paper] = ["standard", "paper"].map(steps);
+        assert_eq!((levels.vertices(shown), levels.vertices(3)), (26_249, 104_913), "vertices of the open hand");
+        assert_eq!((standard, paper), (80, 450), "steps of HAM");
+        assert_eq!((bytes(standard, shown), bytes(paper, shown)), (31_498_800, 177_180_750), "as they are kept");
+        let cap = crate::studio::session::TRACK_BYTES;
+        assert!(bytes(paper, shown) < cap, "even the longest run is kept whole");
+        assert!(bytes(standard, 3) == 125_895_600 && bytes(standard, 3) < cap, "and were the finest mesh kept");
+        assert!(bytes(paper, 3) > cap, "which of the longest run would be too much: the track would be thinned");
     }
 
     #[test]

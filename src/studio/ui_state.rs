@@ -3,7 +3,8 @@
 use super::backend::Look;
 use super::docks::{Docks, Pane};
 use super::editing::Editing;
-use super::session::Measure;
+use super::export_target::{ExportTarget, FORMATS};
+use super::session::{Measure, TimeAxis};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -40,11 +41,28 @@ pub(crate) enum Shading {
     Normals,
     /// By the run's network, as a photograph.
     Neural,
+    /// The albedo under the light of the capture.
+    Lit,
+    /// The edges of the triangles.
+    Wire,
+    /// How many views see each vertex.
+    Coverage,
+    /// How far HAM has moved the surface.
+    Displacement,
 }
 
 impl Shading {
     /// All modes in the order of their keys.
-    pub(crate) const ALL: [Self; 4] = [Self::Albedo, Self::Clay, Self::Normals, Self::Neural];
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Albedo,
+        Self::Clay,
+        Self::Normals,
+        Self::Neural,
+        Self::Lit,
+        Self::Wire,
+        Self::Coverage,
+        Self::Displacement,
+    ];
 
     /// Name on screen.
     #[must_use]
@@ -54,6 +72,10 @@ impl Shading {
             Self::Clay => "Clay",
             Self::Normals => "Normals",
             Self::Neural => "Neural",
+            Self::Lit => "Lit",
+            Self::Wire => "Wire",
+            Self::Coverage => "Coverage",
+            Self::Displacement => "Moved",
         }
     }
 }
@@ -149,6 +171,12 @@ pub(crate) struct UiState {
     pub show_joints: bool,
     /// Ground grid.
     pub show_grid: bool,
+    /// How fast the timeline plays, 1 = eight snapshots a second.
+    pub play_speed: f32,
+    /// It begins anew at its end.
+    pub play_loop: bool,
+    /// What the timeline counts while a sequence is open.
+    pub time_axis: TimeAxis,
     /// Compare mode.
     pub compare: CompareMode,
     /// Wipe position, 0 = all render, 1 = all photograph.
@@ -183,14 +211,16 @@ pub(crate) struct UiState {
     pub show_developer: bool,
     /// Export window.
     pub show_export: bool,
-    /// Export formats ticked: glb, obj, ply, npz.
-    pub formats: [bool; 4],
+    /// Export formats ticked, in the order of [`FORMATS`].
+    pub formats: [bool; FORMATS.len()],
+    /// For which programs files are exported.
+    pub export_target: ExportTarget,
     /// Export the rest pose.
     pub export_rest: bool,
-    /// Export in the capture's frame.
-    pub export_capture_frame: bool,
     /// Export with capped wrists.
     pub export_closed_wrist: bool,
+    /// Export the run as it was at this step; `None` = as it is now.
+    pub export_step: Option<u32>,
     /// Export folder; `None` = inside the run folder.
     pub export_dir: Option<PathBuf>,
     /// Path typed on the empty screen.
@@ -202,14 +232,6 @@ pub(crate) struct UiState {
     /// Editing of keypoints and masks.
     pub editing: Editing,
 }
-
-/// Names of the export formats in the order of [`UiState::formats`].
-pub(crate) const FORMATS: [(&str, &str); 4] = [
-    ("glb", "textured, for Blender and game engines"),
-    ("obj", "plain mesh with UVs"),
-    ("ply", "full precision, vertex colours"),
-    ("npz", "hand-model parameters"),
-];
 
 impl UiState {
     /// Makes letters and buttons larger or smaller, within reason; whole twentieths.
@@ -238,6 +260,9 @@ impl Default for UiState {
             show_hands: true,
             show_joints: true,
             show_grid: true,
+            play_speed: 1.0,
+            play_loop: false,
+            time_axis: TimeAxis::default(),
             compare: CompareMode::default(),
             wipe: 0.5,
             opacity: 0.5,
@@ -255,10 +280,11 @@ impl Default for UiState {
             show_help: false,
             show_developer: false,
             show_export: false,
-            formats: [true, false, true, true],
+            formats: ExportTarget::Gltf.formats(),
+            export_target: ExportTarget::Gltf,
             export_rest: false,
-            export_capture_frame: false,
             export_closed_wrist: false,
+            export_step: None,
             export_dir: None,
             path_text: String::new(),
             log_filter: String::new(),

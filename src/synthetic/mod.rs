@@ -216,6 +216,17 @@ impl SynthSettings {
 /// # Errors
 /// [`SynthError`] for settings out of range or a damaged hand asset.
 pub fn make(settings: &SynthSettings) -> Result<SyntheticScene, SynthError> {
+    make_telling(settings, |_, _| {})
+}
+
+/// As [`make`]; tells after each photograph how many of how many are made.
+///
+/// # Errors
+/// As [`make`].
+pub fn make_telling(
+    settings: &SynthSettings,
+    mut tell: impl FnMut(usize, usize),
+) -> Result<SyntheticScene, SynthError> {
     settings.check()?;
     let rig = rig::make(settings.views, settings.size, settings.seed);
     let hands = hands::make(settings, &rig)?;
@@ -238,6 +249,7 @@ pub fn make(settings: &SynthSettings) -> Result<SyntheticScene, SynthError> {
         .enumerate()
         .map(|(i, (camera, keypoints))| {
             let (image, mask) = scene.photograph(camera, gains[i], settings, i);
+            tell(i + 1, settings.views);
             View { name: format!("{i:02}"), camera: camera.clone(), image, mask: Some(mask), keypoints }
         })
         .collect();

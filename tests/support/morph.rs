@@ -263,7 +263,7 @@ impl Backend for MorphBackend {
         if let Some(view) = self.camera_off.and_then(|view| capture.views.get_mut(view)) {
             view.camera.k[(0, 2)] -= 12.0;
         }
-        Ok(Opened { capture, run: None, engine: None })
+        Ok(Opened { capture, run: None, engine: None, sequence: None })
     }
 
     fn start(&self, request: &RunRequest) -> anyhow::Result<Started> {
@@ -443,7 +443,7 @@ impl Engine for MorphEngine {
         let ended = self.step >= self.settings.steps;
         let all = |value: f64| if ended { vec![Some(value); cameras.len()] } else { Vec::new() };
         let (psnr_db, iou, has_network) = (all(25.5), all(0.9), ended && self.settings.network);
-        RunViews { psnr_db, iou, has_network, cameras }
+        RunViews { psnr_db, iou, has_network, cameras, ..RunViews::default() }
     }
 
     fn posable(&mut self) -> anyhow::Result<Vec<PosableHand>> {

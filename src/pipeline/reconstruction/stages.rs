@@ -179,6 +179,7 @@ impl Reconstruction {
             ));
         }
         self.state = State::Ham { ham: Box::new(ham) };
+        self.keep_restart_point()?;
         self.stage_done(Stage::Fit, findings)
     }
 
@@ -258,6 +259,7 @@ impl Reconstruction {
         let ended = ham.ended_phases().len();
         let Some(report) = ham.step()? else { return Ok(Advance::Working) };
         let pace = ham.ended_phases().get(ended).map(PhaseRates::sentence);
+        let phase_ended = pace.is_some();
         let folds = (pace.is_some() && report.phase == Phase::Shape).then(|| ham.untangled().sentence());
         let cameras = (pace.is_some() && report.phase == Phase::Colour).then(|| ham.residual_sentence()).flatten();
         let terms: Vec<(String, f64)> = TERMS.iter().zip(report.terms).map(|(n, x)| ((*n).to_owned(), x)).collect();
@@ -270,6 +272,9 @@ impl Reconstruction {
         if report.epoch % every == 0 || report.epoch == report.epochs {
             let snapshot = self.snapshot()?;
             results::write_track(self.folder.path(), &snapshot)?;
+        }
+        if phase_ended {
+            self.keep_restart_point()?;
         }
         if self.seconds - self.last_checkpoint > CHECKPOINT_SECONDS {
             self.write_checkpoint(false)?;

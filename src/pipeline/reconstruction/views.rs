@@ -154,6 +154,19 @@ impl Reconstruction {
         }
     }
 
+    /// The rig's mean light in world space: nine coefficients, three gains; `None` before HAM, or when the device is lost.
+    #[must_use]
+    pub fn mean_light(&self) -> Option<[f64; LIGHT_STRIDE]> {
+        let lights = self.lights().ok().filter(|lights| !lights.is_empty())?;
+        Some(self.run_views(&self.view_facts(), &lights).mean_light())
+    }
+
+    /// Vertices of each hand of the refined mesh; none before HAM.
+    #[must_use]
+    pub fn vertex_counts(&self) -> Vec<usize> {
+        self.ham().map_or_else(Vec::new, |ham| ham.mesh().hands.iter().map(|h| h.vertices.len()).collect())
+    }
+
     /// What is exported of the present state; [`Exportable::write`] writes it.
     ///
     /// # Errors

@@ -101,6 +101,8 @@ pub(super) const ROWS: [Entry; 11] = [
         "Click corners; a double click or Enter adds what they enclose to the mask, or takes it away",
     )
     .keys(&[plain(Key::P)])
+    // Outside of the edit mode the key pins a step.
+    .in_mode_while(|s| s.ui.editing.tool.is_some())
     .when(opened)
     .on(|s| s.ui.editing.tool == Some(EditTool::Polygon))
     .does(|s| take(s, EditTool::Polygon)),

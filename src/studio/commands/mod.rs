@@ -73,8 +73,10 @@ pub(crate) struct Entry {
     pub ruled: bool,
     /// Works as long as its key is held.
     pub held: bool,
-    /// Has its key only while it can be carried out, in a mode; else the key is another command's.
+    /// Has its key only in a mode, while it can be carried out; else the key is another command's.
     pub in_mode: bool,
+    /// The mode in which it has its key, where it can be carried out outside of it as well.
+    mode: fn(&Session) -> bool,
     /// Why it cannot be done now, if so.
     pub why_not: fn(&Session) -> Option<String>,
     /// Whether it is switched on, of a switch.
@@ -94,6 +96,7 @@ impl Entry {
             ruled: false,
             held: false,
             in_mode: false,
+            mode: |_| true,
             why_not: |_| None,
             on: None,
             run: |_| None,
@@ -117,6 +120,12 @@ impl Entry {
 
     const fn in_mode(mut self) -> Self {
         self.in_mode = true;
+        self
+    }
+
+    const fn in_mode_while(mut self, mode: fn(&Session) -> bool) -> Self {
+        self.in_mode = true;
+        self.mode = mode;
         self
     }
 
@@ -214,6 +223,9 @@ pub(crate) fn keys(ctx: &egui::Context, session: &mut Session, actions: &mut Vec
     chords.sort_by_key(|(k, e)| (std::cmp::Reverse(modifiers(k.modifiers)), !e.in_mode));
     for (shortcut, entry) in chords {
         if taken(shortcut.logical_key) {
+            continue;
+        }
+        if !(entry.mode)(session) {
             continue;
         }
         let why_not = (entry.why_not)(session);

@@ -1,16 +1,27 @@
 //! Commands about computing and the snapshots of it.
 
-use super::table::{Id, ctrl, ctrl_shift, opened, owned, plain};
+use super::table::{Id, ctrl, ctrl_shift, opened, owned, plain, shift};
 use super::{Entry, Menu};
-use crate::studio::session::{Action, RunState, Session};
+use crate::studio::session::{Action, RunState, SPEEDS, Session, TimeAction};
 use egui::Key;
 
 fn with_snapshots(session: &Session) -> Option<String> {
     opened(session).or_else(|| session.track.frames().is_empty().then(|| "There are no snapshots yet".to_owned()))
 }
 
+fn with_mark(session: &Session, forward: bool) -> Option<String> {
+    let none = || session.mark(forward).is_none().then(|| "There is none on that side".to_owned());
+    with_snapshots(session).or_else(none)
+}
+
+/// Plays slower or faster, within what there is to choose.
+fn speed(session: &mut Session, by: f32) -> Option<Action> {
+    session.ui.play_speed = (session.ui.play_speed * by).clamp(SPEEDS[0], SPEEDS[SPEEDS.len() - 1]);
+    None
+}
+
 /// The rows.
-pub(super) const ROWS: [Entry; 9] = [
+pub(super) const ROWS: [Entry; 16] = [
     Entry::new(
         Id::Reconstruct,
         Menu::Run,
@@ -72,4 +83,57 @@ pub(super) const ROWS: [Entry; 9] = [
         .when(with_snapshots)
         .on(|s| s.cursor.is_none())
         .does(|_| Some(Action::GoLive)),
+    Entry::new(Id::Play, Menu::Run, "play", "Play, or hold", "Play the snapshots from the shown one on")
+        .keys(&[plain(Key::Space)])
+        .ruled()
+        .when(with_snapshots)
+        .on(Session::is_playing)
+        .does(|_| Some(Action::Time(TimeAction::TogglePlay))),
+    Entry::new(
+        Id::PreviousMark,
+        Menu::Run,
+        "previous-mark",
+        "Previous stage or pin",
+        "Back to the begin of a phase, or to a pinned step",
+    )
+    .keys(&[shift(Key::Comma)])
+    .when(|s| with_mark(s, false))
+    .does(|_| Some(Action::Time(TimeAction::ToMark(false)))),
+    Entry::new(
+        Id::NextMark,
+        Menu::Run,
+        "next-mark",
+        "Next stage or pin",
+        "On to the begin of a phase, to a pinned step, or to the end",
+    )
+    .keys(&[shift(Key::Period)])
+    .when(|s| with_mark(s, true))
+    .does(|_| Some(Action::Time(TimeAction::ToMark(true)))),
+    Entry::new(
+        Id::Pin,
+        Menu::Run,
+        "pin-step",
+        "Pin the step, or take its pin away",
+        "Mark the shown step on the timeline: it stays whatever else is thinned out, can be exported and gone on from",
+    )
+    .keys(&[plain(Key::P)])
+    .when(|s| opened(s).or_else(|| owned(s.why_not_pin())))
+    .on(|s| s.shown.as_ref().is_some_and(|shown| s.pins.contains(&shown.step)))
+    .does(|s| s.shown.as_ref().map(|shown| Action::Time(TimeAction::TogglePin(shown.step)))),
+    Entry::new(Id::Loop, Menu::Run, "play-loop", "Play in a loop", "Begin anew at the end of the timeline")
+        .when(opened)
+        .on(|s| s.ui.play_loop)
+        .does(|s| {
+            s.ui.play_loop = !s.ui.play_loop;
+            None
+        }),
+    Entry::new(Id::Slower, Menu::Run, "play-slower", "Play slower", "Half as many snapshots a second")
+        .when(|s| opened(s).or_else(|| (s.ui.play_speed <= SPEEDS[0]).then(|| "It is as slow as it gets".to_owned())))
+        .does(|s| speed(s, 0.5)),
+    Entry::new(Id::Faster, Menu::Run, "play-faster", "Play faster", "Twice as many snapshots a second")
+        .when(|s| {
+            let most = s.ui.play_speed >= SPEEDS[SPEEDS.len() - 1];
+            opened(s).or_else(|| most.then(|| "It is as fast as it gets".to_owned()))
+        })
+        .does(|s| speed(s, 2.0)),
 ];

@@ -27,7 +27,7 @@ fn with_measure(session: &Session) -> Option<String> {
 }
 
 /// The rows.
-pub(super) const ROWS: [Entry; 30] = [
+pub(super) const ROWS: [Entry; 34] = [
     Entry::new(Id::Albedo, Menu::View, "albedo", "Albedo", "The colour of the skin without light")
         .keys(&[plain(Key::Num1)])
         .when(opened)
@@ -54,6 +54,38 @@ pub(super) const ROWS: [Entry; 30] = [
     .when(opened)
     .on(|s| s.ui.shading == Shading::Neural)
     .does(|s| shade(s, Shading::Neural)),
+    Entry::new(Id::Lit, Menu::View, "lit", "Lit", "The albedo under the light of the capture (spherical harmonics)")
+        .keys(&[plain(Key::Num5)])
+        .when(opened)
+        .on(|s| s.ui.shading == Shading::Lit)
+        .does(|s| shade(s, Shading::Lit)),
+    Entry::new(Id::Wire, Menu::View, "wire", "Wire", "The edges of the triangles")
+        .keys(&[plain(Key::Num6)])
+        .when(opened)
+        .on(|s| s.ui.shading == Shading::Wire)
+        .does(|s| shade(s, Shading::Wire)),
+    Entry::new(
+        Id::Coverage,
+        Menu::View,
+        "coverage",
+        "Coverage",
+        "How many of the fitted views see each place of the surface, as colours with their legend",
+    )
+    .keys(&[plain(Key::Num7)])
+    .when(opened)
+    .on(|s| s.ui.shading == Shading::Coverage)
+    .does(|s| shade(s, Shading::Coverage)),
+    Entry::new(
+        Id::Displacement,
+        Menu::View,
+        "moved",
+        "Moved",
+        "How far HAM has moved the surface in or out from the hand model's, as colours in millimetres",
+    )
+    .keys(&[plain(Key::Num8)])
+    .when(opened)
+    .on(|s| s.ui.shading == Shading::Displacement)
+    .does(|s| shade(s, Shading::Displacement)),
     Entry::new(Id::Cameras, Menu::View, "cameras", "Cameras", "Frustums and thumbnails")
         .keys(&[plain(Key::V)])
         .ruled()

@@ -6,11 +6,20 @@ use crate::studio::session::Action;
 use egui::Key;
 
 /// The rows.
-pub(super) const ROWS: [Entry; 11] = [
+pub(super) const ROWS: [Entry; 12] = [
     Entry::new(Id::Open, Menu::File, "open-folder", "Open capture or run…", "Open a capture or run folder")
         .keys(&[ctrl(Key::O)])
         .when(|s| s.is_active().then(|| "Stop the run first".to_owned()))
         .does(|_| Some(Action::OpenDialog)),
+    Entry::new(
+        Id::Sample,
+        Menu::File,
+        "try-sample",
+        "Try the sample",
+        "Open a small synthetic capture of two hands; it is made in your data folder the first time",
+    )
+    .when(|s| owned(s.why_no_sample()))
+    .does(|_| Some(Action::TrySample)),
     Entry::new(
         Id::ReadAgain,
         Menu::File,
@@ -46,7 +55,7 @@ pub(super) const ROWS: [Entry; 11] = [
         Menu::File,
         "save-curves",
         "Save the curves as CSV",
-        "Write the losses of all steps as a table into exports/ of the run folder",
+        "Write the losses of all steps of the runs that are shown as a table into exports/ of the run folder",
     )
     .when(|s| owned(s.why_no_curves()))
     .does(|_| Some(Action::SaveCurves)),

@@ -1,10 +1,15 @@
-//! The export window: which files, where to, and the same as a command.
+//! The export window: what of the run, which files for which program, how they will lie, and the same as a command.
 
-use super::theme::{button, faint, primary_button};
+use super::export_preview;
+use super::theme::{amber, button, faint, primary_button};
+use crate::anatomy::Side;
 use crate::studio::backend::ExportRequest;
+use crate::studio::export_target::{ExportTarget, FORMATS, planned, size_words};
 use crate::studio::session::{Action, Session};
-use crate::studio::ui_state::FORMATS;
-use egui::{Align2, Context, Grid, RichText, Ui, Window};
+use egui::{Align2, ComboBox, Context, Grid, RichText, Ui, Window};
+
+/// Width of each half, points.
+const HALF: f32 = 300.0;
 
 pub(super) fn show(ctx: &Context, session: &mut Session, actions: &mut Vec<Action>) {
     if !session.ui.show_export {
@@ -18,52 +23,86 @@ pub(super) fn show(ctx: &Context, session: &mut Session, actions: &mut Vec<Actio
         .resizable(false)
         .anchor(Align2::CENTER_CENTER, [0.0, 0.0])
         .show(ctx, |ui| {
-            ui.set_min_width(360.0);
-            for (ticked, (name, what)) in session.ui.formats.iter_mut().zip(FORMATS) {
-                ui.horizontal(|ui| {
-                    ui.checkbox(ticked, name.to_uppercase());
-                    ui.label(RichText::new(what).color(faint()));
+            ui.horizontal_top(|ui| {
+                ui.vertical(|ui| {
+                    ui.set_width(HALF);
+                    what(ui, session);
+                    formats(ui, session);
+                    ui.separator();
+                    choices(ui, session);
                 });
-            }
-            ui.separator();
-            choices(ui, session);
-            ui.separator();
-            let place = session
-                .ui
-                .export_dir
-                .as_ref()
-                .map_or_else(|| "exports/ in the run folder".to_owned(), |d| d.display().to_string());
-            ui.horizontal(|ui| {
-                ui.label("To");
-                ui.add(egui::Label::new(RichText::new(place).color(faint())).truncate());
+                ui.add_space(14.0);
+                ui.vertical(|ui| {
+                    ui.set_width(HALF);
+                    let request = request(session);
+                    export_preview::show(ui, session, &request);
+                    files(ui, session, &request);
+                });
             });
-            if ui.button("Choose folder…").clicked() {
-                actions.push(Action::ExportDialog);
-            }
-            let request = request(session);
-            let command = command(session, &request);
             ui.separator();
-            ui.horizontal(|ui| {
-                let why_not =
-                    session.why_not_export().or_else(|| request.formats.is_empty().then_some("Tick a format"));
-                if primary_button(ui, "Export", why_not, "Write the files") {
-                    actions.push(Action::Export(request));
-                    done = true;
-                }
-                if button(
-                    ui,
-                    "Copy as command",
-                    session.run_dir.is_none().then_some("There is no run folder yet"),
-                    &command,
-                ) {
-                    ui.copy_text(command.clone());
-                }
-            });
+            ui.set_max_width(2.0 * HALF + 20.0);
+            place(ui, session, actions);
+            done = buttons(ui, session, actions);
         });
     session.ui.show_export = open && !done;
 }
 
-/// Pose, frame and wrist, as the command line has them.
+/// The run as it is now, or as it was at a step.
+fn what(ui: &mut Ui, session: &mut Session) {
+    let name = |session: &Session, step: Option<u32>| {
+        step.map_or_else(|| "the latest state".to_owned(), |step| session.step_words(step))
+    };
+    // A step of the timeline, the pins, and what was chosen.
+    let scrubbed = session.cursor.and(session.shown.as_ref()).map(|s| s.step);
+    let mut steps = session.pins.clone();
+    steps.extend(scrubbed);
+    steps.extend(session.ui.export_step);
+    ui.horizontal(|ui| {
+        ui.label("Of");
+        ComboBox::from_id_salt("export of")
+            .selected_text(name(session, session.ui.export_step))
+            .width(HALF - 40.0)
+            .show_ui(ui, |ui| {
+                for step in std::iter::once(None).chain(steps.into_iter().map(Some)) {
+                    let text = name(session, step);
+                    ui.selectable_value(&mut session.ui.export_step, step, text);
+                }
+            });
+    });
+    if let Some(step) = session.ui.export_step {
+        let note = session.why_not_export_step(step).map_or_else(
+            || {
+                "As the timeline keeps it: the mesh that is shown, not the finest one, and textures that show the albedo of \
+                 its vertices."
+                    .to_owned()
+            },
+            str::to_owned,
+        );
+        ui.label(RichText::new(note).small().color(amber()));
+    }
+    ui.separator();
+}
+
+fn formats(ui: &mut Ui, session: &mut Session) {
+    ui.horizontal(|ui| {
+        ui.label("For");
+        for target in ExportTarget::ALL {
+            let chosen = session.ui.export_target == target;
+            if ui.selectable_label(chosen, target.name()).on_hover_text(target.help()).clicked() {
+                session.ui.export_target = target;
+                session.ui.formats = target.formats();
+            }
+        }
+    });
+    for (ticked, (name, what)) in session.ui.formats.iter_mut().zip(FORMATS) {
+        ui.horizontal(|ui| {
+            ui.checkbox(ticked, name.to_uppercase());
+            ui.label(RichText::new(what).small().color(faint()));
+        });
+    }
+}
+
+/// Pose and wrist, as the command line has them.
 fn choices(ui: &mut Ui, session: &mut Session) {
     let state = &mut session.ui;
     Grid::new("export choices").num_columns(3).spacing([8.0, 4.0]).show(ui, |ui| {
@@ -71,18 +110,6 @@ fn choices(ui: &mut Ui, session: &mut Session) {
         ui.selectable_value(&mut state.export_rest, false, "captured").on_hover_text("As in the photographs");
         ui.selectable_value(&mut state.export_rest, true, "rest")
             .on_hover_text("Flat, in the hand model's rest pose and its own frame");
-        ui.end_row();
-        ui.label("Frame");
-        ui.add_enabled_ui(!state.export_rest, |ui| {
-            ui.selectable_value(&mut state.export_capture_frame, false, "glTF")
-                .on_hover_text("y up, centred at the hands, metres")
-                .on_disabled_hover_text(OWN_FRAME);
-        });
-        ui.add_enabled_ui(!state.export_rest, |ui| {
-            ui.selectable_value(&mut state.export_capture_frame, true, "capture")
-                .on_hover_text("The frame of the capture's cameras, metres")
-                .on_disabled_hover_text(OWN_FRAME);
-        });
         ui.end_row();
         ui.label("Wrist");
         ui.selectable_value(&mut state.export_closed_wrist, false, "open").on_hover_text("As in the hand model");
@@ -92,8 +119,71 @@ fn choices(ui: &mut Ui, session: &mut Session) {
     });
 }
 
-/// Why the frame of hands at rest cannot be chosen.
-const OWN_FRAME: &str = "Hands in the rest pose stay in the hand model's own frame";
+/// Vertices of each hand that is exported.
+fn vertices(session: &Session) -> Vec<(Side, usize)> {
+    let shown = session.shown.as_ref().map_or(&[][..], |s| &s.hands);
+    let known = |i: usize| session.vertices.get(i).copied().filter(|_| session.ui.export_step.is_none());
+    shown.iter().enumerate().map(|(i, h)| (h.side, known(i).unwrap_or(h.positions.len()))).collect()
+}
+
+/// The files and about how large they will be.
+fn files(ui: &mut Ui, session: &Session, request: &ExportRequest) {
+    ui.separator();
+    let files = planned(request, &vertices(session));
+    let total: u64 = files.iter().map(|f| f.bytes).sum();
+    ui.horizontal(|ui| {
+        ui.label(format!("{} files, about {}", files.len(), size_words(total)))
+            .on_hover_text("And a small .meta.json beside each that says what it is. Sizes are estimates.");
+    });
+    super::theme::scroll().id_salt("export files").max_height(110.0).auto_shrink([false, true]).show(ui, |ui| {
+        for file in &files {
+            ui.horizontal(|ui| {
+                ui.label(RichText::new(&file.name).monospace().small());
+                ui.label(RichText::new(size_words(file.bytes)).small().color(faint()));
+            });
+        }
+    });
+}
+
+fn place(ui: &mut Ui, session: &Session, actions: &mut Vec<Action>) {
+    let usual = match session.ui.export_step {
+        Some(step) => format!("exports/step_{step:05}/ in the run folder"),
+        None => "exports/ in the run folder".to_owned(),
+    };
+    let place = session.ui.export_dir.as_ref().map_or(usual, |d| d.display().to_string());
+    ui.horizontal(|ui| {
+        ui.label("To");
+        if ui.button("Choose folder…").clicked() {
+            actions.push(Action::ExportDialog);
+        }
+        ui.add(egui::Label::new(RichText::new(&place).color(faint())).truncate()).on_hover_text(&place);
+    });
+}
+
+/// True when the export was asked for.
+fn buttons(ui: &mut Ui, session: &Session, actions: &mut Vec<Action>) -> bool {
+    let request = request(session);
+    let command = command(session, &request);
+    let mut done = false;
+    ui.horizontal(|ui| {
+        let of_step = session.ui.export_step.and_then(|step| session.why_not_export_step(step));
+        let none = request.formats.is_empty().then_some("Tick a format");
+        let why_not = session.why_not_export().or(of_step).or(none);
+        if primary_button(ui, "Export", why_not, "Write the files") {
+            actions.push(Action::Export(request.clone()));
+            done = true;
+        }
+        let why_not = match (&session.run_dir, request.step) {
+            (None, _) => Some("There is no run folder yet"),
+            (_, Some(_)) => Some("The command line exports the latest state only"),
+            _ => None,
+        };
+        if button(ui, "Copy as command", why_not, &command) {
+            ui.copy_text(command.clone());
+        }
+    });
+    done
+}
 
 fn request(session: &Session) -> ExportRequest {
     let state = &session.ui;
@@ -102,8 +192,9 @@ fn request(session: &Session) -> ExportRequest {
         formats: ticked.map(|((name, _), _)| (*name).to_owned()).collect(),
         dir: state.export_dir.clone(),
         rest_pose: state.export_rest,
-        capture_frame: state.export_capture_frame && !state.export_rest,
+        target: state.export_target,
         close_wrist: state.export_closed_wrist,
+        step: state.export_step,
     }
 }
 
@@ -114,11 +205,10 @@ fn command(session: &Session, request: &ExportRequest) -> String {
     if let Some(dir) = &request.dir {
         command += &format!(" -o '{}'", dir.display());
     }
-    let options = [
-        (request.rest_pose, " --pose rest"),
-        (request.capture_frame, " --frame capture"),
-        (request.close_wrist, " --wrist closed"),
-    ];
+    if request.target != ExportTarget::Gltf {
+        command += &format!(" --frame {}", request.target.word());
+    }
+    let options = [(request.rest_pose, " --pose rest"), (request.close_wrist, " --wrist closed")];
     command.extend(options.iter().filter(|(on, _)| *on).map(|(_, text)| *text));
     command
 }
@@ -126,20 +216,39 @@ fn command(session: &Session, request: &ExportRequest) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::export::Frame;
 
     #[test]
     fn the_command_says_what_the_button_does() {
         let mut session = Session::new(Vec::new());
         session.run_dir = Some("runs/1".into());
-        assert_eq!(command(&session, &request(&session)), "thenar export 'runs/1' --format glb,ply,npz", "the default");
-        session.ui.export_capture_frame = true;
+        assert_eq!(command(&session, &request(&session)), "thenar export 'runs/1' --format glb", "the default");
+        session.ui.export_target = ExportTarget::Capture;
+        session.ui.formats = ExportTarget::Capture.formats();
         session.ui.export_closed_wrist = true;
         session.ui.export_dir = Some("out".into());
-        assert!(command(&session, &request(&session)).ends_with("npz -o 'out' --frame capture --wrist closed"), "all");
+        let all = "thenar export 'runs/1' --format ply,npz -o 'out' --frame capture --wrist closed";
+        assert_eq!(command(&session, &request(&session)), all, "all");
         session.ui.export_rest = true;
         let asked = request(&session);
-        assert!(asked.rest_pose && !asked.capture_frame, "hands at rest have their own frame");
-        assert!(command(&session, &asked).ends_with(" --pose rest --wrist closed"), "and so says the command");
-        assert!(asked.plan("usual".into()).rest_pose && asked.plan("usual".into()).close_wrist, "and the plan");
+        assert!(command(&session, &asked).ends_with(" --pose rest --wrist closed"), "at rest");
+        let plan = asked.plan("usual".into());
+        assert!(plan.rest_pose && plan.close_wrist && plan.frame == Frame::Capture, "and so says the plan");
+    }
+
+    #[test]
+    fn targets_tick_what_they_can_use_and_steps_have_a_folder_of_their_own() {
+        let mut session = Session::new(Vec::new());
+        for target in ExportTarget::ALL {
+            (session.ui.export_target, session.ui.formats) = (target, target.formats());
+            let asked = request(&session);
+            assert!(!asked.formats.is_empty(), "{} writes something", target.name());
+            let known = crate::pipeline::EXPORT_FORMATS;
+            assert!(asked.formats.iter().all(|f| known.contains(&f.as_str())), "which there is: {asked:?}");
+            assert_eq!(asked.plan("usual".into()).frame, target.frame(), "in its frame");
+        }
+        session.ui.export_step = Some(40);
+        let asked = request(&session);
+        assert_eq!(asked.plan("usual".into()).dir, std::path::Path::new("usual/step_00040"), "beside the latest state");
     }
 }

@@ -1,11 +1,15 @@
-//! Loss curves over the metrics lines: logarithmic, one colour a term, with the shown snapshot as a cursor.
+//! Loss curves over the metrics lines: logarithmic, one colour a term, with the shown snapshot as a cursor; other runs of the
+//! capture beside them, phase by phase.
 //!
 //! `egui_plot` has no logarithmic axis, so log10 of the values is drawn and the axis labels say the values.
 
 use super::access::Named as _;
+use super::loss_axis::{Axis, segments};
+use super::loss_runs;
 use super::theme::{self, ACCENT, WEAK, WELL};
 use crate::pipeline::StepReport;
-use crate::studio::session::{Action, Session};
+use crate::studio::errands::run_name;
+use crate::studio::session::{Action, OtherRun, Session};
 use egui::{Color32, RichText, Ui, WidgetInfo, WidgetType};
 use egui_plot::{GridInput, GridMark, HoverPosition, Line, Plot, PlotPoints, PlotTransform, VLine};
 
@@ -16,6 +20,8 @@ const FLOOR: f64 = 1e-9;
 
 /// Room for the slider and its label, points.
 const SMOOTH_WIDTH: f32 = 150.0;
+/// Room for the menu of runs.
+const RUNS_WIDTH: f32 = 70.0;
 
 /// A stretch of one curve within one phase.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,29 +30,15 @@ pub(super) struct Curve {
     pub(super) points: Vec<[f64; 2]>,
 }
 
-/// Where a phase begins.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Mark {
-    pub(super) step: f64,
-    pub(super) name: String,
-}
-
-/// Curves in order of first appearance, `total` first, broken where the phase changes, and the phases' beginnings.
-pub(super) fn curves(steps: &[StepReport], smoothing: f64) -> (Vec<Curve>, Vec<Mark>) {
+/// Curves in order of first appearance, `total` first, broken where the phase changes.
+pub(super) fn curves(steps: &[StepReport], smoothing: f64, axis: &Axis) -> Vec<Curve> {
     let stride = steps.len().div_ceil(POINTS).max(1);
-    let mut marks = Vec::new();
     let mut out: Vec<Curve> = Vec::new();
-    let mut start = 0;
-    for end in 1..=steps.len() {
-        let same =
-            end < steps.len() && (steps[end].stage, &steps[end].phase) == (steps[start].stage, &steps[start].phase);
-        if same {
-            continue;
-        }
-        let part = &steps[start..end];
+    for segment in segments(steps) {
+        let part = &steps[segment.from..segment.from + segment.len];
+        let start = axis.start(&segment);
         #[expect(clippy::cast_precision_loss, reason = "step counts are small")]
-        let x = |i: usize| (start + i + 1) as f64;
-        marks.push(Mark { step: x(0), name: format!("{} {}", part[0].stage.name(), part[0].phase) });
+        let x = |i: usize| start + (i + 1) as f64;
         let mut names = vec!["total".to_owned()];
         if part[0].terms.len() > 1 {
             names.extend(part[0].terms.iter().map(|t| t.0.clone()));
@@ -70,9 +62,8 @@ pub(super) fn curves(steps: &[StepReport], smoothing: f64) -> (Vec<Curve>, Vec<M
             }
             out.push(Curve { name, points });
         }
-        start = end;
     }
-    (out, marks)
+    out
 }
 
 /// Text of a value on the logarithmic axis.
@@ -133,13 +124,13 @@ fn colour(name: &str, names: &[String]) -> Color32 {
 
 /// The names of the phases along the upper edge, where there is room. Painted over the plot, as items of the plot would
 /// take part in its bounds.
-fn phase_names(ui: &Ui, transform: &PlotTransform, marks: &[Mark]) {
+fn phase_names(ui: &Ui, transform: &PlotTransform, marks: &[(f64, String)]) {
     let frame = *transform.frame();
     let painter = ui.painter_at(frame);
-    for (i, mark) in marks.iter().enumerate() {
-        let x = |step: f64| transform.position_from_point_x(step);
-        let (left, right) = (x(mark.step), marks.get(i + 1).map_or(frame.right(), |m| x(m.step)));
-        let galley = painter.layout_no_wrap(mark.name.clone(), egui::FontId::proportional(10.5), WEAK);
+    for (i, (at, name)) in marks.iter().enumerate() {
+        let x = |place: f64| transform.position_from_point_x(place);
+        let (left, right) = (x(*at), marks.get(i + 1).map_or(frame.right(), |m| x(m.0)));
+        let galley = painter.layout_no_wrap(name.clone(), egui::FontId::proportional(10.5), WEAK);
         if galley.size().x + 8.0 < right - left {
             painter.galley(egui::pos2(left + 4.0, frame.top() + 2.0), galley, WEAK);
         }
@@ -178,10 +169,15 @@ fn legend(ui: &mut Ui, session: &mut Session, names: &[String]) {
 }
 
 pub(super) fn show(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>) {
-    let names = term_names(&session.steps);
+    let mut names = term_names(&session.steps);
+    for run in session.compared_runs() {
+        names.extend(term_names(&run.steps));
+    }
+    names.sort_by(|a, b| theme::series_order(a).cmp(&theme::series_order(b)));
+    names.dedup();
     ui.horizontal(|ui| {
-        // The switches wrap in what the slider leaves them.
-        let width = (ui.available_width() - SMOOTH_WIDTH).max(80.0);
+        // The switches wrap in what the rest leaves them.
+        let width = (ui.available_width() - SMOOTH_WIDTH - RUNS_WIDTH).max(80.0);
         let wrapped = egui::Layout::left_to_right(egui::Align::Center).with_main_wrap(true);
         ui.allocate_ui_with_layout(egui::vec2(width, 18.0), wrapped, |ui| {
             legend(ui, session, &names);
@@ -193,13 +189,15 @@ pub(super) fn show(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>
                 .named("Smoothing of the curves")
                 .on_hover_text("Smoothing of the drawn curves only; the faint lines are the raw values");
             ui.label(RichText::new("smooth").small().color(theme::faint()));
+            loss_runs::menu(ui, session, actions);
         });
     });
+    loss_runs::legend(ui, session, actions);
     let last = session.steps.last().map_or_else(
         || "No steps yet".to_owned(),
         |s| format!("{} steps; total {:.4} at the last", session.steps.len(), s.total),
     );
-    if session.steps.is_empty() {
+    if session.steps.is_empty() && session.compared_runs().next().is_none() {
         let rect = ui.available_rect_before_wrap();
         ui.painter().rect_filled(rect, 4.0, WELL);
         super::access::canvas(ui, "loss", rect, ("Loss curves", &last));
@@ -207,63 +205,90 @@ pub(super) fn show(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>
         ui.painter().text(rect.center(), egui::Align2::CENTER_CENTER, text, egui::FontId::proportional(13.0), WEAK);
         return;
     }
-    let smoothing = f64::from(session.ui.smoothing);
-    let (smooth, marks) = curves(&session.steps, smoothing);
-    let raw = if smoothing > 0.0 { curves(&session.steps, 0.0).0 } else { Vec::new() };
-    let cursor = session.shown.as_ref().map(|s| f64::from(s.step));
-    let visible = |c: &Curve| !session.ui.hidden_curves.contains(&c.name);
-    let smooth: Vec<Curve> = smooth.into_iter().filter(visible).collect();
-    let raw: Vec<Curve> = raw.into_iter().filter(visible).collect();
+    let (axis, lines) = lines(session, &names);
+    let alone = session.compared_runs().next().is_none();
+    let cursor = session.shown.as_ref().map(|s| axis.place(&session.steps, s.step));
     // Plots lie on dark ground in both palettes.
     ui.visuals_mut().extreme_bg_color = WELL;
-    let response = Plot::new("loss")
-        .allow_drag(false)
-        .allow_scroll(false)
-        .allow_zoom(false)
-        .show_background(true)
-        .y_grid_spacer(decades)
-        .grid_color(Color32::from_gray(62))
-        .grid_fade(0.9)
-        .set_margin_fraction(egui::vec2(0.01, 0.09))
-        .y_axis_formatter(|mark, range| {
-            // A label at the very edge would be cut or lie on the title.
-            let margin = 0.04 * (range.end() - range.start());
-            let inside = mark.value > range.start() + margin && mark.value < range.end() - margin;
-            if inside { value_text(mark.value) } else { String::new() }
-        })
-        .x_axis_formatter(|mark, _| if mark.value.fract() == 0.0 { format!("{}", mark.value) } else { String::new() })
-        .label_formatter(|at| match at {
-            HoverPosition::NearDataPoint { plot_name, position, .. } if !plot_name.is_empty() => {
-                Some(format!("step {:.0}\n{plot_name} {}", position.x, value_text(position.y)))
-            }
-            _ => None,
-        })
-        .show(ui, |plot| {
-            for mark in &marks {
-                plot.vline(VLine::new("", mark.step).color(theme::LINE).width(1.0).allow_hover(false));
-            }
-            for curve in raw {
-                let colour = colour(&curve.name, &names).gamma_multiply(0.3);
-                plot.line(Line::new("", PlotPoints::from(curve.points)).color(colour).width(1.0).allow_hover(false));
-            }
-            for curve in smooth {
-                let width = if curve.name == "total" { 2.0 } else { 1.4 };
-                let colour = colour(&curve.name, &names);
-                plot.line(Line::new(curve.name, PlotPoints::from(curve.points)).color(colour).width(width));
-            }
-            if let Some(step) = cursor {
-                plot.vline(VLine::new("", step).color(ACCENT).width(1.5).allow_hover(false));
-            }
-            plot.pointer_coordinate()
-        });
+    let response =
+        Plot::new("loss")
+            .allow_drag(false)
+            .allow_scroll(false)
+            .allow_zoom(false)
+            .show_background(true)
+            .y_grid_spacer(decades)
+            .grid_color(Color32::from_gray(62))
+            .grid_fade(0.9)
+            .set_margin_fraction(egui::vec2(0.01, 0.09))
+            .y_axis_formatter(|mark, range| {
+                // A label at the very edge would be cut or lie on the title.
+                let margin = 0.04 * (range.end() - range.start());
+                let inside = mark.value > range.start() + margin && mark.value < range.end() - margin;
+                if inside { value_text(mark.value) } else { String::new() }
+            })
+            // Beside other runs, places are no steps.
+            .x_axis_formatter(move |mark, _| {
+                if alone && mark.value.fract() == 0.0 { format!("{}", mark.value) } else { String::new() }
+            })
+            .label_formatter(move |at| match at {
+                HoverPosition::NearDataPoint { plot_name, position, .. } if !plot_name.is_empty() => {
+                    let step = if alone { format!("step {:.0}\n", position.x) } else { String::new() };
+                    Some(format!("{step}{plot_name} {}", value_text(position.y)))
+                }
+                _ => None,
+            })
+            .show(ui, |plot| {
+                for (at, _) in axis.marks() {
+                    plot.vline(VLine::new("", at).color(theme::LINE).width(1.0).allow_hover(false));
+                }
+                for line in lines {
+                    plot.line(line);
+                }
+                if let Some(at) = cursor {
+                    plot.vline(VLine::new("", at).color(ACCENT).width(1.5).allow_hover(false));
+                }
+                plot.pointer_coordinate()
+            });
     super::access::painted(&response.response, ("Loss curves", &last));
-    phase_names(ui, &response.transform, &marks);
+    phase_names(ui, &response.transform, &axis.marks());
     let touched = response.response.clicked() || response.response.dragged();
     if let (true, Some(at)) = (touched, response.inner)
-        && let Some(index) = session.track.nearest(at.x)
+        && let Some(index) = session.track.nearest(axis.step(&session.steps, at.x))
     {
         actions.push(Action::Scrub(index));
     }
+}
+
+/// The axis, and all lines that are switched on: of other runs in the runs' colours, then the open one's in those of the terms,
+/// faint where they are raw.
+fn lines<'a>(session: &Session, names: &[String]) -> (Axis, Vec<Line<'a>>) {
+    let others: Vec<&OtherRun> = session.compared_runs().collect();
+    let all: Vec<&[StepReport]> =
+        std::iter::once(session.steps.as_slice()).chain(others.iter().map(|run| run.steps.as_slice())).collect();
+    let axis = Axis::new(&all);
+    let smoothing = f64::from(session.ui.smoothing);
+    let visible = |c: &Curve| !session.ui.hidden_curves.contains(&c.name);
+    let mut out = Vec::new();
+    for (i, run) in others.iter().enumerate() {
+        let (colour, style) = loss_runs::look(i);
+        for curve in curves(&run.steps, smoothing, &axis).into_iter().filter(visible) {
+            let name = format!("{} · {}", run_name(&run.dir), curve.name);
+            let line = Line::new(name, PlotPoints::from(curve.points)).color(colour).width(1.3).style(style);
+            out.push(line.id(egui::Id::new((&run.dir, &curve.name, out.len()))));
+        }
+    }
+    if smoothing > 0.0 {
+        for curve in curves(&session.steps, 0.0, &axis).into_iter().filter(visible) {
+            let colour = colour(&curve.name, names).gamma_multiply(0.3);
+            out.push(Line::new("", PlotPoints::from(curve.points)).color(colour).width(1.0).allow_hover(false));
+        }
+    }
+    for curve in curves(&session.steps, smoothing, &axis).into_iter().filter(visible) {
+        let width = if curve.name == "total" { 2.0 } else { 1.4 };
+        let colour = colour(&curve.name, names);
+        out.push(Line::new(curve.name, PlotPoints::from(curve.points)).color(colour).width(width));
+    }
+    (axis, out)
 }
 
 #[cfg(test)]
@@ -281,11 +306,9 @@ mod tests {
         let mut steps: Vec<StepReport> = (1..=3).map(|i| report(Stage::Fit, "lm", i, 100.0)).collect();
         steps.extend((1..=2).map(|i| report(Stage::Ham, "albedo", i, 0.01)));
         steps.push(report(Stage::Ham, "albedo", 3, f64::NAN));
-        let (curves, marks) = curves(&steps, 0.0);
-        assert_eq!(
-            marks.iter().map(|m| (m.step, m.name.as_str())).collect::<Vec<_>>(),
-            [(1.0, "fit lm"), (4.0, "ham albedo")]
-        );
+        let axis = Axis::new(&[&steps]);
+        let curves = curves(&steps, 0.0, &axis);
+        assert_eq!(axis.marks(), [(1.0, "fit lm".to_owned()), (4.0, "ham albedo".to_owned())], "begins of phases");
         assert_eq!(curves.len(), 6, "total and two terms in each phase");
         assert_eq!(curves[0].points, vec![[1.0, 2.0], [2.0, 2.0], [3.0, 2.0]], "log10 of 100 is 2");
         assert_eq!(curves[3].points, vec![[4.0, -2.0], [5.0, -2.0]], "a NaN is left out");
@@ -294,7 +317,7 @@ mod tests {
     #[test]
     fn long_runs_are_thinned_but_keep_their_last_point() {
         let steps: Vec<StepReport> = (1..=10_001).map(|i| report(Stage::Ham, "shape", i, f64::from(i))).collect();
-        let (curves, _) = curves(&steps, 0.0);
+        let curves = curves(&steps, 0.0, &Axis::new(&[&steps]));
         assert!(curves[0].points.len() <= POINTS + 1, "{} points", curves[0].points.len());
         assert_eq!(curves[0].points.last().map(|p| p[0]), Some(10_001.0), "the newest value is there");
     }

@@ -10,13 +10,17 @@ mod dock;
 mod edit_stage;
 mod empty;
 mod export;
+mod export_preview;
 mod findings;
+mod frames;
 mod hand_model;
 mod help;
 mod inspector;
 mod legend;
 mod log;
 mod loss;
+mod loss_axis;
+mod loss_runs;
 mod menu;
 mod overlay;
 mod palette;
@@ -59,7 +63,7 @@ pub(super) fn layout(ctx: &Context, session: &mut Session, textures: &mut Textur
     overlay::banner(&mut root, session, actions);
     if session.capture.is_none() {
         let rect = root.available_rect_before_wrap();
-        empty::show(&mut root, session, actions);
+        empty::show(&mut root, session, textures, actions);
         windows(ctx, session, rect, actions);
         return Rect::from_min_size(rect.center(), egui::Vec2::ZERO);
     }

@@ -100,14 +100,14 @@ pub(super) fn notice(ctx: &Context, session: &Session, at: Rect, actions: &mut V
     }
     passing(ctx, "notice", at, session, |ui| {
         // The buttons keep their room; a long path is cut, and whole in its tip.
-        let room = (at.width() - if notice.folder.is_some() { 290.0 } else { 60.0 }).max(120.0);
+        let room = (at.width() - if notice.folder.is_some() { 310.0 } else { 60.0 }).max(120.0);
         let text = RichText::new(format!("✔ {}", notice.text)).color(TEXT);
         ui.scope(|ui| {
             ui.set_max_width(room);
             ui.add(egui::Label::new(text).truncate()).on_hover_text(&notice.text);
         });
         let Some(folder) = &notice.folder else { return };
-        if ui.button("Open folder").on_hover_text(folder.display().to_string()).clicked() {
+        if ui.button("Show in folder").on_hover_text(folder.display().to_string()).clicked() {
             actions.push(Action::Reveal(folder.clone()));
         }
         if ui.button("Copy path").on_hover_text(folder.display().to_string()).clicked() {
@@ -133,7 +133,7 @@ pub(super) fn drop_target(ctx: &Context, session: &Session) {
 
 /// Shading modes and switches.
 fn buttons(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>) {
-    for id in [Id::Albedo, Id::Clay, Id::Normals, Id::Neural] {
+    for id in [Id::Albedo, Id::Clay, Id::Normals, Id::Neural, Id::Lit, Id::Wire, Id::Coverage, Id::Displacement] {
         tool(ui, session, id, actions);
     }
     ui.add_space(8.0);

@@ -3,6 +3,7 @@
 use crate::studio::picture::{self, Picture};
 use crate::studio::session::{Session, Sought};
 use egui::{Color32, ColorImage, Context, TextureHandle, TextureOptions};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The textures of the panels.
@@ -15,6 +16,8 @@ pub(crate) struct Textures {
     render: Option<(Sought, TextureHandle)>,
     difference: Option<(Sought, TextureHandle)>,
     network: Option<(u64, TextureHandle)>,
+    /// Pictures of recent folders, of a revision of the cards.
+    cards: (u64, Vec<(PathBuf, TextureHandle)>),
     /// The tint of a view's mask: view, revision of the edits, whether it shows a stroke that is not kept yet.
     mask: Option<((usize, u64, bool), TextureHandle)>,
 }
@@ -53,6 +56,20 @@ impl Textures {
                 .map(|(i, t)| upload_rgb(ctx, &format!("thumbnail {i}"), t))
                 .collect();
         }
+    }
+
+    /// The picture of a recent folder.
+    pub(crate) fn card(&mut self, ctx: &Context, session: &Session, folder: &Path) -> Option<TextureHandle> {
+        if self.cards.0 != session.welcome.revision {
+            self.cards = (session.welcome.revision, Vec::new());
+        }
+        if let Some((_, texture)) = self.cards.1.iter().find(|(known, _)| known == folder) {
+            return Some(texture.clone());
+        }
+        let image = session.welcome.card(folder)?.image.as_ref()?;
+        let texture = upload_rgb(ctx, "card", image);
+        self.cards.1.push((folder.to_owned(), texture.clone()));
+        Some(texture)
     }
 
     /// The photograph of the selected view at full size.

@@ -1,7 +1,9 @@
 //! The words between the panels, the session and the rest: states, actions, effects, log lines.
 
+use super::other_runs::RunsAction;
 use super::picture_edits::EditAction;
 use super::posing::PoseAction;
+use super::timeline::TimeAction;
 use crate::studio::backend::ExportRequest;
 use crate::studio::worker::Command;
 use std::path::PathBuf;
@@ -140,6 +142,8 @@ pub(crate) enum Action {
     HandFolderDialog,
     /// Write runs into this folder; `None` = beside the capture.
     SetResults(Option<PathBuf>),
+    /// Play, jump to marks, pin.
+    Time(TimeAction),
     /// Show the snapshot with this index.
     Scrub(usize),
     /// Show the next or previous snapshot.
@@ -148,6 +152,10 @@ pub(crate) enum Action {
     GoLive,
     /// Write result files.
     Export(ExportRequest),
+    /// Curves of other runs.
+    Runs(RunsAction),
+    /// Make the sample capture, if it is not there, and open it.
+    TrySample,
     /// Write the curves as a table.
     SaveCurves,
     /// Choose the export folder.

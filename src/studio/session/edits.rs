@@ -30,6 +30,8 @@ pub(crate) struct Choices {
     pub hands: HandChoice,
     /// The network is trained.
     pub train_network: bool,
+    /// Pinned steps of the open run.
+    pub pins: BTreeSet<u32>,
 }
 
 impl Choices {
@@ -51,6 +53,10 @@ impl Choices {
         }
         if !Arc::ptr_eq(&self.edits, &next.edits) && self.edits != next.edits {
             return Some(picture_edits::difference(&self.edits, &next.edits));
+        }
+        if let Some(step) = self.pins.symmetric_difference(&next.pins).next() {
+            let word = if next.pins.contains(step) { "pin" } else { "unpin" };
+            return Some(format!("{word} step {step}"));
         }
         if self.preset != next.preset {
             return Some("another preset".to_owned());
@@ -113,6 +119,16 @@ impl History {
         true
     }
 
+    /// Forgets the pins of a run that is no longer open, and the steps that were of them alone.
+    pub(super) fn forget_pins(&mut self) {
+        let of_pins = |words: &str| words.starts_with("pin step ") || words.starts_with("unpin step ");
+        self.current.pins.clear();
+        for changes in [&mut self.past, &mut self.future] {
+            changes.retain(|c| !of_pins(&c.words));
+            changes.iter_mut().for_each(|c| c.choices.pins.clear());
+        }
+    }
+
     /// Goes a step back (or forward again); the choices then, and what was undone in words.
     fn step(&mut self, forward: bool) -> Option<(Choices, String)> {
         let (from, to) = if forward { (&mut self.future, &mut self.past) } else { (&mut self.past, &mut self.future) };
@@ -136,11 +152,14 @@ impl Session {
             overrides: self.overrides.clone(),
             hands: self.hands,
             train_network: self.train_network,
+            pins: self.pins.clone(),
         }
     }
 
     pub(super) fn choose(&mut self, choices: Choices) {
-        let Choices { excluded, held_out, edits, preset, overrides, hands, train_network } = choices;
+        let Choices { excluded, held_out, edits, preset, overrides, hands, train_network, pins } = choices;
+        self.track.protect(pins.clone());
+        self.pins = pins;
         self.train_network = train_network;
         (self.excluded, self.held_out, self.hands) = (excluded, held_out, hands);
         (self.preset, self.overrides) = (preset, overrides);

@@ -6,25 +6,35 @@ mod curves;
 mod edits;
 mod findings;
 mod folders;
+mod frames;
 mod hand;
+mod heat;
 mod measure;
 mod neural;
 mod news;
+mod other_runs;
 mod picture_edits;
 mod posing;
 pub(super) mod project;
 mod reading;
 mod run;
+mod timeline;
+mod welcome;
 
 pub(crate) use action::{Action, Effect, Exporting, Folder, Framed, Level, LogLine, Notice, RunState};
+pub(crate) use frames::{Frames, TimeAxis};
 pub(crate) use hand::HandPick;
 pub(crate) use measure::Measure;
+pub(crate) use other_runs::{OtherRun, RunsAction};
 pub(crate) use picture_edits::EditAction;
 pub(crate) use posing::{Chosen, NamedPose, PoseAction, Posing, SYNERGIES};
 pub(crate) use reading::{AS_FOUND, Refused, set as set_reading};
+pub(crate) use timeline::{SPEEDS, TimeAction};
+pub(crate) use welcome::CARDS;
 
 use super::backend::Look;
 use super::backend::{Detected, Parameter, PresetInfo};
+use super::errands::Errand;
 use super::picture::Picture;
 use super::problem::Problem;
 use super::settings::Settings;
@@ -47,8 +57,8 @@ const LOG_LINES: usize = 2000;
 const RECENT: usize = 8;
 /// Rendered views kept for scrubbing back and forth (each about 5 MB).
 const PICTURES: usize = 12;
-/// Vertex bytes the snapshot track may hold.
-const TRACK_BYTES: usize = 512 << 20;
+/// Vertex bytes the snapshot track may hold of each hand.
+pub(super) const TRACK_BYTES: usize = 200_000_000;
 
 /// A rendered view that is asked for: view, step, and what it shows.
 pub(crate) type Sought = (usize, u32, Look);
@@ -136,6 +146,18 @@ pub(crate) struct Session {
     pub track: Track,
     /// Index of the shown snapshot, `None` = live.
     pub cursor: Option<usize>,
+    /// Since when the shown snapshot is due, while playing.
+    playing: Option<Instant>,
+    /// Pinned steps of the run.
+    pub pins: BTreeSet<u32>,
+    /// Steps that a new run can go on from.
+    restart_points: Vec<u32>,
+    /// The light of the capture, once HAM knows it.
+    pub light: Option<[f64; crate::shading::LIGHT_STRIDE]>,
+    /// What the vertices' colours measure.
+    heat: heat::HeatOnShow,
+    /// Vertices of each hand as exported; empty while that is not known.
+    pub vertices: Vec<usize>,
     /// The shown snapshot.
     pub shown: Option<Arc<Snapshot>>,
     /// Counts changes of `shown` and `posed`.
@@ -160,6 +182,16 @@ pub(crate) struct Session {
     history: edits::History,
     /// Where settings are kept, and which are there.
     settings: Option<(PathBuf, Settings)>,
+    /// The open sequence.
+    frames: Option<Frames>,
+    /// Counts captures that stand in a place of their own, so that the 3D view knows when to look anew.
+    pub placement_revision: u64,
+    /// Errands to the disk that nobody has been sent on yet.
+    errands: VecDeque<Errand>,
+    /// Other runs of the capture.
+    pub others: other_runs::OtherRuns,
+    /// What the first screen shows.
+    pub welcome: welcome::Welcome,
     /// Folders that were open, the newest first.
     pub recent: Vec<PathBuf>,
     /// The run that was under way when the window was closed the last time.
@@ -233,6 +265,12 @@ impl Session {
             stages_done: BTreeSet::new(),
             track: Track::with_cap(TRACK_BYTES),
             cursor: None,
+            playing: None,
+            pins: BTreeSet::new(),
+            restart_points: Vec::new(),
+            light: None,
+            heat: heat::HeatOnShow::default(),
+            vertices: Vec::new(),
             shown: None,
             shown_revision: 0,
             posing: None,
@@ -249,6 +287,11 @@ impl Session {
             overrides: BTreeMap::new(),
             history: edits::History::default(),
             settings: None,
+            frames: None,
+            placement_revision: 0,
+            errands: VecDeque::new(),
+            others: other_runs::OtherRuns::default(),
+            welcome: welcome::Welcome::default(),
             recent: Vec::new(),
             interrupted: None,
             edited: false,
@@ -277,6 +320,7 @@ impl Session {
         // One that is gone, or has ended, needs no care.
         self.interrupted = settings.under_way.clone().filter(|run| run.join("run.ron").exists());
         self.settings = Some((path, settings));
+        self.want_cards();
     }
 
     /// The settings to write, when they have changed.
@@ -396,30 +440,51 @@ impl Session {
                 self.results = folder;
                 None
             }
+            Action::Time(action) => self.time(action),
             Action::Scrub(index) => {
-                self.scrub(index);
+                self.playing = None;
+                if self.on_frames() {
+                    self.to_frame(index)
+                } else {
+                    self.scrub(index)
+                }
                 None
             }
             Action::ScrubBy(by) => {
-                let last = self.track.frames().len().saturating_sub(1);
-                let at = self.cursor.unwrap_or(last);
-                self.scrub(at.saturating_add_signed(by).min(last));
+                self.scrub_by(by);
                 None
             }
             Action::GoLive => {
-                self.go_live();
+                self.playing = None;
+                if self.on_frames() {
+                    self.to_frame(usize::MAX)
+                } else {
+                    self.go_live()
+                }
                 None
             }
             Action::Export(request) => {
+                let of = match request.step {
+                    Some(step) => Some(self.snapshot_of(step)?),
+                    None => None,
+                };
                 let formats = request.formats.join(", ").to_uppercase();
                 self.note(Level::Info, format!("Exporting {formats}"));
                 self.notice = None;
                 self.exporting = Some(Exporting { formats, since: Instant::now() });
-                Some(Effect::Send(Command::Export(request)))
+                Some(Effect::Send(Command::Export(request, of)))
             }
             Action::Edit(action) => self.edit(action),
             Action::Pose(action) => self.pose(action).then_some(Effect::Send(Command::Posable)),
             Action::SaveCurves => self.save_curves(),
+            Action::Runs(action) => {
+                self.runs(action);
+                None
+            }
+            Action::TrySample => {
+                self.try_sample();
+                None
+            }
             Action::ExportDialog => Some(Effect::ExportDialog),
             Action::Reveal(folder) => Some(Effect::Reveal(folder)),
             Action::Take(what, folder) => self.take_folder(what, folder),
@@ -469,21 +534,5 @@ impl Session {
         }
         self.opening_again = false;
         self.begin_opening(path, OpenOptions::default())
-    }
-
-    fn scrub(&mut self, index: usize) {
-        let Some(snapshot) = self.track.unpack(index) else { return };
-        self.cursor = Some(index);
-        self.posed = None;
-        self.shown = Some(Arc::new(snapshot));
-        self.shown_revision += 1;
-    }
-
-    fn go_live(&mut self) {
-        if self.cursor.take().is_some() {
-            self.shown = self.newest.clone();
-            self.posed = None;
-            self.shown_revision += 1;
-        }
     }
 }

@@ -100,6 +100,12 @@ impl Session {
         }
     }
 
+    /// The camera of the 3D view at the size of its picture, world metres.
+    #[must_use]
+    pub(crate) const fn view_camera(&self) -> Option<&Camera> {
+        self.network.camera.as_ref()
+    }
+
     /// The camera of the 3D view; pictures by the network follow it.
     pub(crate) fn look_from(&mut self, camera: Option<Camera>) {
         if self.network.camera != camera {

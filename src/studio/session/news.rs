@@ -1,5 +1,6 @@
 //! What comes from the worker, and what is asked of it next.
 
+use super::other_runs::OtherRuns;
 use super::{Level, Notice, PICTURES, RunState, Session};
 use crate::capture::Capture;
 use crate::pipeline::{Stage, StepReport};
@@ -37,6 +38,7 @@ impl Session {
                 self.has_engine = has_engine;
                 self.default_results = results;
             }
+            Event::Sequence(opened) => self.on_sequence(opened),
             Event::Refused { path, options, problem } => self.on_refused(path, options, problem),
             Event::Project(read) => self.on_project(read),
             Event::ProjectSaved(saved) => self.on_project_saved(saved),
@@ -90,6 +92,7 @@ impl Session {
             Event::Failed(problem) => {
                 (self.opening, self.opening_again) = (None, false);
                 self.posing_pending = false;
+                self.give_up_frame();
                 self.show_problem(problem);
             }
         }
@@ -109,6 +112,7 @@ impl Session {
         run: Option<Box<RunRecord>>,
         again: bool,
     ) {
+        let next_frame = self.is_next_frame(run.as_ref().map(|run| run.dir.as_path()));
         self.forget_run();
         (self.opening, self.opening_again, self.refused) = (None, false, None);
         self.banner = None;
@@ -116,7 +120,9 @@ impl Session {
         if !again {
             self.excluded.clear();
             self.held_out.clear();
-            self.selected = 0;
+            if !next_frame {
+                self.selected = 0;
+            }
             self.detect = false;
             self.ui.editing.choose(None);
             self.take_edits(Arc::default());
@@ -129,9 +135,20 @@ impl Session {
         for warning in &capture.warnings {
             self.note(Level::Warning, warning.to_string());
         }
-        self.remember(run.as_ref().map_or_else(|| capture.root.clone(), |run| run.dir.clone()));
+        let folder = run.as_ref().map_or_else(|| capture.root.clone(), |run| run.dir.clone());
+        if !next_frame {
+            self.remember(folder.clone());
+            self.placement_revision += 1;
+        }
+        // Runs of one capture can be seen beside each other.
+        if self.capture.as_ref().is_none_or(|open| open.root != capture.root) {
+            self.others = OtherRuns::default();
+        }
         self.capture = Some(capture);
         self.thumbnails = thumbnails;
+        if !next_frame {
+            self.keep_card(folder);
+        }
         self.capture_revision += 1;
         self.device_bytes = None;
         if let Some(run) = run {
@@ -179,6 +196,12 @@ impl Session {
             self.cameras_revision += 1;
         }
         self.has_network = views.has_network;
+        self.restart_points = views.restart_points;
+        self.vertices = views.vertices;
+        if self.light != views.light {
+            self.light = views.light;
+            self.shown_revision += 1;
+        }
         self.scores = if views.psnr_db.len() == count { views.psnr_db } else { Vec::new() };
         self.ious = if views.iou.len() == count { views.iou } else { Vec::new() };
     }
@@ -228,7 +251,7 @@ impl Session {
     /// While stepping, pictures take at most a fifth of the worker's time; scrubbing is answered at once.
     #[must_use]
     pub(crate) fn wants_picture(&mut self) -> Option<ViewRequest> {
-        if !self.has_engine {
+        if !self.has_engine || self.between_frames() {
             return None;
         }
         let snapshot = self.shown.as_ref()?;
@@ -262,7 +285,7 @@ impl Session {
     /// The newest picture of the selected view at or before the shown step, and whether it is exactly of that step.
     #[must_use]
     pub(crate) fn picture(&self) -> Option<(Arc<Picture>, bool)> {
-        let step = self.shown.as_ref()?.step;
+        let step = self.shown.as_ref().filter(|_| !self.between_frames())?.step;
         let look = self.look();
         let of_view = || self.pictures.iter().filter(|p| (p.view, p.look) == (self.selected, look));
         let exact = of_view().find(|p| p.step == step);

@@ -36,6 +36,9 @@ pub(crate) struct Project {
     hands: HandChoice,
     /// The network is trained.
     neural: bool,
+    /// Pinned steps, in a run folder; files of older versions have none.
+    #[serde(default)]
+    pins: BTreeSet<u32>,
     /// Changes of keypoints and masks, from their own file; `None` when there is none.
     #[serde(skip)]
     edits: Option<Edits>,
@@ -124,6 +127,7 @@ impl Session {
             overrides: self.overrides.clone(),
             hands: self.hands,
             neural: self.train_network,
+            pins: self.pins.clone(),
             edits: None,
         }
     }
@@ -149,6 +153,7 @@ impl Session {
             overrides: project.overrides,
             hands: project.hands,
             train_network: project.neural,
+            pins: if self.run_dir.is_some() { project.pins } else { BTreeSet::new() },
         };
         if choices != self.choices() {
             self.choose(choices);

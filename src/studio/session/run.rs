@@ -85,6 +85,8 @@ impl Session {
         let preset = self.preset().map_or_else(String::new, |p| p.name.clone());
         self.state = RunState::Starting;
         self.banner = None;
+        self.keep_in_sight();
+        self.frames = None;
         self.forget_run();
         self.run_edits = Arc::clone(&self.edits);
         self.note(Level::Info, format!("Reconstructing {} with preset {preset}", capture.name));
@@ -137,18 +139,24 @@ impl Session {
     /// Goes on with the run that is open; `neural`: although it was to end before the network.
     fn go_on(&mut self, neural: bool) -> Option<Effect> {
         let (capture, run_dir) = (self.capture.clone()?, self.run_dir.clone()?);
-        self.state = RunState::Starting;
+        self.make_room(RunState::Starting);
+        self.note(Level::Info, format!("Resuming {}", run_dir.display()));
+        Some(Effect::Send(Command::Resume(Box::new(ResumeRequest { capture, run_dir, neural, from: None }))))
+    }
+
+    /// The engine at rest makes room for the one that goes on; until that is there, nothing can be rendered.
+    pub(super) fn make_room(&mut self, state: RunState) {
+        self.state = state;
         self.banner = None;
         self.leave_posing();
+        self.frames = None;
+        self.playing = None;
         self.go_live();
-        // The engine at rest makes room for the one that goes on; until that is there, nothing can be rendered.
         self.has_engine = false;
         self.has_network = false;
         self.forget_network();
         self.picture_pending = None;
         self.snapshot_pending = false;
-        self.note(Level::Info, format!("Resuming {}", run_dir.display()));
-        Some(Effect::Send(Command::Resume(Box::new(ResumeRequest { capture, run_dir, neural }))))
     }
 
     pub(super) fn toggle_pause(&mut self) -> Option<Effect> {
@@ -206,6 +214,11 @@ impl Session {
 
     pub(super) fn forget_run(&mut self) {
         self.leave_posing();
+        self.playing = None;
+        self.forget_pins();
+        self.restart_points.clear();
+        self.vertices.clear();
+        self.light = None;
         self.steps.clear();
         self.pace.clear();
         self.detected = None;

@@ -16,6 +16,7 @@ use bevy::camera::visibility::NoFrustumCulling;
 use bevy::prelude::*;
 use bevy::render::render_resource::{Extent3d, TextureDimension, TextureFormat};
 use bevy_panorbit_camera::{PanOrbitCamera, PanOrbitCameraPlugin};
+pub(super) use hands::heat_colour;
 pub(super) use motion::Motion;
 use rig::Placement;
 
@@ -34,8 +35,8 @@ struct ImagePlane {
 /// What is in the scene, and from which state of the session.
 #[derive(Resource, Default)]
 pub(super) struct Scene {
-    /// Revisions of the capture and of the cameras.
-    built: (u64, u64),
+    /// Revisions of the capture, of the cameras, and of where it stands.
+    built: (u64, u64, u64),
     placement: Option<Placement>,
     planes: Vec<Entity>,
     backdrop: Option<(usize, Entity)>,
@@ -80,11 +81,12 @@ fn rebuild_rig(
     mut images: ResMut<Assets<Image>>,
     mut motion: ResMut<Motion>,
 ) {
-    let wanted = (session.capture_revision, session.cameras_revision);
+    let wanted = (session.capture_revision, session.cameras_revision, session.placement_revision);
     if scene.built == wanted {
         return;
     }
-    let new_capture = scene.built.0 != wanted.0;
+    // The next frame of a sequence is another capture in the same place.
+    let new_capture = scene.built.2 != wanted.2;
     scene.built = wanted;
     let old = scene.backdrop.take().map(|(_, e)| e);
     for entity in std::mem::take(&mut scene.planes).into_iter().chain(old) {
@@ -207,15 +209,23 @@ fn update_hands(
         material.get_or_insert_with(|| materials.add(StandardMaterial { unlit: true, cull_mode: None, ..default() }));
     let rotation = Mat3::from(placement.bevy_from_world.matrix3);
     let exposure = hands::exposure(&snapshot.hands);
-    for hand in &snapshot.hands {
-        let mesh = hands::mesh(hand, session.mesh_shading(), rotation, exposure);
-        let entity = commands.spawn((
-            Mesh3d(meshes.add(mesh)),
-            MeshMaterial3d(material.clone()),
-            placement.transform(),
-            NoFrustumCulling,
-        ));
-        scene.hands.push(entity.id());
+    let heat = session.heat().and_then(|found| found.as_ref().ok());
+    for (i, hand) in snapshot.hands.iter().enumerate() {
+        let shares = heat.and_then(|heat| heat.shares.get(i)).map(Vec::as_slice);
+        let paint = hands::Paint { light: session.light, shares };
+        let mut parts = vec![hands::mesh(hand, session.mesh_shading(), rotation, exposure, paint)];
+        if session.mesh_shading() == Shading::Wire {
+            parts.push(hands::edges(hand));
+        }
+        for mesh in parts {
+            let entity = commands.spawn((
+                Mesh3d(meshes.add(mesh)),
+                MeshMaterial3d(material.clone()),
+                placement.transform(),
+                NoFrustumCulling,
+            ));
+            scene.hands.push(entity.id());
+        }
     }
 }
 

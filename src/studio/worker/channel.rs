@@ -5,7 +5,7 @@ use crate::capture::{Capture, OpenOptions};
 use crate::detect::DetectedHands;
 use crate::hand::Pose;
 use crate::pipeline::{Diagnosis, PhaseRates, PosableHand, Snapshot, Stage, StepReport};
-use crate::studio::backend::{ExportRequest, Look, ResumeRequest, RunRecord, RunRequest, RunViews};
+use crate::studio::backend::{ExportRequest, Look, OpenedSequence, ResumeRequest, RunRecord, RunRequest, RunViews};
 use crate::studio::problem::Problem;
 use crate::studio::session::project::{Project, Saved};
 use image::RgbImage;
@@ -34,6 +34,8 @@ pub(crate) enum Event {
         /// Folder in which a new run would make its own, unless the user chooses another.
         results: PathBuf,
     },
+    /// What was opened is a frame of this sequence.
+    Sequence(OpenedSequence),
     /// A folder could not be read as a capture; it may be one when more is set by hand.
     Refused {
         /// The folder.
@@ -104,8 +106,8 @@ pub(crate) enum Command {
     Start(Box<RunRequest>),
     /// Go on with an unfinished run.
     Resume(Box<ResumeRequest>),
-    /// Write result files.
-    Export(ExportRequest),
+    /// Write result files, of the run as it was at a snapshot where there is one.
+    Export(ExportRequest, Option<Arc<Snapshot>>),
     /// Write a text into the run folder.
     SaveText {
         /// Where to.

@@ -162,11 +162,11 @@ fn an_export_takes_its_time_beside_the_run() {
         dir: dir.map(Into::into),
         ..ExportRequest::default()
     };
-    worker.send(Command::Export(export(None)));
+    worker.send(Command::Export(export(None), None));
     let events = until(&mut worker, |e| matches!(e, Event::Exported(_)));
     let steps = events.iter().filter(|e| matches!(e, Event::Step(_))).count();
     assert!(steps > 3, "the run goes on while files are written: {steps} steps");
-    worker.send(Command::Export(export(Some("/full"))));
+    worker.send(Command::Export(export(Some("/full")), None));
     until(&mut worker, |e| matches!(e, Event::ExportFailed(p) if p.what.contains("no space left")));
 }
 
@@ -200,6 +200,7 @@ fn a_stopped_run_goes_on_from_its_checkpoint_to_its_end() {
         capture: Arc::new(test_capture(2)),
         run_dir: "two_lumps.thenar/runs/1".into(),
         neural: false,
+        from: None,
     });
     worker.send(Command::Resume(resume.clone()));
     let events = until(&mut worker, |e| matches!(e, Event::Finished));

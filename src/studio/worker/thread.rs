@@ -5,7 +5,7 @@ use super::channel::{Command, Control, Event, Latest, NetworkFrame, NetworkReque
 use super::doctor::Doctor;
 use crate::capture::{Capture, CaptureError, Edits, OpenOptions, View};
 use crate::export::{ExportError, atomic};
-use crate::pipeline::{Advance, DETECTION, DISPLAY_LEVEL};
+use crate::pipeline::{Advance, DETECTION, DISPLAY_LEVEL, Snapshot};
 use crate::studio::backend::{Backend, Engine, ExportJob, ExportRequest, Started};
 use crate::studio::picture::{Picture, thumbnail};
 use crate::studio::problem::Problem;
@@ -101,7 +101,7 @@ impl Inner {
                 let started = self.made_room().resume(&request);
                 self.begin(&request.capture, started, true);
             }
-            Command::Export(request) => self.export(&request),
+            Command::Export(request, of) => self.export(&request, of.as_deref()),
             Command::Posable => self.posable(),
             Command::SaveText { path, text } => match save(&path, &text) {
                 Ok(()) => self.tell(Event::Exported(vec![path])),
@@ -139,6 +139,9 @@ impl Inner {
                 let run_dir = self.run_dir.clone();
                 let edits = project::place(run_dir.as_deref(), &results).and_then(|path| project::read(&path));
                 self.tell(Event::Opened { capture, thumbnails, run, has_engine, results });
+                if let Some(sequence) = opened.sequence {
+                    self.tell(Event::Sequence(sequence));
+                }
                 if let Some(edits) = edits {
                     self.tell(Event::Project(edits));
                 }
@@ -193,7 +196,7 @@ impl Inner {
         }
     }
 
-    fn export(&mut self, request: &ExportRequest) {
+    fn export(&mut self, request: &ExportRequest, of: Option<&Snapshot>) {
         let Some(engine) = &mut self.engine else {
             self.tell(Event::ExportFailed(Problem {
                 what: "There is nothing to export".to_owned(),
@@ -202,7 +205,11 @@ impl Inner {
             }));
             return;
         };
-        match engine.export(request) {
+        let job = match of {
+            Some(snapshot) => engine.export_step(request, snapshot),
+            None => engine.export(request),
+        };
+        match job {
             Ok(job) => {
                 if self.exports.try_send(job).is_err() {
                     let error = anyhow::anyhow!("too many exports are waiting for their turn");

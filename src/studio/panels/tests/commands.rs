@@ -47,6 +47,10 @@ fn ready(id: Id) -> Bench {
             bench.session.ui.editing.picked = Some((1, 8));
         }
         Id::SmallerBrush | Id::LargerBrush => bench.session.ui.editing.choose(Some(EditTool::Brush)),
+        Id::Polygon => bench.session.ui.editing.choose(Some(EditTool::Brush)),
+        Id::NextMark => {
+            let _ = bench.session.apply(Action::Scrub(0));
+        }
         Id::ClosePolygon => {
             bench.session.ui.editing.choose(Some(EditTool::Polygon));
             bench.session.ui.editing.polygon = vec![[5.0, 5.0], [30.0, 5.0], [30.0, 30.0]];

@@ -16,6 +16,11 @@ fn editing(key: Key) -> Bench {
     bench.session.ui.zoom_to_hands = false;
     let _ = bench.session.apply(Action::Select(2));
     bench.settle();
+    if key == Key::P {
+        // Its key is the polygon's in the edit mode only.
+        bench.key(Key::M, Modifiers::NONE);
+        bench.settle();
+    }
     bench.key(key, Modifiers::NONE);
     bench.settle();
     bench

@@ -205,7 +205,7 @@ fn an_export_shows_that_it_works_and_where_its_files_are() {
     let mut bench = Bench::finished();
     let request = crate::studio::ExportRequest { formats: vec!["glb".to_owned()], ..Default::default() };
     let effect = bench.session.apply(Action::Export(request));
-    assert!(matches!(effect, Some(Effect::Send(Command::Export(_)))), "the worker is asked: {effect:?}");
+    assert!(matches!(effect, Some(Effect::Send(Command::Export(..)))), "the worker is asked: {effect:?}");
     bench.settle();
     assert!(bench.says("Exporting GLB · 0 s"), "a sign of life");
     bench.session.on_event(Event::Exported(vec!["out/hands.glb".into()]));
@@ -220,7 +220,7 @@ fn an_export_shows_that_it_works_and_where_its_files_are() {
         let close = bench.rows.iter().filter(|r| r.text == "✖").map(|r| r.whole.right()).fold(0.0, f32::max);
         assert!(close < bench.centre.right(), "{size}: it lies in the 3D view: {close}");
     }
-    assert_eq!(bench.click("Open folder"), [Action::Reveal("out".into())], "which can be shown");
+    assert_eq!(bench.click("Show in folder"), [Action::Reveal("out".into())], "which can be shown");
     let copied = bench.copied("Copy path");
     assert_eq!(copied.as_deref(), Some("out"), "or copied");
     bench.session.on_event(Event::ExportFailed(crate::studio::Problem::exporting(&anyhow::anyhow!("disk full"))));

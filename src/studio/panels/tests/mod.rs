@@ -15,7 +15,8 @@ mod runs;
 mod snapshots;
 
 use super::*;
-use crate::studio::session::{Effect, RunState};
+use crate::studio::errands::{Card, Errand, Found};
+use crate::studio::session::{Effect, RunState, RunsAction, TimeAction};
 use crate::studio::worker::{Command, Event, TakenSnapshot};
 use bench::Bench;
 use egui::{Event as Input, Key, Modifiers, pos2, vec2};
@@ -60,6 +61,52 @@ fn recent_folders_and_an_interrupted_run_are_one_click_away() {
     let _ = bench.session.apply(Action::DismissInterrupted);
     bench.settle();
     assert!(!bench.says("A run was under way"), "and that is the end of it");
+}
+
+#[test]
+fn the_first_screen_has_cards_and_a_sample_in_one_click() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("studio.ron");
+    let mut bench = Bench::new();
+    bench.settle();
+    assert_eq!(bench.click("Try the sample"), [Action::TrySample], "one click");
+    let _ = bench.session.apply(Action::TrySample);
+    assert_eq!(bench.session.on_found(Found::SampleAt(3, 12)), None, "it is being made");
+    bench.settle();
+    assert!(bench.says("photograph 3 of 12"), "how far it is");
+    std::fs::write(&file, "(recent: [\"/a/room\", \"/a/hall\"])").expect("written");
+    bench.session.remember_in(file);
+    let card = Card {
+        folder: "/a/room".into(),
+        image: Some(image::RgbImage::new(64, 48)),
+        date: Some("2026-03-01".to_owned()),
+        psnr_db: Some(31.04),
+    };
+    assert_eq!(bench.session.on_found(Found::Card(card)), None, "kept");
+    bench.settle();
+    assert!(bench.says("2026-03-01 · 31.0 dB"), "day and PSNR");
+    assert_eq!(bench.click_exactly("hall"), [Action::Open("/a/hall".into())], "a card without a picture opens too");
+    let asked = std::iter::from_fn(|| bench.session.next_errand());
+    assert!(asked.into_iter().any(|e| matches!(e, Errand::Cards(list) if list.len() == 2)), "cards were sent for");
+}
+
+#[test]
+fn curves_of_other_runs_have_a_legend_and_can_be_hidden_there() {
+    let mut bench = Bench::finished();
+    bench.size = vec2(1600.0, 1000.0);
+    bench.settle();
+    assert_eq!(bench.click_exactly("Runs"), [Action::Runs(RunsAction::List)], "opening the menu looks for runs");
+    let other: std::path::PathBuf = "two_lumps.thenar/runs/other".into();
+    assert_eq!(bench.session.on_found(Found::Runs(vec![other.clone()])), None, "kept");
+    bench.settle();
+    assert_eq!(bench.click_exactly("other"), [Action::Runs(RunsAction::Toggle(other.clone()))], "a tick shows it");
+    let steps = bench.session.steps[..40].to_vec();
+    assert_eq!(bench.session.on_found(Found::Curves(other.clone(), Ok(steps))), None, "read");
+    bench.key(Key::Escape, Modifiers::NONE);
+    bench.settle();
+    assert!(bench.says("in the colours above,") && bench.says("Runs 2"), "the legend");
+    assert!(bench.missing_glyphs().is_empty(), "no boxes: {:?}", bench.missing_glyphs());
+    assert_eq!(bench.click_exactly("other"), [Action::Runs(RunsAction::Toggle(other))], "a click hides it");
 }
 
 #[test]
@@ -241,7 +288,10 @@ fn the_export_window_offers_files_and_the_same_as_a_command() {
     bench.key(Key::E, Modifiers::COMMAND);
     bench.settle();
     assert!(bench.says("GLB") && bench.says("Copy as command"), "the window is open");
-    bench.session.ui.formats = [true, false, false, true];
+    for (ticked, (name, _)) in bench.session.ui.formats.iter_mut().zip(crate::studio::export_target::FORMATS) {
+        *ticked = ["glb", "npz"].contains(&name);
+    }
+    bench.settle();
     let exports: Vec<Rect> = bench.texts.iter().filter(|(t, _)| t == "Export").map(|(_, r)| *r).collect();
     let mut actions = Vec::new();
     for rect in exports {
@@ -249,6 +299,62 @@ fn the_export_window_offers_files_and_the_same_as_a_command() {
     }
     let [Action::Export(request)] = actions.as_slice() else { panic!("one export: {actions:?}") };
     assert_eq!(request.formats, ["glb", "npz"], "the ticked formats");
+    assert_eq!(request.step, None, "of the latest state");
+}
+
+#[test]
+fn a_step_is_exported_from_its_pin_or_says_why_it_cannot_be() {
+    let mut bench = Bench::finished();
+    bench.session.run_dir = Some("runs/1".into());
+    let frames = bench.session.track.frames();
+    let find = |stage| frames.iter().find(|f| f.stage == stage).map(|f| f.step).expect("a step of it");
+    let (early, late) = (find(crate::pipeline::Stage::Fit), find(crate::pipeline::Stage::Ham));
+    for step in [early, late] {
+        let _ = bench.session.apply(Action::Time(TimeAction::TogglePin(step)));
+    }
+    bench.session.ui.show_export = true;
+    bench.session.ui.export_step = Some(late);
+    bench.settle();
+    assert!(bench.says("As the timeline keeps it"), "it says which mesh it is");
+    assert!(bench.says(&format!("step_{late:05}")), "in a folder of its own");
+    let exports: Vec<Rect> = bench.texts.iter().filter(|(t, _)| t == "Export").map(|(_, r)| *r).collect();
+    let actions: Vec<Action> = exports.iter().flat_map(|r| bench.click_at(r.center())).collect();
+    let [Action::Export(request)] = actions.as_slice() else { panic!("one export: {actions:?}") };
+    assert_eq!(request.step, Some(late), "of that step");
+    let effect = bench.session.apply(actions[0].clone());
+    let Some(Effect::Send(Command::Export(_, Some(of)))) = effect else { panic!("with its mesh: {effect:?}") };
+    assert_eq!(of.step, late, "the mesh of that step");
+    bench.session.exporting = None;
+    bench.session.ui.show_export = true;
+    bench.session.ui.export_step = Some(early);
+    bench.settle();
+    assert!(bench.says("Before HAM the hands are the model's own"), "a step of the fit says why not");
+    let exports: Vec<Rect> = bench.texts.iter().filter(|(t, _)| t == "Export").map(|(_, r)| *r).collect();
+    assert!(exports.iter().all(|r| bench.click_at(r.center()).is_empty()), "and cannot be exported");
+}
+
+#[test]
+fn pins_are_listed_under_their_flag_and_say_what_can_be_done() {
+    let mut bench = Bench::finished();
+    bench.size = vec2(1600.0, 1000.0);
+    bench.session.run_dir = Some("runs/1".into());
+    let _ = bench.session.apply(Action::Scrub(6));
+    bench.settle();
+    let step = bench.session.shown.as_ref().map_or(0, |s| s.step);
+    let pin = Action::Time(TimeAction::TogglePin(step));
+    assert_eq!(bench.key(Key::P, Modifiers::NONE), [pin.clone()], "P pins the shown step");
+    let _ = bench.session.apply(pin);
+    bench.settle();
+    bench.click_exactly("⚑ 1");
+    bench.settle();
+    assert!(bench.says(&format!("step {step} · ")), "the pin is listed");
+    assert!(bench.click("Go on from here").is_empty(), "no checkpoint was kept");
+    bench
+        .session
+        .on_event(Event::Views(crate::studio::RunViews { restart_points: vec![step - 1], ..Default::default() }));
+    bench.settle();
+    let go_on = format!("Go on from step {}", step - 1);
+    assert_eq!(bench.click(&go_on), [Action::Time(TimeAction::RestartFrom(step))], "from the nearest one");
 }
 
 #[test]
