@@ -35,11 +35,11 @@ const fn least_of(pane: Pane, arrangement: Arrangement) -> Vec2 {
     match (pane, arrangement) {
         (Pane::View3d, Arrangement::Compare) => vec2(480.0, 180.0),
         (Pane::View3d, _) => vec2(480.0, 330.0),
-        (Pane::Views, _) => vec2(160.0, 120.0),
-        (Pane::Compare, _) => vec2(260.0, 150.0),
+        (Pane::Views, _) => vec2(190.0, 120.0),
+        (Pane::Compare, _) => vec2(300.0, 150.0),
         (Pane::Curves, _) => vec2(300.0, 90.0),
         (Pane::Log, _) => vec2(200.0, 90.0),
-        (Pane::Parameters | Pane::Pose | Pane::Capture | Pane::Findings | Pane::Timeline, _) => vec2(290.0, 80.0),
+        (Pane::Parameters | Pane::Pose | Pane::Capture | Pane::Findings | Pane::Timeline, _) => vec2(300.0, 80.0),
     }
 }
 

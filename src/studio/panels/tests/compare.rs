@@ -54,11 +54,15 @@ fn all_ways_to_compare_show_scores_and_what_is_compared() {
     bench.session.ui.compare = CompareMode::Wipe;
     // A label that would be cut is its last word alone; where even that has no room there is none.
     let mut labels = Vec::new();
-    for height in (700_u16..=1000).rev().step_by(10).map(f32::from) {
-        bench.size = vec2((1.6 * height).max(LEAST_SIZE[0]), height);
+    for height in (800_u16..=1000).rev().step_by(10).map(f32::from) {
+        bench.size = vec2(1.6 * height, height);
         bench.settle();
         labels.push(bench.texts.iter().find(|(t, _)| t.ends_with("shaded")).map(|(t, _)| t.clone()));
     }
+    // The parameters below made as high as they can be.
+    bench.session.ui.layout_mut().resize(&[0, 2], &[(0, 1.0), (1, 9.0)]);
+    bench.settle();
+    labels.push(bench.texts.iter().find(|(t, _)| t.ends_with("shaded")).map(|(t, _)| t.clone()));
     labels.dedup();
     let expected = [Some("render · shaded".to_owned()), Some("shaded".to_owned()), None];
     assert_eq!(labels, expected, "as the picture becomes narrower");
