@@ -132,7 +132,9 @@ fn files(ui: &mut Ui, session: &Session, request: &ExportRequest) {
     let files = planned(request, &vertices(session));
     let total: u64 = files.iter().map(|f| f.bytes).sum();
     ui.horizontal(|ui| {
-        ui.label(format!("{} files, about {}", files.len(), size_words(total)))
+        let count = files.len();
+        let noun = if count == 1 { "file" } else { "files" };
+        ui.label(format!("{count} {noun}, about {}", size_words(total)))
             .on_hover_text("And a small .meta.json beside each that says what it is. Sizes are estimates.");
     });
     super::theme::scroll().id_salt("export files").max_height(110.0).auto_shrink([false, true]).show(ui, |ui| {

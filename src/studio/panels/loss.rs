@@ -9,7 +9,7 @@ use super::loss_runs;
 use super::theme::{self, ACCENT, WEAK, WELL};
 use crate::pipeline::StepReport;
 use crate::studio::errands::run_name;
-use crate::studio::session::{Action, OtherRun, Session};
+use crate::studio::session::{Action, OtherRun, Session, TimeAction};
 use egui::{Color32, RichText, Ui, WidgetInfo, WidgetType};
 use egui_plot::{GridInput, GridMark, HoverPosition, Line, Plot, PlotPoints, PlotTransform, VLine};
 
@@ -255,7 +255,7 @@ pub(super) fn show(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>
     if let (true, Some(at)) = (touched, response.inner)
         && let Some(index) = session.track.nearest(axis.step(&session.steps, at.x))
     {
-        actions.push(Action::Scrub(index));
+        actions.extend(session.track.frames().get(index).map(|f| Action::Time(TimeAction::ToStep(f.step))));
     }
 }
 

@@ -72,6 +72,8 @@ impl Session {
             Some("There is no mesh yet: reconstruct first")
         } else if !self.has_engine {
             Some("Only the snapshots of this run could be opened; use `thenar export RUN`")
+        } else if self.between_frames() {
+            Some("The run of this frame is not open yet")
         } else {
             None
         }

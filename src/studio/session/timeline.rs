@@ -1,6 +1,6 @@
 //! The timeline beyond dragging: playing, marks to jump to, pins, and going on from a pin in a run of its own.
 
-use super::{Effect, Level, RunState, Session};
+use super::{Effect, Level, RunState, Session, TimeAxis};
 use crate::pipeline::{Snapshot, Stage};
 use crate::studio::backend::ResumeRequest;
 use crate::studio::worker::Command;
@@ -54,6 +54,8 @@ impl Session {
             TimeAction::TogglePin(step) => self.toggle_pin(step),
             TimeAction::ToStep(step) => {
                 if let Some(index) = self.track.nearest(f64::from(step)) {
+                    // Steps are of the frame's own run.
+                    self.ui.time_axis = if self.frames.is_some() { TimeAxis::Steps } else { self.ui.time_axis };
                     self.playing = None;
                     self.scrub(index);
                 }
@@ -168,6 +170,8 @@ impl Session {
             Some("There are no snapshots yet")
         } else if self.run_dir.is_none() {
             Some("There is no run whose steps could be pinned")
+        } else if self.between_frames() {
+            Some("The run of this frame is not open yet")
         } else {
             None
         }
@@ -319,11 +323,11 @@ mod tests {
             "an eighth of a second each"
         );
         session.ui.play_speed = 4.0;
-        assert!(session.play_on(begin + Duration::from_millis(250)) && step(&session) == 10, "four times as fast: +3");
+        assert!(session.play_on(begin + Duration::from_millis(250)) && step(&session) == 12, "four times as fast");
         does(&mut session, TimeAction::TogglePlay);
         assert!(!session.is_playing() && !session.play_on(begin + Duration::from_secs(9)), "held");
         does(&mut session, TimeAction::TogglePlay);
-        assert_eq!(step(&session), 10, "it goes on from there");
+        assert_eq!(step(&session), 12, "it goes on from there");
         let now = session.playing.expect("playing");
         assert!(session.play_on(now + Duration::from_secs(60)), "to the end");
         assert!(!session.is_playing() && session.cursor.is_none() && step(&session) == 20, "and follows the newest");

@@ -120,7 +120,13 @@ pub(super) fn mesh(
         .enumerate()
         .map(|(i, (albedo, normal))| match (shading, paint.shares.and_then(|s| s.get(i))) {
             (Shading::Lit, _) => lit(*albedo, *normal, &light),
-            (Shading::Coverage | Shading::Displacement, Some(share)) => heat(shading, *share),
+            (Shading::Coverage | Shading::Displacement, Some(share)) => {
+                // A little shade, so that the shape shows; the legend has the colours in full light.
+                let lamp = (view_from_world * Vec3::from(*normal)).dot(Vec3::new(0.36, 0.58, 0.73)).max(0.0);
+                let [r, g, b, a] = heat(shading, *share);
+                let [r, g, b] = [r, g, b].map(|v| v * 0.45_f32.mul_add(lamp, 0.55));
+                [r, g, b, a]
+            }
             _ => colour(shading, albedo.map(|c| c * exposure), view_from_world * Vec3::from(*normal)),
         })
         .collect();
