@@ -13,6 +13,7 @@ pub(crate) enum Id {
     ResultsFolder,
     Export,
     SaveCurves,
+    Quit,
     Undo,
     Redo,
     ExcludeView,

@@ -84,6 +84,7 @@ impl Session {
         let capture = self.capture.clone()?;
         let preset = self.preset().map_or_else(String::new, |p| p.name.clone());
         self.state = RunState::Starting;
+        self.begin_telling();
         self.banner = None;
         self.forget_run();
         self.run_edits = Arc::clone(&self.edits);
@@ -138,6 +139,7 @@ impl Session {
     fn go_on(&mut self, neural: bool) -> Option<Effect> {
         let (capture, run_dir) = (self.capture.clone()?, self.run_dir.clone()?);
         self.state = RunState::Starting;
+        self.begin_telling();
         self.banner = None;
         self.leave_posing();
         self.go_live();
@@ -152,6 +154,7 @@ impl Session {
     }
 
     pub(super) fn toggle_pause(&mut self) -> Option<Effect> {
+        self.told.held = None;
         match self.state {
             RunState::Running => {
                 self.state = RunState::Paused;
@@ -160,6 +163,8 @@ impl Session {
             }
             RunState::Paused => {
                 self.leave_posing();
+                // What held the run is tried again; should it still be so, that is said again.
+                self.banner = None;
                 self.state = RunState::Running;
                 self.note(Level::Info, "Going on");
                 Some(Effect::Pause(false))
