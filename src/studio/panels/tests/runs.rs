@@ -238,8 +238,9 @@ fn numbers_changed_while_a_run_is_under_way_are_told_and_marked() {
     tell(&mut bench, "ham.shape_epochs", 7.0);
     assert_eq!(mark_of(&bench, "ham.weight_lap"), Some(Mark::InForce), "a weight counts at once");
     assert_eq!(mark_of(&bench, "ham.shape_epochs"), Some(Mark::NextRun), "a count does not");
+    bench.size = vec2(1600.0, 1600.0);
     bench.settle();
-    assert!(bench.says("now") && bench.says("next run"), "and it stands beside them");
+    assert!(bench.says("⏺ now") && bench.says("○ next run"), "and it stands beside them");
     assert!(bench.missing_glyphs().is_empty(), "no boxes: {:?}", bench.missing_glyphs());
     // Back to what the run has: nothing to wait for.
     bench.session.overrides.remove("ham.shape_epochs");
@@ -291,7 +292,7 @@ fn a_full_disk_pauses_with_a_banner_that_goes_with_the_pause() {
     );
     assert!(matches!(bench.session.apply(Action::TogglePause), Some(Effect::Pause(false))), "it can go on");
     bench.settle();
-    assert!(!bench.says("metrics.jsonl cannot"), "the banner is gone");
+    assert!(bench.session.banner.is_none() && !bench.says("What to do"), "the banner is gone");
 }
 
 #[test]
