@@ -316,9 +316,9 @@ fn a_loss_that_is_no_number_goes_back_to_the_checkpoint_and_waits_for_other_rate
     let mut worker = self::worker(settings);
     begin(&worker);
     let events = until(&mut worker, |e| matches!(e, Event::Diverged(_)));
-    let back =
+    let mut back =
         events.iter().filter_map(|e| if let Event::Started { steps, .. } = e { Some(steps.len()) } else { None });
-    assert_eq!(back.last(), Some(40), "back where it was saved");
+    assert_eq!(back.next_back(), Some(40), "back where it was saved");
     until(&mut worker, |e| matches!(e, Event::Held(_)));
     assert!(worker.snapshots.take().is_some_and(|t| t.snapshot.step <= 50), "the last good one is still there");
     // The same rates come to the same, smaller ones do not.
