@@ -11,6 +11,13 @@ mod pixels;
 #[path = "support/window.rs"]
 mod window;
 
+#[path = "studio/closing.rs"]
+mod closing;
+#[path = "studio/endurance.rs"]
+mod endurance;
+#[path = "studio/pace.rs"]
+mod pace;
+
 use pixels::{Measured, Paint, columns, count, skin};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -46,6 +53,7 @@ fn window_child() {
         steps: 240,
         step_time: Duration::from_millis(milliseconds),
         network: std::env::var_os("THENAR_TEST_NETWORK").is_some(),
+        leak_mb: std::env::var("THENAR_TEST_LEAK_MB").ok().and_then(|v| v.parse().ok()).unwrap_or(0),
         camera_off: std::env::var("THENAR_TEST_CAMERA_OFF").ok().and_then(|v| v.parse().ok()),
         ..Default::default()
     };

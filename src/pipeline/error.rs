@@ -10,6 +10,7 @@ use crate::gpu::GpuError;
 use crate::hand::{HandError, RestError};
 use crate::metrics::LpipsError;
 use crate::neural::NeuralError;
+use std::path::Path;
 
 /// Errors of the pipeline.
 #[derive(Debug, thiserror::Error)]
@@ -76,6 +77,9 @@ pub enum PipelineError {
     /// `--resume` without a run, or with another capture or other settings.
     #[error("{0}")]
     Resume(String),
+    /// A setting that cannot be changed so.
+    #[error("{0}")]
+    Setting(String),
     /// A sequence none of whose frames can be used, or what cannot be done with a sequence.
     #[error("{0}")]
     Sequence(String),
@@ -90,6 +94,15 @@ pub enum PipelineError {
 }
 
 impl PipelineError {
+    /// The file that could not be written and the system's reason, if that is what it is.
+    #[must_use]
+    pub fn disk(&self) -> Option<(&Path, &std::io::Error)> {
+        match self {
+            Self::Files(ExportError::Io { path, source }) => Some((path, source)),
+            _ => None,
+        }
+    }
+
     /// The GPU error below, if that is what it is.
     #[must_use]
     pub const fn gpu(&self) -> Option<&GpuError> {

@@ -1,11 +1,13 @@
 //! The stages behind one `advance()`.
 
+mod change;
 mod joint;
 mod masks;
 mod neural;
 mod stages;
 mod views;
 
+pub use change::{Change, Effective};
 pub(super) use views::joined;
 
 use super::checkpoint::{Checkpoint, CheckpointFacts, CheckpointHand};
@@ -88,6 +90,11 @@ pub struct Reconstruction {
     /// Judged masks of the views so far; `None` for views that take no part, empty when masks are left as they are.
     masks: Vec<Option<JudgedMask>>,
     step: u32,
+    /// Weights and rates that are changed on the way, and how many of them count by now.
+    changes: Vec<Change>,
+    applied: usize,
+    /// What the last step could not write, to be told before the next.
+    trouble: Option<PipelineError>,
     /// Computing time before the present call of `advance()`.
     seconds: f64,
     /// When that call began.
@@ -188,6 +195,9 @@ impl Reconstruction {
             fitted: Vec::new(),
             masks: Vec::new(),
             step: 0,
+            changes: Vec::new(),
+            applied: 0,
+            trouble: None,
             seconds: 0.0,
             began: None,
             replaying: false,
@@ -259,7 +269,8 @@ impl Reconstruction {
         let lines = in_ham.as_ref().map_or(0, |c| c.facts.step);
         let mut folder = RunFolder::reopen(&options.run_dir, lines)?;
         folder.log(&format!("resumed at line {lines} of metrics.jsonl"))?;
-        let mut run = Self { state, given, ..Self::at_start(capture, models, options, gpu, folder, used) };
+        let changes = record.changes;
+        let mut run = Self { state, given, changes, ..Self::at_start(capture, models, options, gpu, folder, used) };
         if let Some(mut checkpoint) = in_ham {
             let neural = checkpoint.neural.take();
             run.seconds = checkpoint.facts.seconds;
@@ -349,8 +360,13 @@ impl Reconstruction {
     /// Takes one step: an optimiser step, or a whole short stage. Returns [`Advance::Finished`] for ever at the end.
     ///
     /// # Errors
-    /// [`PipelineError`]; the last good state stays readable through [`Reconstruction::snapshot`].
+    /// [`PipelineError`]; the last good state stays readable through [`Reconstruction::snapshot`]. Where
+    /// [`Reconstruction::can_go_on`], the next call tries again.
     pub fn advance(&mut self) -> Result<Advance, PipelineError> {
+        if let Some(trouble) = self.trouble.take() {
+            return Err(trouble);
+        }
+        self.folder.retry()?;
         let Some(stage) = self.stage() else { return Ok(Advance::Finished) };
         self.began = (!self.replaying).then(Instant::now);
         let result = match stage {
@@ -364,6 +380,12 @@ impl Reconstruction {
         self.seconds = self.seconds_now();
         self.began = None;
         result
+    }
+
+    /// After an error of the disk: nothing is lost, and once there is room [`Reconstruction::advance`] goes on where it was.
+    #[must_use]
+    pub const fn can_go_on(&self) -> bool {
+        matches!(self.state, State::Detect(_) | State::Pose | State::Ham { .. })
     }
 
     /// Seconds of computing up to this moment, pauses excluded.
@@ -481,7 +503,8 @@ impl Reconstruction {
         let report = StepReport { t: self.seconds_now(), stage, phase: phase.to_owned(), iter, iters, total, terms };
         self.step += 1;
         if !self.replaying {
-            self.folder.metrics(&report)?;
+            // The step is taken: what the disk has to say of its line is said before the next.
+            self.trouble = self.folder.metrics(&report).err().map(PipelineError::from);
         }
         Ok(Advance::Stepped(report))
     }

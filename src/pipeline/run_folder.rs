@@ -1,14 +1,14 @@
 //! The run folder: what is written when. Every file is written whole or not at all, except the two logs, which grow by
 //! whole lines.
 
-use super::{KeypointSource, PipelineError, PretrainedRenderer, RunOptions, StepReport, edits};
+use super::lines::Lines;
+use super::{Change, KeypointSource, PipelineError, PretrainedRenderer, RunOptions, StepReport, edits};
 use crate::export::{ExportError, atomic};
 use crate::gpu::DeviceDescription;
 use crate::hand::{HandModel, HandModelRecord, open_hands};
 use crate::preset::Preset;
 use serde::{Deserialize, Serialize};
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::Write;
+use std::fs::{OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -31,6 +31,9 @@ pub struct RunRecord {
     pub preset_name: String,
     /// Resolved settings.
     pub preset: Preset,
+    /// Weights and rates of HAM that were changed while it ran, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Change>,
     /// Hand model.
     pub model: String,
     /// Its files, their SHA-256 and its conventions; runs of older versions have none and used the open hand.
@@ -74,6 +77,7 @@ impl RunRecord {
             edits: (!capture.edits.is_empty()).then(|| capture.edits.hash()),
             preset_name: options.preset_name.clone(),
             preset: options.preset.clone(),
+            changes: Vec::new(),
             model: models[1].name.clone(),
             hand_model: Some(HandModelRecord::of(models)),
             keypoints: KeypointSource::of(capture, options.detect),
@@ -98,6 +102,16 @@ impl RunRecord {
         }
     }
 
+    /// Writes `run.ron` of a run folder: whole, or not at all.
+    ///
+    /// # Errors
+    /// [`ExportError`].
+    pub fn write(&self, run: &Path) -> Result<(), ExportError> {
+        let text = ron::ser::to_string_pretty(self, ron::ser::PrettyConfig::default())
+            .map_err(|e| ExportError::Encode { what: "run.ron", reason: e.to_string() })?;
+        atomic::write(&run.join("run.ron"), text.as_bytes())
+    }
+
     /// Reads `run.ron` of a run folder.
     ///
     /// # Errors
@@ -116,8 +130,8 @@ impl RunRecord {
 #[derive(Debug)]
 pub struct RunFolder {
     path: PathBuf,
-    metrics: File,
-    log: File,
+    metrics: Lines,
+    log: Lines,
     origin: Origin,
 }
 
@@ -148,9 +162,7 @@ impl RunFolder {
     pub fn create(path: &Path, record: &RunRecord) -> Result<Self, ExportError> {
         let origin = if path.exists() { Origin::Empty } else { Origin::Made };
         atomic::create_empty_folder(path)?;
-        let text = ron::ser::to_string_pretty(record, ron::ser::PrettyConfig::default())
-            .map_err(|e| ExportError::Encode { what: "run.ron", reason: e.to_string() })?;
-        atomic::write(&path.join("run.ron"), text.as_bytes())?;
+        record.write(path)?;
         Self::open(path, origin)
     }
 
@@ -164,7 +176,8 @@ impl RunFolder {
         if let Err(TryLockError::WouldBlock) = log.try_lock() {
             return Err(ExportError::InUse { path: path.to_owned() });
         }
-        Ok(Self { path: path.to_owned(), metrics: append("metrics.jsonl")?, log, origin })
+        let metrics = Lines::new(append("metrics.jsonl")?);
+        Ok(Self { path: path.to_owned(), metrics, log: Lines::new(log), origin })
     }
 
     /// Opens the folder of a sequence, whose frames have run folders of their own in it.
@@ -188,7 +201,7 @@ impl RunFolder {
         atomic::write(&metrics, kept.as_bytes())?;
         // The file is another one now.
         let appended = OpenOptions::new().append(true).open(&metrics).map_err(ExportError::io(&metrics))?;
-        Ok(Self { metrics: appended, ..folder })
+        Ok(Self { metrics: Lines::new(appended), ..folder })
     }
 
     /// Whether some process writes to a run folder now.
@@ -224,7 +237,7 @@ impl RunFolder {
     /// Appends a line to `metrics.jsonl`: `{"t","stage","phase","iter","iters","total", one field a term}`.
     ///
     /// # Errors
-    /// [`ExportError::Io`], for example a full disk.
+    /// [`ExportError::Io`], for example a full disk: the line is kept and written before the next ([`Self::retry`]).
     pub fn metrics(&mut self, report: &StepReport) -> Result<(), ExportError> {
         let mut line = serde_json::Map::new();
         line.insert("t".into(), serde_json::json!((report.t * 1e3).round() / 1e3));
@@ -237,7 +250,7 @@ impl RunFolder {
             line.insert(name.clone(), serde_json::json!(value));
         }
         let text = format!("{}\n", serde_json::Value::Object(line));
-        self.metrics.write_all(text.as_bytes()).map_err(ExportError::io(&self.path.join("metrics.jsonl")))
+        self.metrics.append(&text).map_err(ExportError::io(&self.path.join("metrics.jsonl")))
     }
 
     /// Appends a line to `log.txt`.
@@ -245,15 +258,26 @@ impl RunFolder {
     /// # Errors
     /// [`ExportError::Io`].
     pub fn log(&mut self, line: &str) -> Result<(), ExportError> {
-        self.log.write_all(format!("{line}\n").as_bytes()).map_err(ExportError::io(&self.path.join("log.txt")))
+        self.log.append(&format!("{line}\n")).map_err(ExportError::io(&self.path.join("log.txt")))
+    }
+
+    /// Appends what an earlier line could not, if anything: a disk that was full may have room again.
+    ///
+    /// # Errors
+    /// [`ExportError::Io`].
+    pub fn retry(&mut self) -> Result<(), ExportError> {
+        self.metrics.retry().map_err(ExportError::io(&self.path.join("metrics.jsonl")))?;
+        self.log.retry().map_err(ExportError::io(&self.path.join("log.txt")))
     }
 
     /// Forces the logs to disk.
     ///
     /// # Errors
     /// [`ExportError::Io`].
-    pub fn sync(&self) -> Result<(), ExportError> {
-        self.metrics.sync_data().and_then(|()| self.log.sync_data()).map_err(ExportError::io(&self.path))
+    pub fn sync(&mut self) -> Result<(), ExportError> {
+        self.retry()?;
+        let synced = self.metrics.file().sync_data().and_then(|()| self.log.file().sync_data());
+        synced.map_err(ExportError::io(&self.path))
     }
 }
 

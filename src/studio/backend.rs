@@ -10,7 +10,9 @@ use crate::detect::DetectedHands;
 use crate::fitting::pose::HandChoice;
 use crate::hand::Pose;
 use crate::hand::mano::ManoConvention;
-use crate::pipeline::{Advance, ExportPlan, FrameState, PhaseRates, PosableHand, Snapshot, StepReport, ViewPicture};
+use crate::pipeline::{
+    Advance, Effective, ExportPlan, FrameState, PhaseRates, PosableHand, Snapshot, StepReport, ViewPicture,
+};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -57,6 +59,20 @@ pub trait Engine {
     /// The pace of the phases that were computed here, the present one last; what has no kernels to time has none.
     fn pace(&self) -> Vec<PhaseRates> {
         Vec::new()
+    }
+
+    /// Changes a setting of the run, as far as it is not beyond it, and says from when on it counts.
+    ///
+    /// # Errors
+    /// A value that it cannot have, a full or read-only disk. The run goes on as it was.
+    fn change(&mut self, key: &str, value: f64) -> anyhow::Result<Effective> {
+        let _ = (key, value);
+        Ok(Effective::NextRun)
+    }
+
+    /// After a file could not be written: nothing is lost, and the next step tries again.
+    fn can_go_on(&self) -> bool {
+        false
     }
 
     /// Takes out of the run what is to be exported. The files are written by the answer, on another thread, while the run

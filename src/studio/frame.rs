@@ -103,7 +103,7 @@ pub(super) fn show_time(
     mut usual: Local<Option<WinitSettings>>,
 ) {
     let usual = usual.get_or_insert_with(|| settings.clone());
-    let wanted = if session.exporting.is_some() || session.neural_waits() {
+    let wanted = if session.exporting.is_some() || session.neural_waits() || session.is_about_to_tell() {
         window::redraw_settings(true)
     } else {
         usual.clone()

@@ -104,11 +104,11 @@ impl Link {
         if let Some(request) = session.wants_picture() {
             self.worker.want_picture(request);
         }
-        if let Some(saved) = session.wants_project_saved() {
-            self.worker.send(Command::SaveProject(saved));
+        if let Some(request) = session.wants_network() {
+            self.worker.want_network(request);
         }
-        if let Some((path, text)) = session.wants_settings_saved() {
-            self.worker.send(Command::SaveSettings { path, text });
+        if let Some(change) = session.wants_change_told() {
+            self.worker.send(change);
         }
         if let Some(Effect::Send(order)) = session.wants_frame() {
             self.worker.send(order);
@@ -116,8 +116,16 @@ impl Link {
         while let Some(errand) = session.next_errand() {
             self.run_errand(errand);
         }
-        if let Some(request) = session.wants_network() {
-            self.worker.want_network(request);
+        self.save(session);
+    }
+
+    /// Has written down what is kept between starts.
+    pub(super) fn save(&self, session: &mut Session) {
+        if let Some(saved) = session.wants_project_saved() {
+            self.worker.send(Command::SaveProject(saved));
+        }
+        if let Some((path, text)) = session.wants_settings_saved() {
+            self.worker.send(Command::SaveSettings { path, text });
         }
     }
 
@@ -151,6 +159,12 @@ impl Link {
                 }
             }
             Effect::Pause(paused) => self.worker.set_paused(paused),
+            Effect::GoOnWith(changes) => {
+                for change in changes {
+                    self.worker.send(change);
+                }
+                self.worker.set_paused(false);
+            }
             Effect::Cancel => self.worker.cancel(),
             Effect::OpenDialog => self.dialog("Open a capture or run folder", Folder::Capture),
             Effect::ExportDialog => self.dialog("Export to", Folder::Export),

@@ -17,6 +17,7 @@
 )]
 
 mod backend;
+mod close;
 mod commands;
 mod coverage;
 mod dialogs;
@@ -85,7 +86,9 @@ pub struct Options {
 /// `compare wipe|side|difference|overlay`, `curve NAME on|off`, `scrub FRACTION`, `live`, `show WHAT on|off` (`cameras residuals hands joints grid curves export help developer keypoints`),
 /// `tab parameters|pose|findings|capture`, `finding N`, `pose begin|captured|relaxed|rest|reset`, `wait-posable`, `synergy N VALUE`, `angle N DEGREES`,
 /// `export FORMAT,…`, `wait-exported`, `dialog`, `wait-banner`,
-/// `command WORD` (any row of the table of commands), `pose-hands left|right|both`, `size WIDTHxHEIGHT`, `screenshot PATH`, `measure SECONDS`, `quit`. A failed command ends the window with an error.
+/// `close`, `leave background|save|stop|without-edits|stay`, `wait-asked`, `recover`, `answer COUNT [within MS]`, `pause-within MS`,
+/// `command WORD` (any row of the table of commands), `pose-hands left|right|both`, `size WIDTHxHEIGHT`, `screenshot PATH`, `measure SECONDS [p95 MS]`, `again` (from the first
+/// command on, for ever), `quit`. A failed command ends the window with an error.
 pub const SCRIPT_VARIABLE: &str = "THENAR_STUDIO_SCRIPT";
 
 /// Facts about the machine that decide how much is drawn.
@@ -144,12 +147,16 @@ pub fn run_with(backend: Arc<dyn Backend>, options: Options) -> anyhow::Result<(
         .configure_sets(Update, (StudioSet::News, StudioSet::View).chain())
         .add_systems(First, (frame::time_frames, window::fit_monitor))
         .add_systems(Startup, window::set_up)
-        .add_systems(Update, (frame::drops, frame::news, frame::point).chain().in_set(StudioSet::News))
+        .add_systems(
+            Update,
+            (frame::drops, close::requested, frame::news, frame::point).chain().in_set(StudioSet::News),
+        )
         .add_systems(Update, (frame::keep_moving, frame::show_time).after(StudioSet::View))
-        .add_systems(EguiPrimaryContextPass, frame::draw);
+        .add_systems(EguiPrimaryContextPass, frame::draw)
+        .add_systems(Last, close::follow);
     viewport::plugin(&mut app);
     if let Some(script) = script {
-        app.insert_resource(script).add_systems(Update, script::run.before(StudioSet::News));
+        script::plugin(&mut app, script);
     }
     match app.run() {
         AppExit::Success => Ok(()),

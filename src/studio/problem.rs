@@ -2,6 +2,7 @@
 
 use super::run_place::RunPlaceError;
 use crate::capture::CaptureError;
+use crate::fitting::ham::HamError;
 use crate::gpu::GpuError;
 use crate::pipeline::PipelineError;
 use std::path::Path;
@@ -109,6 +110,16 @@ impl Problem {
         })
     }
 
+    /// A setting of the run under way could not be changed.
+    #[must_use]
+    pub fn changing(key: &str, error: &anyhow::Error) -> Self {
+        Self::new(
+            format!("{key} could not be changed: {error:#}"),
+            "The run goes on with what it was.",
+            "Choose another value, or make room on the disk: the run writes down what was changed.",
+        )
+    }
+
     /// A picture or snapshot failed.
     #[must_use]
     pub fn rendering(error: &anyhow::Error) -> Self {
@@ -164,14 +175,48 @@ impl Problem {
         })
     }
 
+    /// The disk is full, or must not be written to: the run waits.
+    pub(super) fn of_disk(error: &anyhow::Error) -> Option<Self> {
+        let (path, source) = error.downcast_ref::<PipelineError>()?.disk()?;
+        Some(Self::new(
+            format!("{} cannot be written: {source}", path.display()),
+            "The run is paused. Nothing that was computed is lost.",
+            "Make room there, then press \"Go on\" (T); what could not be written is written first.",
+        ))
+    }
+
+    /// The loss became no number.
+    pub(super) fn diverged(error: &anyhow::Error) -> Self {
+        Self::new(
+            format!("The reconstruction came to no number: {error:#}"),
+            "It is back at its last checkpoint and paused; nothing before that is lost.",
+            "Halve its rates and go on, or change weights and rates yourself and press \"Go on\" (T).",
+        )
+    }
+
+    /// The steps were too large for the loss.
+    pub(super) fn is_of_rates(error: &anyhow::Error) -> bool {
+        let error = error.downcast_ref::<PipelineError>();
+        matches!(error, Some(PipelineError::Ham(HamError::Diverged { .. } | HamError::Overflow { .. })))
+    }
+
+    /// True when the device has gone away, which it may come back from.
+    pub(super) fn is_of_lost_device(error: &anyhow::Error) -> bool {
+        Self::gpu(error).is_some_and(|gpu| matches!(gpu, GpuError::Lost(_)))
+    }
+
+    fn gpu(error: &anyhow::Error) -> Option<&GpuError> {
+        let of_pipeline = error.downcast_ref::<PipelineError>().and_then(PipelineError::gpu);
+        of_pipeline.or_else(|| error.chain().find_map(|e| e.downcast_ref::<GpuError>()))
+    }
+
     /// True when the device is to blame, not the data.
     pub(super) fn is_of_device(error: &anyhow::Error) -> bool {
         Self::of_device(error).is_some()
     }
 
     fn of_device(error: &anyhow::Error) -> Option<Self> {
-        let of_pipeline = error.downcast_ref::<PipelineError>().and_then(PipelineError::gpu);
-        let gpu = of_pipeline.or_else(|| error.chain().find_map(|e| e.downcast_ref::<GpuError>()))?;
+        let gpu = Self::gpu(error)?;
         let meaning = if gpu.is_lost_or_full() {
             "The computing device is gone or full. The window is unharmed and the last good state is kept."
         } else {

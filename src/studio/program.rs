@@ -13,8 +13,8 @@ use crate::fitting::pose::HandChoice;
 use crate::gpu::{DeviceChoice, Gpu, list_devices};
 use crate::hand::{HandModel, Pose, mano, open_hands};
 use crate::pipeline::{
-    self, Advance, FinishedRun, FinishedSequence, FrameState, PhaseRates, PosableHand, Reconstruction, RunOptions,
-    RunRecord, Snapshot, Stage, ViewPicture, is_sequence_run,
+    self, Advance, Effective, FinishedRun, FinishedSequence, FrameState, PhaseRates, PosableHand, Reconstruction,
+    RunOptions, RunRecord, Snapshot, Stage, ViewPicture, is_sequence_run,
 };
 use crate::preset::{Preset, PresetError, SHIPPED};
 use std::path::{Path, PathBuf};
@@ -240,6 +240,14 @@ impl Engine for Live {
 
     fn posable(&mut self) -> anyhow::Result<Vec<PosableHand>> {
         Ok(self.run.posable()?)
+    }
+
+    fn change(&mut self, key: &str, value: f64) -> anyhow::Result<Effective> {
+        Ok(self.run.change(key, value)?)
+    }
+
+    fn can_go_on(&self) -> bool {
+        self.run.can_go_on()
     }
 
     fn export(&mut self, request: &ExportRequest) -> anyhow::Result<ExportJob> {

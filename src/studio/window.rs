@@ -54,7 +54,7 @@ pub(super) fn default_plugins(scripted: bool) -> bevy::app::PluginGroupBuilder {
     };
     let render = RenderPlugin { synchronous_pipeline_compilation: scripted, ..default() };
     let plugins = DefaultPlugins
-        .set(WindowPlugin { primary_window: Some(window), ..default() })
+        .set(WindowPlugin { primary_window: Some(window), close_when_requested: false, ..default() })
         .set(render)
         .set(WinitPlugin { run_on_any_thread: true });
     if tracing::dispatcher::has_been_set() {

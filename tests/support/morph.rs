@@ -7,14 +7,19 @@ use image::{GrayImage, Luma, Rgb, RgbImage};
 use nalgebra::{Matrix3, Vector2, Vector3};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use thenar::anatomy::{KEYPOINTS, Side};
 use thenar::camera::Camera;
 use thenar::capture::{Capture, CaptureError, Inference, Keypoints, OpenOptions, View};
-use thenar::export::ExportHand;
+use thenar::export::{ExportError, ExportHand};
+use thenar::fitting::ham::HamError;
+use thenar::gpu::GpuError;
 use thenar::hand::{FineModel, HandParameters, Pose, RestHand, open_hand};
 use thenar::mesh::vertex_normals;
-use thenar::pipeline::{Advance, HandSnapshot, PosableHand, Snapshot, Stage, StepReport, ViewPicture};
+use thenar::pipeline::{
+    Advance, Effective, HandSnapshot, PipelineError, PosableHand, Snapshot, Stage, StepReport, ViewPicture,
+};
 use thenar::studio::{
     Backend, Engine, ExportJob, ExportRequest, Look, Opened, Parameter, PresetInfo, ResumeRequest, RunRequest,
     RunViews, Started,
@@ -192,8 +197,16 @@ pub(crate) struct MorphBackend {
     pub repaired: Option<usize>,
     /// Time that an export takes.
     pub export_time: Duration,
+    /// Step whose loss is no number, unless a rate was changed before.
+    pub diverge_at: Option<u32>,
     /// A finished run has a network: it paints the lumps blue.
     pub network: bool,
+    /// Megabytes that each run never gives back.
+    pub leak_mb: usize,
+    /// From this step on the disk is full as long as this file exists.
+    pub full: Option<(u32, PathBuf)>,
+    /// Step at which the device is lost, and how often that is still to happen.
+    pub lost: Option<(u32, Arc<AtomicU32>)>,
 }
 
 impl Default for MorphBackend {
@@ -208,7 +221,11 @@ impl Default for MorphBackend {
             resume_at: None,
             repaired: None,
             export_time: Duration::ZERO,
+            diverge_at: None,
             network: false,
+            leak_mb: 0,
+            full: None,
+            lost: None,
         }
     }
 }
@@ -267,6 +284,8 @@ impl Backend for MorphBackend {
     }
 
     fn start(&self, request: &RunRequest) -> anyhow::Result<Started> {
+        // Written to, or it would lie nowhere.
+        std::mem::forget(vec![1_u8; self.leak_mb * 1_000_000]);
         let engine = MorphEngine::new(self.clone(), Arc::clone(&request.capture));
         let run_dir = request.results.clone().unwrap_or_else(|| self.results_folder(&request.capture)).join("1");
         Ok(Started { engine: Box::new(engine), run_dir, steps: Vec::new() })
@@ -300,6 +319,7 @@ pub(crate) struct MorphEngine {
     capture: Arc<Capture>,
     step: u32,
     announced: usize,
+    slower: bool,
     unit: Vec<[f64; 3]>,
     faces: Arc<Vec<[u32; 3]>>,
 }
@@ -325,7 +345,7 @@ impl MorphEngine {
                 faces.push([b, b + columns, a + columns]);
             }
         }
-        Self { settings, capture, step: 0, announced: 0, unit, faces: Arc::new(faces) }
+        Self { settings, capture, step: 0, announced: 0, slower: false, unit, faces: Arc::new(faces) }
     }
 
     fn place(&self) -> (Stage, &'static str, u32, u32) {
@@ -350,6 +370,11 @@ impl Engine for MorphEngine {
         if self.step >= self.settings.steps {
             return Ok(Advance::Finished);
         }
+        if let Some((_, file)) = self.settings.full.as_ref().filter(|(from, file)| self.step >= *from && file.exists())
+        {
+            let full = ExportError::Io { path: file.clone(), source: std::io::ErrorKind::StorageFull.into() };
+            return Err(PipelineError::from(full).into());
+        }
         self.step += 1;
         let (stage, phase, iter, iters) = self.place();
         if stage != before && self.announced < stage as usize {
@@ -358,6 +383,14 @@ impl Engine for MorphEngine {
             return Ok(Advance::StageDone(before, vec![format!("{before:?} went well")]));
         }
         anyhow::ensure!(self.settings.fail_at != Some(self.step), "loss is not finite");
+        if self.settings.diverge_at == Some(self.step) && !self.slower {
+            let diverged = HamError::Diverged { term: "sfs", phase: "shape", epoch: self.step };
+            return Err(PipelineError::from(diverged).into());
+        }
+        if let Some((_, left)) = self.settings.lost.as_ref().filter(|(at, _)| *at == self.step) {
+            let again = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1));
+            anyhow::ensure!(again.is_err(), GpuError::Lost("unplugged".to_owned()));
+        }
         assert!(self.settings.panic_at != Some(self.step), "asked to panic");
         std::thread::sleep(self.settings.step_time);
         let x = f64::from(iter);
@@ -433,6 +466,18 @@ impl Engine for MorphEngine {
     fn render_network(&mut self, camera: &Camera, _poses: Option<&[Pose]>) -> anyhow::Result<Vec<u8>> {
         anyhow::ensure!(self.settings.network, "this run has no network");
         Ok(painted(camera, NETWORK_BLUE))
+    }
+
+    fn can_go_on(&self) -> bool {
+        true
+    }
+
+    /// Weights and rates count at once, everything else in the next run.
+    fn change(&mut self, key: &str, value: f64) -> anyhow::Result<Effective> {
+        anyhow::ensure!(value < 1e9, "{key} cannot be {value}");
+        self.slower |= key.starts_with("ham.rate_");
+        let live = key.starts_with("ham.weight_") || key.starts_with("ham.rate_");
+        Ok(if live { Effective::NextStep } else { Effective::NextRun })
     }
 
     fn views(&self) -> RunViews {

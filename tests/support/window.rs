@@ -77,6 +77,34 @@ impl Display {
         self.mouse(&["search", "--onlyvisible", "--name", "thenar", "windowfocus"]);
     }
 
+    /// Asks the window to close, as the button in its frame does.
+    pub(crate) fn ask_to_close(&self) {
+        use x11rb::connection::Connection as _;
+        use x11rb::protocol::xproto::{AtomEnum, ClientMessageEvent, ConnectionExt as _, EventMask};
+        let (connection, screen) = x11rb::connect(Some(&self.name)).expect("the display answers");
+        let atom = |name: &str| {
+            let cookie = connection.intern_atom(false, name.as_bytes()).expect("sent");
+            cookie.reply().expect("an atom").atom
+        };
+        let (protocols, delete) = (atom("WM_PROTOCOLS"), atom("WM_DELETE_WINDOW"));
+        let mut left = vec![connection.setup().roots[screen].root];
+        let mut asked = 0;
+        while let Some(window) = left.pop() {
+            let property = connection.get_property(false, window, protocols, AtomEnum::ATOM, 0, 32).expect("sent");
+            // A window may be gone by now.
+            let spoken = property.reply().ok().and_then(|p| p.value32().map(|v| v.collect::<Vec<u32>>()));
+            if spoken.is_some_and(|all| all.contains(&delete)) {
+                let event = ClientMessageEvent::new(32, window, protocols, [delete, 0, 0, 0, 0]);
+                connection.send_event(false, window, EventMask::NO_EVENT, event).expect("sent");
+                asked += 1;
+            }
+            let tree = connection.query_tree(window).expect("sent").reply();
+            left.extend(tree.map(|t| t.children).unwrap_or_default());
+        }
+        connection.flush().expect("sent");
+        assert_eq!(asked, 1, "one window that can be asked");
+    }
+
     /// Does something with the mouse or the keys.
     pub(crate) fn mouse(&self, words: &[&str]) {
         let mut command = Command::new("xdotool");

@@ -32,6 +32,7 @@ mod flow;
 mod hostile;
 mod joint;
 mod levels;
+mod live;
 mod matte;
 mod phases;
 mod plane;
@@ -40,6 +41,7 @@ mod profile;
 mod rates;
 mod residuals;
 mod settings;
+mod slices;
 mod smoother;
 pub mod start;
 mod state;
@@ -52,6 +54,7 @@ mod whole_image;
 
 pub use detail::Detail;
 pub use fine_mesh::{DISPLAY_LEVEL, FineHand, FineMesh};
+pub use live::Moment;
 pub use phases::Phase;
 pub use rates::{KernelRate, PhaseRates};
 pub use settings::HamSettings;
@@ -163,6 +166,10 @@ pub struct Ham {
     /// Progress of the phase's epochs so far.
     history: Vec<f64>,
     batch: usize,
+    /// Views of the batch that the step under way has seen, all before its last slice; 0 between steps.
+    at_view: usize,
+    /// How many views go to the device before [`Ham::step`] comes back.
+    slice: slices::Slice,
     steps: [i32; 3],
     meter: rates::RateMeter,
     ended: Vec<PhaseRates>,
@@ -287,6 +294,8 @@ impl Ham {
             epoch: 0,
             history: Vec::new(),
             batch: 0,
+            at_view: 0,
+            slice: slices::Slice::default(),
             steps: [0; 3],
             meter: rates::RateMeter::new(gpu)?,
             ended: Vec::new(),
@@ -341,7 +350,7 @@ impl Ham {
         self.phase = phase;
         self.epoch = 0;
         self.history.clear();
-        self.batch = 0;
+        (self.batch, self.at_view) = (0, 0);
         self.write_phase();
     }
 
@@ -383,7 +392,8 @@ impl Ham {
         );
     }
 
-    /// Takes one optimiser step; returns the losses when it completed an epoch. Does nothing in [`Phase::Done`].
+    /// Takes one optimiser step, or a part of one where a step takes long, so that a pause or a cancel need not wait for all
+    /// of it; returns the losses when it completed an epoch. Does nothing in [`Phase::Done`].
     ///
     /// # Errors
     /// [`HamError::Diverged`], [`HamError::Overflow`] or a GPU error.
@@ -398,33 +408,39 @@ impl Ham {
         let decay = s.final_rate.powf(f64::from(self.epoch) / f64::from(self.epochs().max(2) - 1));
         let light_rate = if first { s.light_rate } else { s.light_rate_shape * decay };
         let with_light = light_rate > 0.0;
-        self.steps[0] += 1;
-        self.steps[1] += i32::from(with_light);
-        self.steps[2] += i32::from(geometry);
-        let albedo_rate = if first { s.albedo_rate } else { s.albedo_rate_shape * decay };
+        let from = self.at_view;
         let gpu = &self.gpu;
-        self.training.write_step(
-            gpu,
-            self.data_scale(batch.len()),
-            batch.len() as f64 / self.batches.iter().map(Vec::len).sum::<usize>() as f64,
-            [
-                AdamParams::at_step(albedo_rate, self.steps[0], 0.01, 1.5),
-                AdamParams::at_step(light_rate, self.steps[1].max(1), -20.0, 20.0),
-                AdamParams::at_step(s.shape_rate_m() * decay, self.steps[2].max(1), -1e4, 1e4),
-            ],
-        );
-        if geometry {
-            let lambda = s.smoothing_lambda(self.epoch, self.mesh.mean_squared_edge());
-            self.training.write_smoothing(gpu, lambda);
+        if from == 0 {
+            self.steps[0] += 1;
+            self.steps[1] += i32::from(with_light);
+            self.steps[2] += i32::from(geometry);
+            let albedo_rate = if first { s.albedo_rate } else { s.albedo_rate_shape * decay };
+            self.training.write_step(
+                gpu,
+                self.data_scale(batch.len()),
+                batch.len() as f64 / self.batches.iter().map(Vec::len).sum::<usize>() as f64,
+                [
+                    AdamParams::at_step(albedo_rate, self.steps[0], 0.01, 1.5),
+                    AdamParams::at_step(light_rate, self.steps[1].max(1), -20.0, 20.0),
+                    AdamParams::at_step(s.shape_rate_m() * decay, self.steps[2].max(1), -1e4, 1e4),
+                ],
+            );
+            if geometry {
+                let lambda = s.smoothing_lambda(self.epoch, self.mesh.mean_squared_edge());
+                self.training.write_smoothing(gpu, lambda);
+            }
         }
+        let to = batch.len().min(from + self.slice.views());
         let mut recorder = self.meter.recorder(gpu);
-        if self.batch == 0 {
-            recorder.clear(&self.training.row);
+        if from == 0 {
+            if self.batch == 0 {
+                recorder.clear(&self.training.row);
+            }
+            self.training.record_before_views(&mut recorder, &self.buffers, self.batch == 0 || geometry);
         }
-        self.training.record_before_views(&mut recorder, &self.buffers, self.batch == 0 || geometry);
-        for (i, &v) in batch.iter().enumerate() {
+        for (i, &v) in batch.iter().enumerate().take(to).skip(from) {
             let Some(view) = &self.views[v] else { continue };
-            if i > 0 && i % s.views_per_submit.max(1) == 0 {
+            if i > from && i % s.views_per_submit.max(1) == 0 {
                 recorder.flush()?;
             }
             if geometry {
@@ -433,9 +449,16 @@ impl Ham {
             self.renderer.record_colours(&mut recorder, &self.pixels, &view.pass);
             view.record_gradients(&mut recorder, &self.training, with_light);
         }
+        // One slice at a time: a pause or a cancel is answered after the one that runs.
+        // On a slow device what follows on the views is a slice of its own.
+        if to < batch.len() || (from < to && self.slice.views() < batch.len()) {
+            self.slice.took(to - from, self.meter.part(gpu, recorder)?);
+            self.at_view = to;
+            return Ok(None);
+        }
         self.training.record_after_views(&mut recorder, &self.buffers, geometry, with_light);
-        // One step at a time: a pause or a cancel is answered after the step that runs.
-        self.meter.finish(gpu, recorder)?;
+        self.slice.took(to - from, self.meter.finish(gpu, recorder)?);
+        self.at_view = 0;
         self.batch += 1;
         if self.batch < self.batches.len() {
             return Ok(None);

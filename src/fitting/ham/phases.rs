@@ -2,8 +2,8 @@
 
 use super::{Ham, HamError};
 
-/// Phases of the stage.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Phases of the stage, in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
     /// A: albedo and lights on still geometry.
     Albedo,

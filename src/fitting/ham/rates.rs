@@ -86,18 +86,32 @@ impl RateMeter {
         Ok(Self { spans, began: None, epochs: 0, steps: 0, seconds: 0.0, timed_steps: 0, kernels: Vec::new() })
     }
 
-    /// A step begins.
+    /// The step under way is one of those that are timed by kernel, in all its parts.
+    const fn is_timed(&self) -> bool {
+        self.steps % TIMED_EVERY == 1
+    }
+
+    /// A step begins, or goes on.
     pub(super) fn recorder(&mut self, gpu: &Gpu) -> Recorder {
         self.began = Some(Instant::now());
         let mut recorder = gpu.recorder("ham step");
-        if self.steps % TIMED_EVERY == 1 {
+        if self.is_timed() {
             recorder.time(self.spans.take());
         }
         recorder
     }
 
-    /// The step's work is recorded: hands it over and waits for it.
-    pub(super) fn finish(&mut self, gpu: &Gpu, recorder: Recorder) -> Result<(), GpuError> {
+    /// The step's work is recorded, or the last of it: hands it over and waits for it. Seconds it took.
+    pub(super) fn finish(&mut self, gpu: &Gpu, recorder: Recorder) -> Result<f64, GpuError> {
+        let seconds = self.part(gpu, recorder)?;
+        // The spans are back, if there are any.
+        self.timed_steps += u32::from(self.is_timed() && self.spans.is_some());
+        self.steps += 1;
+        Ok(seconds)
+    }
+
+    /// Some of the step's work is recorded: hands it over and waits for it. Seconds it took.
+    pub(super) fn part(&mut self, gpu: &Gpu, recorder: Recorder) -> Result<f64, GpuError> {
         if let Some(mut spans) = recorder.submit_timed()? {
             for time in spans.read(gpu)? {
                 match self.kernels.iter_mut().find(|k| k.name == time.name) {
@@ -108,14 +122,13 @@ impl RateMeter {
                     None => self.kernels.push(time),
                 }
             }
-            self.timed_steps += 1;
             self.spans = Some(spans);
         } else {
             gpu.wait()?;
         }
-        self.steps += 1;
-        self.seconds += self.began.take().map_or(0.0, |began| began.elapsed().as_secs_f64());
-        Ok(())
+        let seconds = self.began.take().map_or(0.0, |began| began.elapsed().as_secs_f64());
+        self.seconds += seconds;
+        Ok(seconds)
     }
 
     /// An epoch has ended.

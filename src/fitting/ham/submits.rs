@@ -99,3 +99,37 @@ fn one_or_eight_views_a_submit_give_the_same_bytes() {
         assert!(sum > 0.0 && sum < 1e3 * rates.seconds, "kernels take less than all steps: {rates:?}");
     }
 }
+
+#[test]
+fn a_step_in_slices_that_is_looked_at_in_between_ends_with_the_same_bytes() {
+    let Some(gpu) = testing::gpu() else { return };
+    let scene = scene();
+    let settings = HamSettings {
+        level: 1,
+        views_per_step: VIEWS / 2,
+        albedo_epochs: 2,
+        shape_epochs: 3,
+        colour_epochs: 2,
+        ..HamSettings::default()
+    };
+    // What a view is said to have taken decides how much of a step is done in one call.
+    let run = |view_seconds: f64, look: bool| {
+        let made = with_inputs(&scene, |hands, sources| Ham::new(&gpu, &settings, hands, sources));
+        let mut ham = made.expect("hands are seen");
+        let mut calls = 0;
+        while ham.phase() != Phase::Done {
+            ham.slice.took(1, view_seconds);
+            ham.step().expect("steps");
+            calls += 1;
+            if look {
+                ham.vertices().expect("reads");
+            }
+        }
+        (calls, bits(&ham.state().expect("reads")))
+    };
+    let (whole, expected) = run(1e-6, false);
+    assert_eq!(whole, 7 * 2, "a call a step on a quick device");
+    let (sliced, same) = run(1e3, true);
+    assert_eq!(sliced, 7 * 2 * (VIEWS / 2 + 1), "a view a call on a slow one, and what follows on them");
+    assert!(same == expected, "the same bytes");
+}

@@ -256,6 +256,8 @@ impl Reconstruction {
             }
             return self.finish_ham();
         }
+        self.apply_changes()?;
+        let State::Ham { ham } = &mut self.state else { return Ok(Advance::Finished) };
         let ended = ham.ended_phases().len();
         let Some(report) = ham.step()? else { return Ok(Advance::Working) };
         let pace = ham.ended_phases().get(ended).map(PhaseRates::sentence);
@@ -266,10 +268,20 @@ impl Reconstruction {
         let total = report.terms.iter().sum();
         let every = (report.epochs * 2 / TRACK_SNAPSHOTS).max(1);
         let advance = self.stepped(Stage::Ham, report.phase.name(), [report.epoch, report.epochs], total, terms)?;
-        for line in [pace, folds, cameras].into_iter().flatten() {
+        let kept = report.epoch % every == 0 || report.epoch == report.epochs;
+        // The step is taken, and is told of; an error is before the next.
+        if let Err(error) = self.keep([pace, folds, cameras].into_iter().flatten(), kept) {
+            self.trouble.get_or_insert(error);
+        }
+        Ok(advance)
+    }
+
+    /// What an epoch leaves in the run folder besides its line: these, a snapshot if one is `kept`, a checkpoint if it is time.
+    fn keep(&mut self, lines: impl Iterator<Item = String>, kept: bool) -> Result<(), PipelineError> {
+        for line in lines {
             self.folder.log(&format!("{:9.2} s  {line}", self.seconds_now()))?;
         }
-        if report.epoch % every == 0 || report.epoch == report.epochs {
+        if kept {
             let snapshot = self.snapshot()?;
             results::write_track(self.folder.path(), &snapshot)?;
         }
@@ -280,7 +292,7 @@ impl Reconstruction {
             self.write_checkpoint(false)?;
             self.last_checkpoint = self.seconds;
         }
-        Ok(advance)
+        Ok(())
     }
 
     fn finish_ham(&mut self) -> Result<Advance, PipelineError> {
@@ -288,14 +300,29 @@ impl Reconstruction {
             return Ok(Advance::Finished);
         };
         self.state = State::Done { ham: Some(ham), neural: None };
-        let scores = self.write_refined()?;
         let goes_on = self.options.until > Stage::Ham;
-        self.write_checkpoint(!goes_on)?;
-        let done = self.stage_done(Stage::Ham, vec![fitted_views_finding(&scores)])?;
+        let done = match self.end_ham(goes_on) {
+            Ok(done) => done,
+            Err(error) => {
+                // The stage ends once there is room for what it leaves.
+                if let State::Done { ham: Some(ham), .. } =
+                    std::mem::replace(&mut self.state, State::Done { ham: None, neural: None })
+                {
+                    self.state = State::Ham { ham };
+                }
+                return Err(error);
+            }
+        };
         if goes_on {
             self.enter_neural(None)?;
         }
         Ok(done)
+    }
+
+    fn end_ham(&mut self, goes_on: bool) -> Result<Advance, PipelineError> {
+        let scores = self.write_refined()?;
+        self.write_checkpoint(!goes_on)?;
+        self.stage_done(Stage::Ham, vec![fitted_views_finding(&scores)])
     }
 }
 

@@ -209,7 +209,7 @@ pub(crate) fn shortcut_text(shortcut: KeyboardShortcut) -> String {
 /// Carries out the commands whose keys were pressed. Nothing while text is typed; a command that cannot be carried out says
 /// why in the log.
 pub(crate) fn keys(ctx: &egui::Context, session: &mut Session, actions: &mut Vec<Action>) {
-    if ctx.text_edit_focused() {
+    if session.asks() || ctx.text_edit_focused() {
         session.ui.blink = false;
         return;
     }

@@ -14,6 +14,7 @@ pub(crate) enum Id {
     ResultsFolder,
     Export,
     SaveCurves,
+    Quit,
     Undo,
     Redo,
     ExcludeView,

@@ -59,6 +59,10 @@ pub(super) const ROWS: [Entry; 12] = [
     )
     .when(|s| owned(s.why_no_curves()))
     .does(|_| Some(Action::SaveCurves)),
+    Entry::new(Id::Quit, Menu::File, "quit", "Quit", "Close the window; asks first while a run is under way")
+        .keys(&[ctrl(Key::Q)])
+        .ruled()
+        .does(|_| Some(Action::Quit)),
     Entry::new(Id::Undo, Menu::Edit, "undo", "Undo", "Take back the last edit; what was computed stays")
         .keys(&[ctrl(Key::Z)])
         .when(|s| s.undoable().is_none().then(|| "There is nothing to undo".to_owned()))

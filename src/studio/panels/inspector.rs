@@ -3,7 +3,7 @@
 use super::access::Named as _;
 use super::theme::{self, accent, amber, button, faint};
 use crate::studio::backend::Parameter;
-use crate::studio::session::{Action, Session};
+use crate::studio::session::{Action, Mark, Session};
 use egui::{CollapsingHeader, DragValue, Grid, RichText, Ui};
 
 pub(super) fn show(ui: &mut Ui, session: &mut Session, _actions: &mut Vec<Action>) {
@@ -23,7 +23,11 @@ pub(super) fn show(ui: &mut Ui, session: &mut Session, _actions: &mut Vec<Action
             }
         });
     });
-    let when = if session.is_active() { "Changes apply to the next run" } else { preset.summary.as_str() };
+    let when = if session.is_active() {
+        "Weights and rates count from the next step on, other numbers when their stage runs again"
+    } else {
+        preset.summary.as_str()
+    };
     ui.label(RichText::new(when).small().color(faint()));
     theme::scroll().show(ui, |ui| {
         let mut groups: Vec<&str> = Vec::new();
@@ -64,13 +68,27 @@ fn row(ui: &mut Ui, session: &mut Session, parameter: &Parameter) {
             session.overrides.insert(parameter.key.clone(), value);
         }
     }
-    if changed {
+    ui.horizontal(|ui| {
         let back = format!("Back to {}", number(parameter.value));
-        if ui.small_button("↺").named(&format!("{name}: {back}")).on_hover_text(back).clicked() {
+        let named = format!("{name}: {back}");
+        if changed && ui.small_button("↺").named(&named).on_hover_text(back).clicked() {
             session.overrides.remove(&parameter.key);
         }
-    } else {
-        ui.label("");
+        if let Some((words, colour, help)) = session.mark(parameter).map(mark) {
+            ui.label(RichText::new(words).small().color(colour)).on_hover_text(help);
+        }
+    });
+}
+
+/// What a changed number comes to, in words.
+fn mark(mark: Mark) -> (&'static str, egui::Color32, &'static str) {
+    match mark {
+        Mark::InForce => ("⏺ now", accent(), "The run under way steps with it; run.ron says from which step on"),
+        Mark::OnItsWay => ("…", faint(), "The run is told when the number stands still"),
+        Mark::StageAhead => ("○ ahead", accent(), "Counts when its stage begins, in this run"),
+        Mark::NextRun => {
+            ("○ next run", amber(), "Its stage has begun without it: counts when it runs again, in the next run")
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod access;
 mod capture;
+mod closing;
 mod compare;
 mod compare_stage;
 mod developer;
@@ -91,6 +92,7 @@ fn windows(ctx: &Context, session: &mut Session, view: Rect, actions: &mut Vec<A
     help::show(ctx, session);
     palette::show(ctx, session, actions);
     developer::show(ctx, session);
+    closing::show(ctx, session, view, actions);
 }
 
 #[cfg(test)]

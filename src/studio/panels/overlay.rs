@@ -34,6 +34,10 @@ pub(super) fn banner(root: &mut Ui, session: &mut Session, actions: &mut Vec<Act
                     ui.add(
                         egui::Label::new(RichText::new(format!("What to do: {}", problem.remedy)).color(AMBER)).wrap(),
                     );
+                    let help = "Learning rates of HAM, from the checkpoint on; the numbers stay so for the next run";
+                    if session.is_too_fast() && button(ui, "Halve the rates and go on", None, help) {
+                        actions.push(Action::HalveRates);
+                    }
                     typed_folder(ui, session, actions);
                     super::capture::refused(ui, session, actions);
                 });

@@ -1,5 +1,6 @@
 //! The words between the panels, the session and the rest: states, actions, effects, log lines.
 
+use super::closing::Leave;
 use super::other_runs::RunsAction;
 use super::picture_edits::EditAction;
 use super::posing::PoseAction;
@@ -168,6 +169,12 @@ pub(crate) enum Action {
     Reveal(PathBuf),
     /// Take a folder that was chosen in a dialog, or typed where there is none.
     Take(Folder, PathBuf),
+    /// Go on with rates of half the size.
+    HalveRates,
+    /// Close the window; asks first while a run is under way.
+    Quit,
+    /// The answer to that question.
+    Leave(Leave),
     /// Say no more of the run that was under way the last time.
     DismissInterrupted,
     /// Close the notice.
@@ -183,6 +190,8 @@ pub(crate) enum Effect {
     Send(Command),
     /// Pause (true) or go on.
     Pause(bool),
+    /// Tell the run these numbers, then go on.
+    GoOnWith(Vec<Command>),
     /// End the run.
     Cancel,
     /// Show the dialog for a capture folder.

@@ -2,6 +2,7 @@
 //! every rule of the window (what a button does, when it is disabled, what scrubbing moves) is testable without one.
 
 mod action;
+mod closing;
 mod curves;
 mod edits;
 mod findings;
@@ -9,6 +10,7 @@ mod folders;
 mod frames;
 mod hand;
 mod heat;
+mod live;
 mod measure;
 mod neural;
 mod news;
@@ -22,8 +24,10 @@ mod timeline;
 mod welcome;
 
 pub(crate) use action::{Action, Effect, Exporting, Folder, Framed, Level, LogLine, Notice, RunState};
+pub(crate) use closing::{Closing, Leave};
 pub(crate) use frames::{Frames, TimeAxis};
 pub(crate) use hand::HandPick;
+pub(crate) use live::Mark;
 pub(crate) use measure::Measure;
 pub(crate) use other_runs::{OtherRun, RunsAction};
 pub(crate) use picture_edits::EditAction;
@@ -202,6 +206,8 @@ pub(crate) struct Session {
     saving: bool,
     /// The log has said where it is.
     told_where: bool,
+    way_out: closing::WayOut,
+    told: live::Told,
     /// The error on show.
     pub banner: Option<Problem>,
     /// A folder to be typed under the banner, as no dialog can be shown, and the text so far.
@@ -297,6 +303,8 @@ impl Session {
             edited: false,
             saving: false,
             told_where: false,
+            way_out: closing::WayOut::default(),
+            told: live::Told::default(),
             banner: None,
             typed: None,
             notice: None,
@@ -329,7 +337,7 @@ impl Session {
         if self.ui.moving {
             return None;
         }
-        let under_way = self.run_dir.clone().filter(|_| self.is_active()).or_else(|| self.interrupted.clone());
+        let under_way = self.run_to_offer();
         let (path, saved) = self.settings.as_mut()?;
         let now = Settings::of(&self.ui).with(self.recent.clone(), under_way);
         if *saved == now {
@@ -488,6 +496,9 @@ impl Session {
             Action::ExportDialog => Some(Effect::ExportDialog),
             Action::Reveal(folder) => Some(Effect::Reveal(folder)),
             Action::Take(what, folder) => self.take_folder(what, folder),
+            Action::HalveRates => self.halve_rates(),
+            Action::Quit => self.quit(),
+            Action::Leave(answer) => self.leave(answer),
             Action::DismissInterrupted => {
                 self.interrupted = None;
                 None

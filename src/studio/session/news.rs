@@ -17,6 +17,11 @@ use std::time::Instant;
 impl Session {
     /// Takes in what the worker says.
     pub(crate) fn on_event(&mut self, event: Event) {
+        self.take_in(event);
+        self.follow_closing();
+    }
+
+    fn take_in(&mut self, event: Event) {
         match event {
             Event::Device(device) => {
                 match &device {
@@ -46,8 +51,10 @@ impl Session {
             Event::Started { run_dir, steps } => self.on_started(run_dir, steps),
             Event::Keypoints(detected) => self.detected = Some(detected),
             Event::Views(views) => self.on_views(views),
+            Event::Held(since) => self.told.held = Some(since).filter(|_| self.state == RunState::Paused),
             Event::Step(report) => self.steps.push(report),
             Event::Pace(pace) => self.pace = pace,
+            Event::Changed { key, value, effective } => self.on_changed(key, value, effective),
             Event::StageDone(stage, findings) => {
                 self.note(Level::Info, format!("Stage {} done", stage.name()));
                 for finding in findings {
@@ -83,6 +90,22 @@ impl Session {
                 self.exporting = None;
                 self.show_problem(problem);
             }
+            Event::Blocked(problem) => {
+                self.state = RunState::Paused;
+                self.come_back();
+                self.show_problem(problem);
+            }
+            Event::Diverged(problem) => {
+                self.state = RunState::Paused;
+                self.come_back();
+                self.show_problem(problem);
+                self.told.too_fast = true;
+            }
+            Event::DeviceBack { at } => {
+                let text = format!("The computing device stopped answering. Resumed at step {at}.");
+                self.note(Level::Warning, text.clone());
+                self.notice = Some(Notice { text, at: Instant::now(), folder: None });
+            }
             Event::RunFailed { problem, resumable } => {
                 self.opening = None;
                 self.state = RunState::Failed;
@@ -99,7 +122,7 @@ impl Session {
     }
 
     pub(super) fn show_problem(&mut self, problem: Problem) {
-        (self.typed, self.refused) = (None, None);
+        (self.typed, self.refused, self.told.too_fast) = (None, None, false);
         self.note(Level::Error, format!("{}. {} {}", problem.what, problem.meaning, problem.remedy));
         self.banner = Some(problem);
     }
@@ -184,6 +207,7 @@ impl Session {
         if !again {
             self.history.begin(self.choices());
             (self.edited, self.told_where, self.edits_kept) = (false, false, false);
+            self.way_out.unkept = None;
         }
     }
 

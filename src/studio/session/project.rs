@@ -114,6 +114,12 @@ impl Session {
         Some(Saved { path, text, edits })
     }
 
+    /// Edits are on their way to the disk.
+    #[must_use]
+    pub(crate) const fn is_saving(&self) -> bool {
+        self.saving
+    }
+
     fn project(&self) -> Project {
         let names = |views: &BTreeSet<usize>| {
             let all = self.capture.iter().flat_map(|c| &c.views).enumerate();
@@ -168,6 +174,7 @@ impl Session {
     /// The file is on the disk, or not.
     pub(super) fn on_project_saved(&mut self, saved: Result<PathBuf, String>) {
         self.saving = false;
+        self.way_out.unkept = saved.as_ref().err().cloned();
         match saved {
             Ok(path) if !self.told_where => {
                 self.told_where = true;

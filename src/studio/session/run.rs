@@ -86,6 +86,7 @@ impl Session {
         let capture = self.capture.clone()?;
         let preset = self.preset().map_or_else(String::new, |p| p.name.clone());
         self.state = RunState::Starting;
+        self.begin_telling();
         self.banner = None;
         self.keep_in_sight();
         self.frames = None;
@@ -149,6 +150,7 @@ impl Session {
     /// The engine at rest makes room for the one that goes on; until that is there, nothing can be rendered.
     pub(super) fn make_room(&mut self, state: RunState) {
         self.state = state;
+        self.begin_telling();
         self.banner = None;
         self.leave_posing();
         self.frames = None;
@@ -162,6 +164,7 @@ impl Session {
     }
 
     pub(super) fn toggle_pause(&mut self) -> Option<Effect> {
+        self.told.held = None;
         match self.state {
             RunState::Running => {
                 self.state = RunState::Paused;
@@ -170,6 +173,8 @@ impl Session {
             }
             RunState::Paused => {
                 self.leave_posing();
+                // What held the run is tried again; should it still be so, that is said again.
+                self.banner = None;
                 self.state = RunState::Running;
                 self.note(Level::Info, "Going on");
                 Some(Effect::Pause(false))

@@ -153,7 +153,10 @@ fn what_is_dragged_from_elsewhere_over_the_3d_view_does_not_turn_it() {
         world.query::<&PanOrbitCamera>().single(&world).expect("one camera").enabled
     };
     assert!(turns(true, false) && !turns(false, false), "it follows the mouse in the 3D view");
-    assert!(!turns(false, true) && !turns(true, true), "a drag that began on a panel, also when it comes over the 3D view");
+    assert!(
+        !turns(false, true) && !turns(true, true),
+        "a drag that began on a panel, also when it comes over the 3D view"
+    );
     assert!(turns(true, false), "and again when it has ended");
     assert!(turns(true, true) && turns(false, true), "a drag that began there goes on beside it");
 }

@@ -4,7 +4,7 @@ use crate::camera::Camera;
 use crate::capture::{Capture, OpenOptions};
 use crate::detect::DetectedHands;
 use crate::hand::Pose;
-use crate::pipeline::{Diagnosis, PhaseRates, PosableHand, Snapshot, Stage, StepReport};
+use crate::pipeline::{Diagnosis, Effective, PhaseRates, PosableHand, Snapshot, Stage, StepReport};
 use crate::studio::backend::{ExportRequest, Look, OpenedSequence, ResumeRequest, RunRecord, RunRequest, RunViews};
 use crate::studio::problem::Problem;
 use crate::studio::session::project::{Project, Saved};
@@ -12,7 +12,7 @@ use image::RgbImage;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What the worker tells the window, in order.
 #[derive(Debug)]
@@ -67,10 +67,21 @@ pub(crate) enum Event {
     Keypoints(Arc<Vec<DetectedHands>>),
     /// What the run knows of its views by now.
     Views(RunViews),
+    /// The pause has been heard: the worker stands still since then.
+    Held(Instant),
     /// One line of the loss curves.
     Step(StepReport),
     /// The pace of the phases computed so far.
     Pace(Vec<PhaseRates>),
+    /// A setting of the run under way was changed, or not.
+    Changed {
+        /// Setting, as for `--set`.
+        key: String,
+        /// What it is to be.
+        value: f64,
+        /// From when on.
+        effective: Effective,
+    },
     /// A stage ended; its findings in words.
     StageDone(Stage, Vec<String>),
     /// The last stage ended.
@@ -86,6 +97,15 @@ pub(crate) enum Event {
     ExportFailed(Problem),
     /// The hands at rest, at the display level.
     Posable(Arc<Vec<PosableHand>>),
+    /// The disk does not take what the run writes: it is paused, and nothing is lost.
+    Blocked(Problem),
+    /// The loss became no number: the run is back at its checkpoint and paused.
+    Diverged(Problem),
+    /// The device was lost and opened again; the run goes on from what it has saved.
+    DeviceBack {
+        /// Lines of the loss curves that are left.
+        at: usize,
+    },
     /// The run ended by an error, or could not begin; the engine's last good state is kept.
     RunFailed {
         /// The error.
@@ -106,6 +126,13 @@ pub(crate) enum Command {
     Start(Box<RunRequest>),
     /// Go on with an unfinished run.
     Resume(Box<ResumeRequest>),
+    /// Change a setting of the run under way, as far as it is not beyond it.
+    Change {
+        /// Setting, as for `--set`.
+        key: String,
+        /// What it is to be.
+        value: f64,
+    },
     /// Write result files, of the run as it was at a snapshot where there is one.
     Export(ExportRequest, Option<Arc<Snapshot>>),
     /// Write a text into the run folder.

@@ -17,6 +17,7 @@ mod doctor;
 mod exporter;
 mod priority;
 mod thread;
+mod trouble;
 
 #[cfg(test)]
 mod tests;
@@ -112,6 +113,9 @@ impl Worker {
                 run_dir: None,
                 edits: Arc::default(),
                 running: false,
+                held: false,
+                neural: false,
+                lost_device: None,
             };
             inner.run();
         };

@@ -4,7 +4,7 @@ use super::super::testing::{MorphBackend, test_camera, test_capture};
 use super::*;
 use crate::camera::Camera;
 use crate::capture::Capture;
-use crate::pipeline::Stage;
+use crate::pipeline::{Effective, Stage};
 use crate::studio::backend::{ExportRequest, Look, ResumeRequest, RunRequest, RunViews};
 use std::time::Instant;
 
@@ -218,4 +218,115 @@ fn a_stopped_run_goes_on_from_its_checkpoint_to_its_end() {
         matches!(events.last(), Some(Event::RunFailed { resumable: true, problem }) if problem.what.contains("damaged")),
         "a failed attempt says why and may be repeated: {events:?}"
     );
+}
+
+#[test]
+fn a_full_disk_holds_the_run_and_it_goes_on_without_a_loss_once_there_is_room() {
+    let room = tempfile::tempdir().expect("a folder");
+    let full = room.path().join("full");
+    std::fs::write(&full, b"").expect("written");
+    let mut worker = worker(MorphBackend { steps: 60, full: Some((25, full.clone())), ..MorphBackend::default() });
+    worker.send(Command::Start(request(test_capture(2))));
+    let before = until(&mut worker, |e| matches!(e, Event::Blocked(_)));
+    let Some(Event::Blocked(problem)) = before.last() else { panic!("blocked") };
+    assert!(problem.what.contains(&full.display().to_string()), "the path is named: {problem:?}");
+    assert!(problem.meaning.contains("paused"), "{problem:?}");
+    until(&mut worker, |e| matches!(e, Event::Held(_)));
+    // Going on too early is told again, and nothing is stepped.
+    worker.set_paused(false);
+    let again = until(&mut worker, |e| matches!(e, Event::Blocked(_)));
+    let steps = |events: &[Event]| events.iter().filter(|e| matches!(e, Event::Step(_))).count();
+    assert_eq!((steps(&before), steps(&again)), (25, 0), "it stands where it was");
+    std::fs::remove_file(&full).expect("room is made");
+    worker.set_paused(false);
+    let after = until(&mut worker, |e| matches!(e, Event::Finished));
+    assert_eq!(steps(&after), 35, "every step once");
+}
+
+#[test]
+fn a_lost_device_is_opened_again_once_and_a_second_loss_ends_the_run() {
+    let lost = |times: u32| MorphBackend {
+        steps: 60,
+        resume_at: Some(20),
+        lost: Some((30, Arc::new(std::sync::atomic::AtomicU32::new(times)))),
+        ..MorphBackend::default()
+    };
+    let mut worker = worker(lost(1));
+    worker.send(Command::Start(request(test_capture(2))));
+    let events = until(&mut worker, |e| matches!(e, Event::Finished));
+    let back = events.iter().find_map(|e| if let Event::DeviceBack { at } = e { Some(*at) } else { None });
+    assert_eq!(back, Some(20), "from where it was saved");
+    let steps = events.iter().filter(|e| matches!(e, Event::Step(_))).count();
+    assert_eq!(steps, 29 + 40, "what was lost is computed again");
+    let mut worker = self::worker(lost(2));
+    worker.send(Command::Start(request(test_capture(2))));
+    let events = until(&mut worker, |e| matches!(e, Event::RunFailed { .. }));
+    assert_eq!(events.iter().filter(|e| matches!(e, Event::DeviceBack { .. })).count(), 1, "not for ever");
+    assert!(
+        matches!(events.last(), Some(Event::RunFailed { problem, .. }) if problem.what.contains("unplugged")),
+        "and the reason is told: {events:?}"
+    );
+}
+
+#[test]
+fn a_setting_is_changed_between_steps_and_answered() {
+    let mut worker =
+        worker(MorphBackend { steps: 1_000_000, step_time: Duration::from_millis(1), ..MorphBackend::default() });
+    let change = |key: &str, value| Command::Change { key: key.to_owned(), value };
+    worker.send(change("ham.weight_lap", 1.0));
+    worker.send(Command::Start(request(test_capture(2))));
+    let events = until(&mut worker, |e| matches!(e, Event::Step(_)));
+    assert!(!events.iter().any(|e| matches!(e, Event::Changed { .. })), "there was no run to change");
+    for (key, wanted) in [("ham.weight_lap", Effective::NextStep), ("ham.shape_epochs", Effective::NextRun)] {
+        worker.send(change(key, 3.0));
+        let events = until(&mut worker, |e| matches!(e, Event::Changed { .. }));
+        let Some(Event::Changed { key: changed, value, effective }) = events.last() else { panic!("changed") };
+        assert_eq!((changed.as_str(), *value, *effective), (key, 3.0, wanted), "it says from when on");
+    }
+    worker.send(change("ham.weight_lap", 1e10));
+    until(&mut worker, |e| matches!(e, Event::Failed(p) if p.what.contains("ham.weight_lap")));
+    until(&mut worker, |e| matches!(e, Event::Step(_)));
+}
+
+#[test]
+fn what_is_to_be_kept_is_written_although_the_window_goes_away() {
+    let room = tempfile::tempdir().expect("a folder");
+    let file = room.path().join("sub/studio.ron");
+    let worker =
+        worker(MorphBackend { steps: 10_000, step_time: Duration::from_millis(50), ..MorphBackend::default() });
+    worker.send(Command::Start(request(test_capture(2))));
+    worker.send(Command::SaveSettings { path: file.clone(), text: "(zoom: 1.5)".to_owned() });
+    drop(worker);
+    assert_eq!(std::fs::read_to_string(&file).expect("is there"), "(zoom: 1.5)", "whole");
+}
+
+#[test]
+fn a_loss_that_is_no_number_goes_back_to_the_checkpoint_and_waits_for_other_rates() {
+    let room = tempfile::tempdir().expect("a folder");
+    let settings = MorphBackend { steps: 60, resume_at: Some(40), diverge_at: Some(50), ..MorphBackend::default() };
+    let begin = |worker: &Worker| {
+        let results = Some(room.path().to_owned());
+        worker.send(Command::Start(Box::new(RunRequest { results, ..*request(test_capture(2)) })));
+    };
+    // Without a checkpoint there is nothing to go back to.
+    let mut worker = worker(settings.clone());
+    begin(&worker);
+    until(&mut worker, |e| matches!(e, Event::RunFailed { resumable: false, .. }));
+    std::fs::create_dir_all(room.path().join("1")).expect("made");
+    std::fs::write(room.path().join("1/checkpoint"), b"").expect("written");
+    let mut worker = self::worker(settings);
+    begin(&worker);
+    let events = until(&mut worker, |e| matches!(e, Event::Diverged(_)));
+    let mut back =
+        events.iter().filter_map(|e| if let Event::Started { steps, .. } = e { Some(steps.len()) } else { None });
+    assert_eq!(back.next_back(), Some(40), "back where it was saved");
+    until(&mut worker, |e| matches!(e, Event::Held(_)));
+    assert!(worker.snapshots.take().is_some_and(|t| t.snapshot.step <= 50), "the last good one is still there");
+    // The same rates come to the same, smaller ones do not.
+    worker.set_paused(false);
+    until(&mut worker, |e| matches!(e, Event::Diverged(_)));
+    worker.send(Command::Change { key: "ham.rate_delta".to_owned(), value: 5e-5 });
+    until(&mut worker, |e| matches!(e, Event::Changed { .. }));
+    worker.set_paused(false);
+    until(&mut worker, |e| matches!(e, Event::Finished));
 }

@@ -43,6 +43,12 @@ pub(super) struct Inner {
     /// What the user had changed of the capture for that engine.
     pub(super) edits: Arc<Edits>,
     pub(super) running: bool,
+    /// The window knows that a pause was heard.
+    pub(super) held: bool,
+    /// The run under way is to train its network.
+    pub(super) neural: bool,
+    /// When the device was lost the last time.
+    pub(super) lost_device: Option<Instant>,
     /// The run that `engine` steps or has stepped.
     pub(super) run_dir: Option<PathBuf>,
 }
@@ -53,6 +59,7 @@ impl Inner {
         self.tell(Event::Device(device));
         while !self.control.quit.load(Ordering::Acquire) {
             let active = self.running && !self.control.paused.load(Ordering::Acquire);
+            self.note_pause();
             let command = if active {
                 match self.commands.try_recv() {
                     Ok(command) => Some(command),
@@ -82,8 +89,27 @@ impl Inner {
             }
             if self.running && !self.control.paused.load(Ordering::Acquire) {
                 self.step();
+                // Pictures may take longer than a step: they are no reason to call the run not paused.
+                self.note_pause();
             }
             self.serve_requests();
+        }
+        // The window is gone; what was to be kept is kept.
+        while let Ok(command) = self.commands.try_recv() {
+            if matches!(command, Command::SaveProject(_) | Command::SaveSettings { .. } | Command::SaveText { .. }) {
+                self.handle(command);
+            }
+        }
+    }
+
+    /// Tells the window once that a pause was heard: no step is under way.
+    fn note_pause(&mut self) {
+        let paused = self.control.paused.load(Ordering::Acquire);
+        if self.running && self.held != paused {
+            self.held = paused;
+            if paused {
+                self.tell(Event::Held(Instant::now()));
+            }
         }
     }
 
@@ -95,13 +121,16 @@ impl Inner {
                 self.doctor.examine_for(&request);
                 let started = self.made_room().start(&request);
                 self.edits = Arc::clone(&request.edits);
+                self.neural = request.neural;
                 self.begin(&request.capture, started, false);
             }
             Command::Resume(request) => {
+                self.neural = request.neural;
                 let started = self.made_room().resume(&request);
                 self.begin(&request.capture, started, true);
             }
             Command::Export(request, of) => self.export(&request, of.as_deref()),
+            Command::Change { key, value } => self.change(key, value),
             Command::Posable => self.posable(),
             Command::SaveText { path, text } => match save(&path, &text) {
                 Ok(()) => self.tell(Event::Exported(vec![path])),
@@ -170,7 +199,7 @@ impl Inner {
         Arc::clone(&self.backend)
     }
 
-    fn begin(&mut self, capture: &Arc<Capture>, started: anyhow::Result<Started>, resumed: bool) {
+    pub(super) fn begin(&mut self, capture: &Arc<Capture>, started: anyhow::Result<Started>, resumed: bool) {
         match started {
             Ok(Started { engine, run_dir, steps }) => {
                 self.engine = Some(engine);
@@ -217,6 +246,14 @@ impl Inner {
                 }
             }
             Err(error) => self.tell(Event::ExportFailed(Problem::exporting(&error))),
+        }
+    }
+
+    fn change(&mut self, key: String, value: f64) {
+        let Some(engine) = self.engine.as_mut().filter(|_| self.running) else { return };
+        match engine.change(&key, value) {
+            Ok(effective) => self.tell(Event::Changed { key, value, effective }),
+            Err(error) => self.tell(Event::Failed(Problem::changing(&key, &error))),
         }
     }
 
@@ -275,13 +312,7 @@ impl Inner {
                 self.tell_views();
                 self.tell(Event::Finished);
             }
-            Err(error) => {
-                self.running = false;
-                // A run that diverged would diverge again; a device that was lost may come back.
-                let saved = self.run_dir.as_ref().is_some_and(|dir| dir.join("checkpoint").exists());
-                let resumable = saved && Problem::is_of_device(&error);
-                self.tell(Event::RunFailed { problem: Problem::computing(&error), resumable });
-            }
+            Err(error) => self.on_failed_step(&error),
         }
     }
 
@@ -333,7 +364,7 @@ impl Inner {
     }
 
     /// Queues an event and wakes the window at once.
-    fn tell(&mut self, event: Event) {
+    pub(super) fn tell(&mut self, event: Event) {
         self.push(event);
         self.last_wake = Some(Instant::now());
         (self.wake)();

@@ -2,6 +2,7 @@
 
 mod bench;
 mod capture;
+mod closing;
 mod commands;
 mod compare;
 mod dock;

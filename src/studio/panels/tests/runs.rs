@@ -3,7 +3,7 @@
 use super::*;
 use crate::fitting::pose::HandChoice;
 use crate::studio::backend::{Backend, HandModelChoice, ResumeRequest, RunRecord, RunViews};
-use crate::studio::session::Framed;
+use crate::studio::session::{Framed, Mark};
 use crate::studio::testing::{MorphBackend, test_capture};
 
 /// A finished bench whose run was stopped instead.
@@ -192,4 +192,115 @@ fn the_hand_model_is_chosen_and_missing_files_are_said() {
     assert!(bench.says("flat hand = 0"), "the convention is on screen");
     let Some(Effect::Send(Command::Start(request))) = bench.session.apply(Action::Start) else { panic!("a start") };
     assert!(matches!(request.hand_model, HandModelChoice::Mano { .. }), "the model is told");
+}
+
+/// What stands beside a number.
+fn mark_of(bench: &Bench, key: &str) -> Option<Mark> {
+    let preset = bench.session.preset().expect("a preset");
+    let parameter = preset.parameters.iter().find(|p| p.key == key).expect("a parameter");
+    bench.session.mark(parameter)
+}
+
+/// What the run is told, once numbers stand still.
+fn told(bench: &mut Bench) -> Vec<(String, f64)> {
+    let mut told = Vec::new();
+    assert!(bench.session.wants_change_told().is_none(), "not while it is moved");
+    std::thread::sleep(Duration::from_millis(350));
+    while let Some(Command::Change { key, value }) = bench.session.wants_change_told() {
+        told.push((key, value));
+    }
+    told
+}
+
+#[test]
+fn numbers_changed_while_a_run_is_under_way_are_told_and_marked() {
+    let mut bench = Bench::opened();
+    bench.session.overrides.insert("ham.weight_mask".to_owned(), 500.0);
+    let Some(Effect::Send(Command::Start(request))) = bench.session.apply(Action::Start) else { panic!("starts") };
+    bench.session.overrides.insert("ham.weight_lap".to_owned(), 100.0);
+    assert!(bench.session.wants_change_told().is_none(), "there is no run yet that could be told");
+    let mut started = MorphBackend::default().start(&request).expect("starts");
+    bench.session.on_event(Event::Started { run_dir: started.run_dir, steps: Vec::new() });
+    assert_eq!(
+        told(&mut bench),
+        [("ham.weight_lap".to_owned(), 100.0)],
+        "what was changed since it began, and no more"
+    );
+    assert_eq!(mark_of(&bench, "ham.weight_lap"), Some(Mark::OnItsWay), "it has not answered");
+    assert_eq!(mark_of(&bench, "ham.weight_mask"), None, "it began with this one");
+    bench.session.overrides.insert("ham.shape_epochs".to_owned(), 7.0);
+    let mut tell = |bench: &mut Bench, key: &str, value: f64| {
+        let effective = started.engine.change(key, value).expect("it can have it");
+        bench.session.on_event(Event::Changed { key: key.to_owned(), value, effective });
+    };
+    tell(&mut bench, "ham.weight_lap", 100.0);
+    assert_eq!(told(&mut bench), [("ham.shape_epochs".to_owned(), 7.0)], "the other");
+    tell(&mut bench, "ham.shape_epochs", 7.0);
+    assert_eq!(mark_of(&bench, "ham.weight_lap"), Some(Mark::InForce), "a weight counts at once");
+    assert_eq!(mark_of(&bench, "ham.shape_epochs"), Some(Mark::NextRun), "a count does not");
+    bench.size = vec2(1600.0, 1600.0);
+    bench.settle();
+    assert!(bench.says("⏺ now") && bench.says("○ next run"), "and it stands beside them");
+    assert!(bench.missing_glyphs().is_empty(), "no boxes: {:?}", bench.missing_glyphs());
+    // Back to what the run has: nothing to wait for.
+    bench.session.overrides.remove("ham.shape_epochs");
+    assert_eq!(told(&mut bench), [("ham.shape_epochs".to_owned(), 120.0)], "it is told that as well");
+    tell(&mut bench, "ham.shape_epochs", 120.0);
+    assert_eq!(mark_of(&bench, "ham.shape_epochs"), None, "it has it all along");
+    bench.session.on_event(Event::Finished);
+    assert_eq!(mark_of(&bench, "ham.weight_lap"), None, "without a run there is nothing to say");
+}
+
+#[test]
+fn a_loss_that_is_no_number_offers_half_the_rates() {
+    let mut bench = Bench::finished();
+    bench.session.state = RunState::Running;
+    let error = anyhow::anyhow!("the loss `sfs` is not finite at epoch 5");
+    bench.session.on_event(Event::Diverged(crate::studio::Problem::diverged(&error)));
+    bench.settle();
+    assert_eq!(bench.session.state, RunState::Paused, "it waits");
+    assert!(bench.says("not finite at epoch 5") && bench.says("last checkpoint"), "what happened, what it means");
+    assert_eq!(bench.click("Halve the rates and go on"), [Action::HalveRates], "what to do");
+    let Some(Effect::GoOnWith(changes)) = bench.session.apply(Action::HalveRates) else { panic!("it goes on") };
+    let told: Vec<(&str, f64)> = changes
+        .iter()
+        .map(|c| if let Command::Change { key, value } = c { (key.as_str(), *value) } else { panic!("{c:?}") })
+        .collect();
+    assert_eq!(told, [("ham.rate_delta", 5e-5), ("ham.rate_albedo", 2.5e-3)], "rates, and no weights");
+    assert_eq!(bench.session.state, RunState::Running, "at once");
+    bench.settle();
+    assert!(!bench.says("Halve the rates"), "the offer is gone");
+    assert!(bench.session.apply(Action::HalveRates).is_none(), "once");
+}
+
+#[test]
+fn a_full_disk_pauses_with_a_banner_that_goes_with_the_pause() {
+    let mut bench = Bench::finished();
+    bench.session.state = RunState::Running;
+    let full = crate::export::ExportError::Io {
+        path: "/data/runs/1/metrics.jsonl".into(),
+        source: std::io::ErrorKind::StorageFull.into(),
+    };
+    let error = anyhow::Error::from(crate::pipeline::PipelineError::from(full));
+    let problem = crate::studio::Problem::of_disk(&error).expect("the disk is to blame");
+    bench.session.on_event(Event::Blocked(problem));
+    bench.settle();
+    assert_eq!(bench.session.state, RunState::Paused, "it waits");
+    assert!(
+        bench.says("/data/runs/1/metrics.jsonl") && bench.says("Nothing that was computed is lost"),
+        "where, and what"
+    );
+    assert!(matches!(bench.session.apply(Action::TogglePause), Some(Effect::Pause(false))), "it can go on");
+    bench.settle();
+    assert!(bench.session.banner.is_none() && !bench.says("What to do"), "the banner is gone");
+}
+
+#[test]
+fn a_device_that_came_back_is_told_in_passing() {
+    let mut bench = Bench::finished();
+    bench.session.state = RunState::Running;
+    bench.session.on_event(Event::DeviceBack { at: 110 });
+    bench.settle();
+    assert!(bench.says("Resumed at step 110") && bench.session.banner.is_none(), "a notice, no banner");
+    assert_eq!(bench.session.state, RunState::Running, "it goes on");
 }
