@@ -39,7 +39,8 @@ fn help_and_version_are_results_and_mistakes_are_not() {
     call("--nonsense", &[]).refused(2, &["--nonsense"]);
     call("reconstruct room", &[]).refused(2, &["--output <RUN>"]);
     let unet = "reconstruct room -o run --until neural --set neural.kind=unet";
-    call(unet, &[]).refused(2, &["not available yet", "compact"]);
+    call(&format!("{unet} --set neural.unet_width=12"), &[]).refused(2, &["neural.unet_width is 12", "multiples of 8"]);
+    call(&format!("{unet} --set neural.refine_epochs=9"), &[]).refused(2, &["neural.refine_epochs", "compact"]);
     call("reconstruct room -o run --until paint", &[]).refused(2, &["pose, fit, ham, neural"]);
     call("recontruct room -o run", &[]).refused(2, &["did you mean `thenar reconstruct`"]);
     call("synth {} --size 640", &[&absent("no-size")]).refused(2, &["WIDTHxHEIGHT"]);

@@ -13,7 +13,11 @@ struct ConvolutionParams {
     y_first: u32,            // and begins here, in vec4
     gate: u32,               // backward: from this vec4 on nothing goes through inputs that are not positive
     chunk: u32,              // pixels summed by one invocation into a partial sum of a weight's gradient
+    adds: u32,               // forward, 1: to what is there
+    biased: u32,             // 0: without bias, as before a normalisation
     pad0: u32,
+    pad1: u32,
+    pad2: u32,
 }
 
 // What a pixel's sum is multiplied by: nine over the taps inside the image (Liu et al. 2018, all of the image known).

@@ -12,9 +12,9 @@ struct GatherParams {
     samples: u32,
     first: u32,              // record of the first of them
     start: u32,
-    sampled: u32,
+    sampled: u32,            // 0: in order, 1: sampled, 2: in order with the photograph
     seed: u32,
-    least: u32,              // sampled: coverage of the mask, of 254, below which a pixel says nothing
+    least: u32,              // with the photograph: coverage of the mask, of 254, below which a pixel says nothing
     weight: f32,             // backward: of each sample
     pad0: u32,
 }
@@ -25,7 +25,7 @@ fn part(i: u32) -> u32 {
 }
 
 fn chosen(i: u32) -> u32 {
-    if params.sampled == 0u {
+    if params.sampled != 1u {
         return params.start + i;
     }
     let begin = part(i);

@@ -45,7 +45,7 @@ fn colour_loss(
         let slope = clamp(r / params.softness, vec3<f32>(-1.0), vec3<f32>(1.0));
         outputs_grad[2u * row] = vec4<f32>(slope * gain * p.slope, 0.0);
         outputs_grad[2u * row + 1u] = vec4<f32>(0.0);
-        let even = select(vec3<f32>(1.0), vec3<f32>(0.0), burnt);
+        let even = select(vec3<f32>(0.0), vec3<f32>(1.0), vec3<bool>(there) & !burnt);
         let against = even * p.colour * photo;
         let squared = even * p.colour * p.colour;
         first = vec4<f32>(dot(value, vec3<f32>(1.0)), against);

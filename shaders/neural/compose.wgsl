@@ -1,4 +1,5 @@
-// Colours of `samples` pixels of a list from `start`, painted by the network, times the gain; alpha 1. One invocation a sample.
+// Colours of `samples` pixels of a list from `start`, painted by the network, times the gain; alpha 1. Pixels whose word is 0
+// stay as they are. One invocation a sample.
 //#use common/index, common/pixel_list, common/neural_sample, common/neural_colour
 struct ComposeParams {
     samples: u32,
@@ -16,6 +17,9 @@ struct ComposeParams {
 fn compose(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
     let i = flat_index(id, groups, 64u);
     if i >= params.samples || params.start + i >= pixels.count {
+        return;
+    }
+    if pixels.entries[params.start + i].y == 0u {
         return;
     }
     let at = i * SAMPLE_STRIDE;

@@ -34,6 +34,9 @@ fn convolution_weight_grad(@builtin(global_invocation_id) id: vec3<u32>, @builti
         let line = pixel / params.width;
         let d = pixel * params.y_stride + params.y_first + output;
         if is_bias {
+            if params.biased == 0u {
+                break;
+            }
             p00[0] += y_grad[d];
             p01[0] += y_grad[d + 1u];
             continue;

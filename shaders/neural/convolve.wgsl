@@ -9,8 +9,10 @@
 fn store(pixel: u32, output: u32, sum: vec4<f32>) {
     let factor = border_factor(params, pixel % params.width, pixel / params.width);
     let bias = weights[params.weights + 9u * params.inputs * (params.outputs / 4u) + output];
-    let value = factor * sum + bias;
-    y[pixel * params.y_stride + params.y_first + output] = select(value, max(value, vec4<f32>(0.0)), params.cut == 1u);
+    let at = pixel * params.y_stride + params.y_first + output;
+    var value = factor * sum + select(vec4<f32>(0.0), bias, params.biased == 1u);
+    value += select(vec4<f32>(0.0), y[at], params.adds == 1u);
+    y[at] = select(value, max(value, vec4<f32>(0.0)), params.cut == 1u);
 }
 
 @compute @workgroup_size(64)

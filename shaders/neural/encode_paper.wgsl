@@ -1,31 +1,11 @@
 // Rows of 288 inputs, as published: camera-space normal, albedo and rest position, each as a tenth of itself with sines and
 // cosines of its components along the 21 directions of an icosahedron in two octaves (Barron et al. 2022, Mip-NeRF 360),
 // 87 numbers; the ray; 20 features; 0 0 0 0. One invocation a row.
-//#use common/index, common/encode
+//#use common/index, common/encode, common/octaves
 @group(0) @binding(0) var<uniform> params: EncodeParams;
 @group(0) @binding(1) var<storage, read> samples: array<vec4<u32>>;
 @group(0) @binding(2) var<storage, read> features: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> inputs: array<f32>;
-
-// Writes the 87 numbers of a vector from `begin`.
-fn encode_vector(begin: u32, v: vec3<f32>) {
-    let x = 0.1 * v;
-    inputs[begin] = x.x;
-    inputs[begin + 1u] = x.y;
-    inputs[begin + 2u] = x.z;
-    var at = begin + 3u;
-    var scale = 1.0;
-    for (var octave = 0u; octave < params.octaves; octave++) {
-        for (var k = 0u; k < 21u; k++) {
-            let along = scale * dot(params.basis[k].xyz, x);
-            inputs[at] = sin(along);
-            inputs[at + 21u] = cos(along);
-            at += 1u;
-        }
-        at += 21u;
-        scale *= 2.0;
-    }
-}
 
 @compute @workgroup_size(64)
 fn encode_paper(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {

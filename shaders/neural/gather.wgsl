@@ -1,6 +1,7 @@
 // What the network is told about pixels of a region: sampled ones (one of each of `samples` equal parts of the list, chosen
-// by the seed), or `samples` of them in order from `start`. One invocation a sample; those beyond the list become zeros, and
-// sampled ones that the mask does not surely hold.
+// by the seed), or `samples` of them in order from `start`, with their photograph or without. One invocation a sample; those
+// beyond the list become zeros, those whose word is 0 (pixels of a crop that see nothing), and sampled ones that the mask does
+// not surely hold. In order with the photograph, the latter stay, but have no gain, so that no loss counts them.
 //#use common/index, common/gathering, common/surface, common/sh, common/neural_sample
 @group(0) @binding(0) var<uniform> view: View;
 @group(0) @binding(1) var<uniform> params: GatherParams;
@@ -22,9 +23,14 @@ fn gather(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups)
     let at = (params.first + i) * SAMPLE_STRIDE;
     let entry_index = chosen(i);
     var there = pixels.count > 0u && entry_index < pixels.count;
-    if there && params.sampled == 1u {
+    if there {
+        there = pixels.entries[entry_index].y != 0u;
+    }
+    var held = true;
+    if there && params.sampled != 0u {
         let coverage = targets[pixels.entries[entry_index].x] >> 24u;
-        there = coverage >= params.least && coverage < 255u;
+        held = coverage >= params.least && coverage < 255u;
+        there = held || params.sampled == 2u;
     }
     if !there {
         for (var k = 0u; k < SAMPLE_STRIDE; k++) {
@@ -44,11 +50,11 @@ fn gather(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups)
     let rho = albedo_at(s);
     let light = rig_light();
     let mirrored = ray - 2.0 * dot(ray, n) * n;
-    samples[at] = bits(seen, select(0u, targets[entry.x], params.sampled == 1u));
+    samples[at] = bits(seen, select(0u, targets[entry.x], params.sampled != 0u));
     samples[at + 1u] = bits(rho, corners.x);
     samples[at + 2u] = bits((rest - params.rest.xyz) * params.rest.w, corners.y);
     samples[at + 3u] = bits(ray, corners.z);
     samples[at + 4u] = bits4(sh_dot(light, n) * rho, lambda.x);
-    samples[at + 5u] = bits4(params.light_2.yzw, lambda.y);
+    samples[at + 5u] = bits4(select(vec3<f32>(0.0), params.light_2.yzw, held), lambda.y);
     samples[at + 6u] = bits4(mirrored, -dot(ray, n));
 }

@@ -19,6 +19,10 @@ fn scatter_features_grad(@builtin(global_invocation_id) id: vec3<u32>, @builtin(
         return;
     }
     let at = row * SAMPLE_STRIDE;
+    // A row without a sample has no ray; in an image it has a gradient nevertheless, through its neighbours.
+    if all(samples[at + 3u].xyz == vec3<u32>(0u)) {
+        return;
+    }
     let lambda = vec2<f32>(bitcast<f32>(samples[at + 4u].w), bitcast<f32>(samples[at + 5u].w));
     let a = samples[at + 1u].w * params.features;
     let b = samples[at + 2u].w * params.features;

@@ -103,7 +103,7 @@ impl CliError {
             | Self::Pipeline(
                 PipelineError::NoSuchView { .. }
                 | PipelineError::InCapture { .. }
-                | PipelineError::Neural(NeuralError::NotAvailable { .. })
+                | PipelineError::Neural(NeuralError::Setting { .. })
                 | PipelineError::Files(ExportError::NotEmpty { .. }),
             )
             | Self::Export(ExportError::NotEmpty { .. })
@@ -193,7 +193,7 @@ mod tests {
             (PipelineError::Files(ExportError::NotEmpty { path: "x".into() }).into(), 2),
             (PipelineError::InCapture { path: "x".into() }.into(), 2),
             (PipelineError::Repose("no pose".into()).into(), 3),
-            (PipelineError::Neural(NeuralError::NotAvailable { kind: "unet" }).into(), 2),
+            (PipelineError::Neural(NeuralError::Setting { name: "unet_width", problem: String::new() }).into(), 2),
             (PipelineError::Rest(crate::hand::RestError::Scale(0.0)).into(), 3),
             (ExportError::Io { path: "x".into(), source: std::io::Error::other("disk full") }.into(), 1),
             (std::io::Error::other("disk full").into(), 1),

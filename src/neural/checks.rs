@@ -31,6 +31,10 @@ pub(crate) const CHECKS: &[KernelCheck] = &[
             ("params.start + i", "i"),
             ("coverage >= params.least", "coverage > 0u"),
             ("coverage < 255u", "true"),
+            ("held || params.sampled == 2u", "held"),
+            ("params.light_2.yzw, held", "params.light_2.yzw, true"),
+            ("pixels.entries[entry_index].y != 0u", "true"),
+            ("params.sampled != 1u", "params.sampled == 0u"),
         ],
         gradient: None,
     },
@@ -104,6 +108,7 @@ pub(crate) const CHECKS: &[KernelCheck] = &[
             ("0.5 * r * r / params.softness", "r * r / params.softness"),
             ("slope * gain * p.slope", "slope * p.slope"),
             ("even * p.colour * photo", "p.colour * photo"),
+            ("vec3<bool>(there) & !burnt)", "!burnt)"),
             ("i < 64u", "i < 63u"),
             ("c * inside", "c"),
         ],
@@ -112,7 +117,11 @@ pub(crate) const CHECKS: &[KernelCheck] = &[
     KernelCheck {
         kernel: kernel::SCATTER,
         difference: features,
-        edits: &[("to_fixed(lambda.y * g)", "to_fixed(lambda.x * g)"), ("params.first + k", "k")],
+        edits: &[
+            ("to_fixed(lambda.y * g)", "to_fixed(lambda.x * g)"),
+            ("params.first + k", "k"),
+            ("all(samples[at + 3u].xyz == vec3<u32>(0u))", "false"),
+        ],
         gradient: Some(network_gradient),
     },
     KernelCheck {
@@ -127,6 +136,7 @@ pub(crate) const CHECKS: &[KernelCheck] = &[
         edits: &[
             ("gain * p.colour", "p.colour"),
             ("pixels.entries[params.start + i].x", "pixels.entries[i].x"),
+            ("pixels.entries[params.start + i].y == 0u", "false"),
             ("shaded * exp", "exp"),
         ],
         gradient: None,
@@ -273,28 +283,39 @@ pub(super) fn gather_inputs<'a>(
     ]
 }
 
+/// Entries as a list of the rasteriser's kind.
+fn listed(test: &KernelTest, entries: &[[u32; 2]]) -> Buffer {
+    test.storage(&[&[[entries.len() as u32, 0]], entries].concat())
+}
+
+/// Sampled, in order, and in order with the photograph; some entries see nothing.
 fn gather(edit: Option<Edit>) -> Option<f64> {
     let test = KernelTest::new(edit)?;
-    let s = Setting::new();
-    let b = s.scene.upload(test.gpu());
+    let mut s = Setting::new();
+    s.entries.iter_mut().step_by(7).for_each(|e| e[1] = 0);
+    let mut b = s.scene.upload(test.gpu());
+    b.covered = listed(&test, &s.entries);
     let params = GatherParams { least: 200, ..gather_params(&s) };
     let targets = test.storage(&s.targets);
     let rest = test.storage(&pack(&s.rest));
     let mut worst = 0.0_f64;
-    for sampled in [true, false] {
-        let params = gather_pass(params, &s, sampled);
+    for sampled in [1, 0, 2] {
+        let params = GatherParams { sampled, ..gather_pass(params, &s, sampled == 1) };
         let out = test.zeros(7 * 4 * 107);
         let uniform = test.uniform(&params);
         let own = [("targets", &targets), ("samples", &out)];
         test.run(kernel::GATHER, &[&gather_inputs(&b, &uniform, &rest), &own], 100);
         let expected: Vec<[u32; 4]> = (0..100)
             .flat_map(|i| {
-                let Some(entry) = entry_of(&params, &s, i) else { return [[0; 4]; 7] };
-                let target = if sampled { s.targets[entry[0] as usize] } else { 0 };
-                if sampled && !(200..255).contains(&(target >> 24)) {
-                    return [[0; 4]; 7];
+                let Some(entry) = entry_of(&params, &s, i).filter(|e| e[1] != 0) else { return [[0; 4]; 7] };
+                let target = if sampled > 0 { s.targets[entry[0] as usize] } else { 0 };
+                let held = sampled == 0 || (200..255).contains(&(target >> 24));
+                let sample = s.sample(entry, target);
+                match (held, sampled) {
+                    (false, 1) => [[0; 4]; 7],
+                    (false, _) => Sample { gain: [0.0; 3], ..sample }.words(),
+                    (true, _) => sample.words(),
                 }
-                s.sample(entry, target).words()
             })
             .collect();
         let found: Vec<[u32; 4]> = test.read(&out);
@@ -500,7 +521,8 @@ fn network_gradient(factor: f64) -> f64 {
 fn features(edit: Option<Edit>) -> Option<f64> {
     let test = KernelTest::new(edit)?;
     let s = Setting::new();
-    let samples = s.samples(128);
+    let mut samples = s.samples(128);
+    samples[9] = Sample::default();
     let grads = numbers(128 * 32, 86, 1.0);
     let mut expected = vec![0.0; s.features.len()];
     for (sample, row) in samples.iter().zip(grads.chunks_exact(32)) {
@@ -540,8 +562,11 @@ fn features(edit: Option<Edit>) -> Option<f64> {
 fn compose(edit: Option<Edit>) -> Option<f64> {
     let test = KernelTest::new(edit)?;
     let s = Setting::new();
-    let b = s.scene.upload(test.gpu());
+    let mut b = s.scene.upload(test.gpu());
     let start = s.entries.len() - 60;
+    let mut entries = s.entries.clone();
+    entries[start + 4][1] = 0;
+    b.covered = listed(&test, &entries);
     let samples: Vec<Sample> = s.entries[start..].iter().map(|e| s.sample(*e, 0)).collect();
     let mut padded = samples.clone();
     padded.resize(64, Sample::default());
@@ -559,7 +584,7 @@ fn compose(edit: Option<Edit>) -> Option<f64> {
         ];
         test.run(kernel::COMPOSE, &[&buffers], 64);
         let mut expected = vec![0.0; s.scene.ids.len() * 4];
-        for (i, sample) in samples.iter().enumerate() {
+        for (i, sample) in samples.iter().enumerate().filter(|(i, _)| *i != 4) {
             let o = &outputs[i * 8..];
             let [c, _] = reference::painted(kind, [o[0], o[1], o[2]], sample.shaded);
             let at = s.entries[start + i][0] as usize * 4;

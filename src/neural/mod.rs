@@ -16,6 +16,7 @@
 //!   the light stands still.
 //! - Pixels are sampled (stratified by the seed), not all used in every step; only those that the mask surely holds.
 //! - Sums over pixels into vertices are fixed point: two runs give the same bytes.
+//! - `unet`, the published network over whole images, has its own list (`unet`).
 //!
 //! # Practice
 //! Kernels work on rows of samples, a dispatch a layer: `gather` → `encode_*` → `linear` … → `colour_loss` and back. In the joint
@@ -33,6 +34,7 @@ mod layout_checks;
 mod looks;
 mod model;
 mod network;
+mod painter;
 #[cfg(test)]
 mod reference;
 #[cfg(test)]
@@ -44,7 +46,6 @@ mod shared;
 #[cfg(test)]
 mod tests;
 mod training;
-#[cfg(test)]
 mod unet;
 #[cfg(test)]
 mod whole_image;
@@ -72,11 +73,13 @@ pub enum NeuralError {
     /// The GPU.
     #[error(transparent)]
     Gpu(#[from] GpuError),
-    /// A kind that is not built yet.
-    #[error("the network `{kind}` is not available yet; there are compact and paper (--set neural.kind=compact)")]
-    NotAvailable {
+    /// A setting that no network has, or not this one.
+    #[error("neural.{name} {problem}")]
+    Setting {
         /// Its name.
-        kind: &'static str,
+        name: &'static str,
+        /// What is wrong.
+        problem: String,
     },
     /// Nothing to learn from.
     #[error(

@@ -258,7 +258,7 @@ pub(super) fn colour_loss(loss: &ColourLoss, s: &Sample, outputs: &[f64]) -> ([f
             sums[4] += if s.gain[0] > 0.0 { 1.0 } else { 0.0 };
             grad[k] = (apart / loss.softness).clamp(-1.0, 1.0) * s.gain[k] * slope[k];
         }
-        if !burnt {
+        if !burnt && s.gain[0] > 0.0 {
             sums[1 + k] = colour[k] * photo[k];
             sums[5 + k] = colour[k] * colour[k];
         }
@@ -268,6 +268,10 @@ pub(super) fn colour_loss(loss: &ColourLoss, s: &Sample, outputs: &[f64]) -> ([f
 
 /// Adds the gradient to the features: `inputs_grad` is one row.
 pub(super) fn scatter_features_grad(s: &Sample, inputs_grad: &[f64], first: usize, features_grad: &mut [f64]) {
+    // A row without a sample.
+    if s.ray == [0.0; 3] {
+        return;
+    }
     for (corner, weight) in s.corners.iter().zip(s.weights()) {
         for k in 0..FEATURES {
             features_grad[*corner as usize * FEATURES + k] += weight * inputs_grad[first + k];

@@ -3,9 +3,10 @@
 use super::layout::{ComposeParams, GatherParams, kernel};
 use super::network::Forward;
 use super::training::{NeuralMesh, gather_of};
-use super::{NeuralError, NeuralModel};
+use super::unet::{Crop, Unet};
+use super::{NeuralError, NeuralKind, NeuralModel};
 use crate::camera::Camera;
-use crate::gpu::{Buffer, Gpu, GpuError, Kernel};
+use crate::gpu::{Bound, Buffer, Gpu, GpuError, Kernel};
 use crate::raster::{Blending, Rasteriser, Region, Workspace, padded};
 use crate::shading::renderer::MeshBuffers;
 use bytemuck::Zeroable as _;
@@ -21,13 +22,29 @@ pub struct NeuralRenderer {
     rest_positions: Buffer,
     no_targets: Buffer,
     rasteriser: Rasteriser,
-    forward: Forward,
+    paint: Paint,
     gather: Kernel,
     compose: Kernel,
     gather_params: Buffer,
     compose_params: Buffer,
     memory: Option<Memory>,
     sight: Option<Sight>,
+}
+
+/// The network on the device.
+enum Paint {
+    /// Rows of pixels, a tile at a time.
+    Rows(Box<Forward>),
+    /// A whole crop.
+    Image(Image),
+}
+
+struct Image {
+    weights: Buffer,
+    features: Buffer,
+    width: u32,
+    /// Of the largest crop so far.
+    unet: Option<Box<Unet>>,
 }
 
 /// What pictures of one size share.
@@ -42,8 +59,8 @@ struct Memory {
 struct Sight {
     camera: Camera,
     region: Region,
-    gather: crate::gpu::Bound,
-    compose: crate::gpu::Bound,
+    /// Gathering and composing of tiles.
+    tiles: Option<[Bound; 2]>,
     blending: Blending,
 }
 
@@ -57,13 +74,15 @@ impl NeuralRenderer {
     /// Uploads mesh and network.
     ///
     /// # Errors
-    /// [`NeuralError::NotAvailable`], [`NeuralError::OtherMesh`] when there is not one set of features a vertex, or a GPU
-    /// error.
+    /// [`NeuralError::OtherMesh`] when there is not one set of features a vertex, or a GPU error.
     pub fn new(gpu: &Gpu, model: &NeuralModel, mesh: &NeuralMesh<'_>) -> Result<Self, NeuralError> {
         model.check(mesh.positions.len())?;
         let weights = Buffer::storage(gpu, "network weights", &model.weights)?;
         let features = Buffer::storage(gpu, "features", &model.features)?;
-        let forward = Forward::new(gpu, model.kind, TILE, &weights, &features)?;
+        let paint = match (model.kind, model.unet_width()) {
+            (NeuralKind::Unet, Some(width)) => Paint::Image(Image { weights, features, width, unet: None }),
+            _ => Paint::Rows(Box::new(Forward::new(gpu, model.kind, TILE, &weights, &features)?)),
+        };
         let buffers = MeshBuffers::new(gpu, mesh.topology, mesh.positions, mesh.albedo, 1)?;
         buffers.normals.write(gpu, &padded(mesh.normals));
         Ok(Self {
@@ -73,7 +92,7 @@ impl NeuralRenderer {
             rest_positions: Buffer::storage(gpu, "rest positions", &padded(mesh.rest))?,
             no_targets: Buffer::zeros(gpu, "no photograph", 16)?,
             rasteriser: Rasteriser::new(gpu)?,
-            forward,
+            paint,
             gather: gpu.kernel(kernel::GATHER)?,
             compose: gpu.kernel(kernel::COMPOSE)?,
             gather_params: Buffer::uniform(gpu, "gather", &GatherParams::zeroed())?,
@@ -129,21 +148,13 @@ impl NeuralRenderer {
         self.rasteriser.record_visibility(&mut recorder, &self.mesh, &memory.workspace, &sight.region);
         recorder.clear(&memory.colours);
         recorder.submit()?;
-        let covered: Vec<u32> = gpu.read_range(&sight.region.covered.arguments, 0, 32)?;
-        let covered = covered.get(7).copied().unwrap_or(0);
-        self.forward.write(&gpu, TILE, 0, 0);
         let light = self.model.light.map(f64::from);
         let base = gather_of(&wide, self.model.rest, &light, gain);
-        for start in (0..covered).step_by(TILE as usize) {
-            self.gather_params.write(&gpu, &[GatherParams { samples: TILE, start, ..base }]);
-            let kind = self.model.output.number();
-            self.compose_params.write(&gpu, &[ComposeParams { samples: TILE, start, kind, pad: 0 }]);
-            let mut recorder = gpu.recorder("neural tile");
-            recorder.dispatch(&sight.gather, TILE);
-            self.forward.record(&mut recorder, TILE);
-            recorder.dispatch(&sight.compose, TILE);
-            recorder.submit()?;
+        match (&self.paint, &sight.tiles) {
+            (Paint::Rows(forward), Some(tiles)) => self.paint_tiles(forward, sight, tiles, &base)?,
+            _ => self.paint_crop(&base)?,
         }
+        let (Some(memory), Some(sight)) = (&self.memory, &self.sight) else { return Ok(Vec::new()) };
         let mut recorder = gpu.recorder("neural edges");
         sight.blending.record(&mut recorder, &sight.region);
         recorder.submit()?;
@@ -154,26 +165,98 @@ impl NeuralRenderer {
 
     fn bind(&self, memory: &Memory, camera: &Camera) -> Result<Sight, GpuError> {
         let region = self.rasteriser.bind_region(&self.mesh, &memory.workspace, camera, 0)?;
+        let tiles = match &self.paint {
+            Paint::Rows(forward) => {
+                let [samples, outputs] = [&forward.samples, forward.outputs()];
+                Some(self.bind_network(memory, &region, &region.covered.list, [samples, outputs])?)
+            }
+            Paint::Image(_) => None,
+        };
+        let blending = self.rasteriser.bind_antialias(&self.mesh, &region, &memory.colours, &memory.smooth)?;
+        Ok(Sight { camera: camera.clone(), region, tiles, blending })
+    }
+
+    /// What leads from a list of pixels to the network's samples, and from its outputs to their colours.
+    fn bind_network(
+        &self,
+        memory: &Memory,
+        region: &Region,
+        list: &Buffer,
+        [samples, outputs]: [&Buffer; 2],
+    ) -> Result<[Bound; 2], GpuError> {
         let gather = self.gather.bind(&[
             ("view", &region.uniform),
             ("params", &self.gather_params),
-            ("pixels", &region.covered.list),
+            ("pixels", list),
             ("positions", &self.mesh.positions),
             ("normals", &self.mesh.normals),
             ("albedo", &self.mesh.albedo),
             ("faces", &self.mesh.faces),
             ("rest_positions", &self.rest_positions),
             ("targets", &self.no_targets),
-            ("samples", &self.forward.samples),
+            ("samples", samples),
         ])?;
         let compose = self.compose.bind(&[
             ("params", &self.compose_params),
-            ("pixels", &region.covered.list),
-            ("samples", &self.forward.samples),
-            ("outputs", self.forward.outputs()),
+            ("pixels", list),
+            ("samples", samples),
+            ("outputs", outputs),
             ("colours", &memory.colours),
         ])?;
-        let blending = self.rasteriser.bind_antialias(&self.mesh, &region, &memory.colours, &memory.smooth)?;
-        Ok(Sight { camera: camera.clone(), region, gather, compose, blending })
+        Ok([gather, compose])
+    }
+
+    /// The next `samples` pixels of the list from `start`.
+    fn write(&self, base: &GatherParams, samples: u32, start: u32) {
+        let kind = self.model.output.number();
+        self.gather_params.write(&self.gpu, &[GatherParams { samples, start, ..*base }]);
+        self.compose_params.write(&self.gpu, &[ComposeParams { samples, start, kind, pad: 0 }]);
+    }
+
+    fn paint_tiles(
+        &self,
+        forward: &Forward,
+        sight: &Sight,
+        [gather, compose]: &[Bound; 2],
+        base: &GatherParams,
+    ) -> Result<(), GpuError> {
+        let covered: Vec<u32> = self.gpu.read_range(&sight.region.covered.arguments, 0, 32)?;
+        let covered = covered.get(7).copied().unwrap_or(0);
+        forward.write(&self.gpu, TILE, 0, 0);
+        for start in (0..covered).step_by(TILE as usize) {
+            self.write(base, TILE, start);
+            let mut recorder = self.gpu.recorder("neural tile");
+            recorder.dispatch(gather, TILE);
+            forward.record(&mut recorder, TILE);
+            recorder.dispatch(compose, TILE);
+            recorder.submit()?;
+        }
+        Ok(())
+    }
+
+    /// The crop of what is visible, which is there.
+    fn paint_crop(&mut self, base: &GatherParams) -> Result<(), GpuError> {
+        let (Paint::Image(image), Some(memory), Some(sight)) = (&mut self.paint, &self.memory, &self.sight) else {
+            return Ok(());
+        };
+        let region = &sight.region;
+        let ids: Vec<u32> = self.gpu.read_range(&region.ids, 0, u64::from(region.region.pixels()) * 4)?;
+        let Some(crop) = Crop::around(&ids, region.region.width) else { return Ok(()) };
+        if image.unet.as_ref().is_none_or(|u| u.pixels() < crop.pixels()) {
+            // The smaller one goes first.
+            image.unet = None;
+            let unet = Unet::new(&self.gpu, image.width, crop.pixels(), &image.weights, &image.features)?;
+            image.unet = Some(Box::new(unet));
+        }
+        let Paint::Image(Image { unet: Some(unet), .. }) = &self.paint else { return Ok(()) };
+        let list = Buffer::storage(&self.gpu, "pixels of the crop", &crop.list())?;
+        let [gather, compose] = self.bind_network(memory, region, &list, [&unet.samples, &unet.outputs])?;
+        self.write(base, crop.pixels(), 0);
+        unet.write(crop.size, 0, 0);
+        let mut recorder = self.gpu.recorder("neural crop");
+        recorder.dispatch(&gather, crop.pixels());
+        unet.record(&mut recorder, crop.size);
+        recorder.dispatch(&compose, crop.pixels());
+        recorder.submit()
     }
 }

@@ -1,6 +1,7 @@
 //! Settings of the neural renderer.
 
 use super::NeuralError;
+use super::unet::MOST_WIDE;
 use serde::{Deserialize, Serialize};
 
 /// Which network.
@@ -12,7 +13,7 @@ pub enum NeuralKind {
     Compact,
     /// Seven hidden layers of 256 over the published encoding.
     Paper,
-    /// The published screen-space network; not available yet.
+    /// The published screen-space network, over whole images.
     Unet,
 }
 
@@ -59,8 +60,10 @@ impl Output {
 pub struct NeuralSettings {
     /// Whether a run that is not told where to end goes on to this stage.
     pub enabled: bool,
-    /// `compact`, `paper` or `unet` (not available yet).
+    /// `compact`, `paper` or `unet`.
     pub kind: NeuralKind,
+    /// Channels of `unet` at its largest size, a multiple of 8; 32 as published.
+    pub unet_width: u32,
     /// `direct`, `residual` or `ratio`.
     pub output: Output,
     /// Images are used at `1 / image_divisor` of their size.
@@ -112,6 +115,7 @@ impl Default for NeuralSettings {
         Self {
             enabled: false,
             kind: NeuralKind::Compact,
+            unet_width: 8,
             output: Output::Ratio,
             image_divisor: 1,
             epochs: 80,
@@ -142,12 +146,26 @@ impl NeuralSettings {
     /// Whether there is such a network: known before hours of other work.
     ///
     /// # Errors
-    /// [`NeuralError::NotAvailable`].
+    /// [`NeuralError::Setting`].
     pub fn check(&self) -> Result<(), NeuralError> {
-        match self.kind {
-            NeuralKind::Unet => Err(NeuralError::NotAvailable { kind: self.kind.name() }),
-            NeuralKind::Compact | NeuralKind::Paper => Ok(()),
+        if self.kind != NeuralKind::Unet {
+            return Ok(());
         }
+        let refuse = |name, problem: String| Err(NeuralError::Setting { name, problem });
+        if !self.unet_width.is_multiple_of(8) || !(8..=MOST_WIDE).contains(&self.unet_width) {
+            let problem = format!("is {}; widths are multiples of 8 from 8 to {MOST_WIDE}", self.unet_width);
+            return refuse("unet_width", problem);
+        }
+        if self.refine_epochs > 0 {
+            return refuse("refine_epochs", "is for `compact` and `paper`; `unet` learns on the still mesh".to_owned());
+        }
+        Ok(())
+    }
+
+    /// Views a step; a network for whole images takes one.
+    #[must_use]
+    pub(super) fn views_together(&self) -> usize {
+        if self.kind == NeuralKind::Unet { 1 } else { self.views_per_step.max(1) }
     }
 
     /// Samples of a view a step.

@@ -15,17 +15,17 @@ use crate::shading::testing::{Scene, noise};
 use nalgebra::Rotation3;
 
 /// A mesh, some cameras around it, and photographs.
-struct Stage {
+pub(super) struct Stage {
     topology: Topology,
-    positions: Vec<[f32; 3]>,
-    normals: Vec<[f32; 3]>,
+    pub positions: Vec<[f32; 3]>,
+    pub normals: Vec<[f32; 3]>,
     albedo: Vec<[f32; 3]>,
     light: [f64; 12],
-    cameras: Vec<Camera>,
+    pub cameras: Vec<Camera>,
 }
 
 impl Stage {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let scene = Scene::fine();
         let narrow = |v: &[[f64; 3]]| v.iter().map(|x| x.map(|x| x as f32)).collect::<Vec<_>>();
         let mut light = [0.0; 12];
@@ -51,7 +51,7 @@ impl Stage {
         }
     }
 
-    fn mesh(&self) -> NeuralMesh<'_> {
+    pub(super) fn mesh(&self) -> NeuralMesh<'_> {
         NeuralMesh {
             topology: &self.topology,
             positions: &self.positions,
@@ -62,7 +62,7 @@ impl Stage {
     }
 
     /// Albedo times light and one, as the renderer of HAM has it.
-    fn shaded(&self, gpu: &Gpu, camera: &Camera) -> Vec<[f32; 4]> {
+    pub(super) fn shaded(&self, gpu: &Gpu, camera: &Camera) -> Vec<[f32; 4]> {
         let mesh = MeshBuffers::new(gpu, &self.topology, &self.positions, &self.albedo, 1).expect("small");
         mesh.normals.write(gpu, &crate::raster::padded(&self.normals));
         mesh.lights.write(gpu, &self.light.map(|x| x as f32));
@@ -89,16 +89,16 @@ impl Stage {
         self.cameras.iter().enumerate().map(view).chain([None]).collect()
     }
 
-    fn settings() -> NeuralSettings {
+    pub(super) fn settings() -> NeuralSettings {
         NeuralSettings { epochs: 6, samples_per_view: 512, views_per_step: 2, ..NeuralSettings::default() }
     }
 
-    fn start(&self, gpu: &Gpu, settings: &NeuralSettings) -> Neural {
+    pub(super) fn start(&self, gpu: &Gpu, settings: &NeuralSettings) -> Neural {
         Neural::new(gpu, settings, 7, &self.mesh(), &self.light, &self.views(gpu)).expect("begins")
     }
 }
 
-fn to_the_end(neural: &mut Neural) -> Vec<f64> {
+pub(super) fn to_the_end(neural: &mut Neural) -> Vec<f64> {
     let mut losses = Vec::new();
     while !neural.is_done() {
         losses.extend(neural.step().expect("steps").map(|r| r.photometric));
@@ -246,7 +246,13 @@ fn what_is_not_there_is_said() {
         Neural::new(&gpu, settings, 1, &stage.mesh(), &stage.light, views).err()
     };
     let unet = NeuralSettings { kind: NeuralKind::Unet, ..Stage::settings() };
-    assert!(matches!(begin(&unet, &stage.views(&gpu)), Some(NeuralError::NotAvailable { .. })), "not built yet");
+    for unet in [
+        NeuralSettings { unet_width: 12, ..unet.clone() },
+        NeuralSettings { unet_width: 72, ..unet.clone() },
+        NeuralSettings { refine_epochs: 1, ..unet.clone() },
+    ] {
+        assert!(matches!(begin(&unet, &stage.views(&gpu)), Some(NeuralError::Setting { .. })), "no such network");
+    }
     // Masks that hold nothing, or of which nothing is known, count nothing.
     for coverage in [0, 255] {
         let mut views = stage.views(&gpu);

@@ -1,13 +1,14 @@
 //! The stage: samples pixels of the used views, takes Adam steps of weights and features, and fits the views' gains.
 //!
 //! Geometry stands still: visibility is computed once, the list of each view's pixels that may be looked at stays on the
-//! device. A step looks at `samples_per_view` pixels of `views_per_step` views; an epoch at all views once.
+//! device. A step looks at `samples_per_view` pixels of `views_per_step` views, or, where the network is one for whole images,
+//! at all of one view, in an order of the epoch; an epoch at all views once.
 
-use super::layout::{ColourLossParams, FEATURES, GatherParams, Random, Shape, UnpackFeaturesParams, kernel};
+use super::layout::{ColourLossParams, FEATURES, GatherParams, Random, UnpackFeaturesParams, kernel};
 use super::looks::Looks;
-use super::network::{Backward, Forward};
+use super::painter::{Extent, Painter, first_weights};
 use super::refine::Refinement;
-use super::settings::{NeuralSettings, Output};
+use super::settings::{NeuralKind, NeuralSettings, Output};
 use super::{NeuralError, NeuralModel};
 use crate::camera::Camera;
 use crate::gpu::{Bound, Buffer, Gpu};
@@ -66,6 +67,7 @@ pub struct NeuralState {
 pub(super) struct TrainingView {
     /// Its number in the capture.
     pub view: usize,
+    extent: Extent,
     params: GatherParams,
     uniform: Buffer,
     gather: Bound,
@@ -78,9 +80,7 @@ pub struct Neural {
     pub(super) gpu: Gpu,
     pub(super) settings: NeuralSettings,
     pub(super) seed: u64,
-    shape: Shape,
-    forward: Forward,
-    backward: Backward,
+    painter: Painter,
     pub(super) weights: Buffer,
     pub(super) features: Buffer,
     loss_params: Buffer,
@@ -158,7 +158,7 @@ impl Neural {
     /// is the rig's mean light.
     ///
     /// # Errors
-    /// [`NeuralError::NotAvailable`], [`NeuralError::NoView`] or a GPU error.
+    /// [`NeuralError::Setting`], [`NeuralError::NoView`] or a GPU error.
     pub fn new(
         gpu: &Gpu,
         settings: &NeuralSettings,
@@ -168,7 +168,6 @@ impl Neural {
         views: &[Option<NeuralView>],
     ) -> Result<Self, NeuralError> {
         settings.check()?;
-        let shape = Shape::of(settings.kind);
         let samples = settings.samples();
         let mut irradiance = [0.0; 9];
         irradiance.copy_from_slice(&light[..9]);
@@ -177,23 +176,23 @@ impl Neural {
         if looks.found.is_empty() {
             return Err(NeuralError::NoView);
         }
-        let steps = looks.found.len().div_ceil(settings.views_per_step.max(1));
+        let steps = looks.found.len().div_ceil(settings.views_together());
         // Every step sees views from all around the rig, as in HAM.
         let batches: Vec<Vec<usize>> = (0..steps).map(|s| (s..looks.found.len()).step_by(steps).collect()).collect();
-        let rows = samples * u32::try_from(batches[0].len()).unwrap_or(1);
+        let most = looks.found.iter().filter_map(|l| l.size).map(|[w, h]| w * h).max();
+        let rows = most.unwrap_or_else(|| samples * u32::try_from(batches[0].len()).unwrap_or(1));
         let vertices = looks.mesh.vertices;
-        let weights = Buffer::storage(gpu, "network weights", &shape.first_weights(seed, settings.output))?;
+        let weights = Buffer::storage(gpu, "network weights", &first_weights(settings, seed))?;
         let features = Buffer::zeros(gpu, "features", u64::from(vertices) * FEATURES as u64 * 4)?;
-        let forward = Forward::new(gpu, settings.kind, rows, &weights, &features)?;
-        let backward = Backward::new(gpu, &forward, rows, &weights, vertices, false)?;
+        let painter = Painter::new(gpu, settings, rows, [&weights, &features], vertices)?;
         let partials = Buffer::zeros(gpu, "loss sums", u64::from(rows / 64) * 32)?;
         let totals = Buffer::zeros(gpu, "loss totals", views.len() as u64 * 32)?;
         let loss_params = Buffer::uniform(gpu, "loss", &loss_of(settings, settings.output, rows))?;
         let loss = gpu.kernel(kernel::COLOUR_LOSS)?.bind(&[
             ("params", &loss_params),
-            ("samples", &forward.samples),
-            ("outputs", forward.outputs()),
-            ("outputs_grad", &backward.layers.outputs_grad),
+            ("samples", painter.samples()),
+            ("outputs", painter.outputs()),
+            ("outputs_grad", painter.outputs_grad()),
             ("partials", &partials),
         ])?;
         let features_grad = Buffer::zeros(gpu, "feature gradient", features.len_bytes())?;
@@ -203,13 +202,13 @@ impl Neural {
         let unpack = gpu.kernel(kernel::UNPACK)?.bind(&[
             ("params", &unpack_params),
             ("features", &features),
-            ("sums", &backward.feature_sums),
+            ("sums", painter.feature_sums()),
             ("features_grad", &features_grad),
             ("overflow", &overflow),
         ])?;
         let adam_kernel = gpu.kernel(adam::NAME)?;
         let adam = [
-            Adam::new(gpu, &adam_kernel, "adam weights", &weights, &backward.layers.weights_grad)?,
+            Adam::new(gpu, &adam_kernel, "adam weights", &weights, painter.weights_grad())?,
             Adam::new(gpu, &adam_kernel, "adam features", &features, &features_grad)?,
         ];
         let rest_positions = Buffer::storage(gpu, "rest positions", &padded(mesh.rest))?;
@@ -219,7 +218,10 @@ impl Neural {
             let slot = i / steps;
             let first = samples * u32::try_from(slot).unwrap_or(0);
             let base = gather_of(&look.camera, rest, &irradiance, [1.0; 3]);
-            let params = GatherParams { samples, first, sampled: 1, ..base };
+            let rows = look.size.map_or(samples, |[w, h]| w * h);
+            let extent = Extent { rows, size: look.size.unwrap_or_default(), counted: look.held.unwrap_or(rows) };
+            let sampled = if look.size.is_some() { 2 } else { 1 };
+            let params = GatherParams { samples: rows, first, sampled, least: looks.least, ..base };
             let uniform = Buffer::uniform(gpu, "gather", &params)?;
             let gather = gather.bind(&[
                 ("view", &look.region.uniform),
@@ -231,9 +233,9 @@ impl Neural {
                 ("faces", &looks.mesh.faces),
                 ("rest_positions", &rest_positions),
                 ("targets", &look.targets),
-                ("samples", &forward.samples),
+                ("samples", painter.samples()),
             ])?;
-            let count = samples / 64;
+            let count = rows / 64;
             let to = u32::try_from(look.view).unwrap_or(0) * 8;
             let summed = SumParams { count, stride: 8, offset: first / 64 * 8, slot: to };
             let sum = sum.bind(&[
@@ -241,15 +243,13 @@ impl Neural {
                 ("partials", &partials),
                 ("totals", &totals),
             ])?;
-            training.push(TrainingView { view: look.view, params, uniform, gather, sum, _region: look.region });
+            training.push(TrainingView { view: look.view, extent, params, uniform, gather, sum, _region: look.region });
         }
         let mut neural = Self {
             gpu: gpu.clone(),
             settings: settings.clone(),
             seed,
-            shape,
-            forward,
-            backward,
+            painter,
             weights,
             features,
             loss_params,
@@ -299,8 +299,26 @@ impl Neural {
         self.epoch >= self.settings.epochs
     }
 
-    fn rows(&self, batch: usize) -> u32 {
-        self.settings.samples() * u32::try_from(self.batches[batch].len()).unwrap_or(1)
+    /// All of a batch: rows lie behind one another, an image stands alone.
+    fn extent(&self, batch: &[usize]) -> Extent {
+        let mut whole = Extent { rows: 0, size: [0; 2], counted: 0 };
+        for own in batch.iter().map(|&i| self.views[i].extent) {
+            whole = Extent { rows: whole.rows + own.rows, size: own.size, counted: whole.counted + own.counted };
+        }
+        whole
+    }
+
+    /// The batch whose turn it is. Images come in an order of their epoch's, so that the last one, from which the network
+    /// goes on, is not always the same.
+    fn next_batch(&self) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.batches.len()).collect();
+        if self.settings.kind == NeuralKind::Unet {
+            let mut random = Random(self.seed ^ 0x6f72_6465_7200 ^ u64::from(self.epoch));
+            for i in (1..order.len()).rev() {
+                order.swap(i, usize::try_from(random.bits() % (i as u64 + 1)).unwrap_or(0));
+            }
+        }
+        self.batches[order[self.batch]].clone()
     }
 
     /// Writes gains and the seed of a view's next samples.
@@ -327,16 +345,16 @@ impl Neural {
         recorder.clear(&self.totals);
         recorder.submit()?;
         for batch in 0..self.batches.len() {
-            let rows = self.rows(batch);
+            let rows = self.extent(&self.batches[batch]).rows;
             self.loss_params.write(&self.gpu, &[loss_of(&self.settings, Output::Residual, rows)]);
             for i in self.batches[batch].clone() {
                 let seed = self.seed_of(1 + i as u64);
                 self.write_view(i, seed);
             }
             let mut recorder = self.gpu.recorder("gains");
-            recorder.clear(self.forward.outputs());
+            recorder.clear(self.painter.outputs());
             for &i in &self.batches[batch] {
-                recorder.dispatch(&self.views[i].gather, self.settings.samples());
+                recorder.dispatch(&self.views[i].gather, self.views[i].extent.rows);
             }
             recorder.dispatch(&self.loss, rows);
             for &i in &self.batches[batch] {
@@ -363,8 +381,9 @@ impl Neural {
         if self.is_done() {
             return Ok(None);
         }
-        let batch = self.batches[self.batch].clone();
-        let rows = self.rows(self.batch);
+        let batch = self.next_batch();
+        let extent = self.extent(&batch);
+        let rows = extent.rows;
         for &i in &batch {
             let seed = self.seed_of(1 + i as u64);
             self.write_view(i, seed);
@@ -372,10 +391,9 @@ impl Neural {
         self.steps += 1;
         let s = &self.settings;
         let fall = s.final_rate.powf(f64::from(self.epoch) / f64::from(s.epochs.max(2) - 1));
-        let scale = (s.photometric / (3.0 * f64::from(rows))) as f32;
+        let scale = (s.photometric / (3.0 * f64::from(extent.counted))) as f32;
         let dropped = (s.view_dropout.clamp(0.0, 1.0) * 65536.0) as u32;
-        self.forward.write(&self.gpu, rows, self.seed_of(0), dropped);
-        self.backward.write(&self.gpu, &self.shape, rows, scale);
+        self.painter.write(&self.gpu, &extent, self.seed_of(0), dropped, scale);
         self.loss_params.write(&self.gpu, &[loss_of(s, s.output, rows)]);
         let decay = (s.feature_decay / (f64::from(self.vertices) * FEATURES as f64)) as f32;
         self.unpack_params.write(&self.gpu, &[UnpackFeaturesParams { scale, decay, pad: [0; 2] }]);
@@ -388,14 +406,14 @@ impl Neural {
             recorder.clear(&self.totals);
         }
         for &i in &batch {
-            recorder.dispatch(&self.views[i].gather, s.samples());
+            recorder.dispatch(&self.views[i].gather, self.views[i].extent.rows);
         }
-        self.forward.record(&mut recorder, rows);
+        self.painter.record(&mut recorder, &extent);
         recorder.dispatch(&self.loss, rows);
         for &i in &batch {
             recorder.dispatch_workgroups(&self.views[i].sum, 1);
         }
-        self.backward.record(&mut recorder, &self.shape, rows);
+        self.painter.record_grad(&mut recorder, &extent);
         recorder.dispatch(&self.unpack, self.adam[1].numbers());
         for adam in &self.adam {
             adam.record(&mut recorder);
@@ -418,7 +436,7 @@ impl Neural {
             return Err(NeuralError::Overflow { numbers: overflow[0] });
         }
         let totals: Vec<f32> = self.gpu.read(&self.totals)?;
-        let pixels = f64::from(self.settings.samples()) * self.views.len() as f64;
+        let pixels: f64 = self.views.iter().map(|v| f64::from(v.extent.counted)).sum();
         let sum: f64 = self.views.iter().map(|v| f64::from(totals[v.view * 8])).sum();
         let photometric = self.settings.photometric * sum / (3.0 * pixels);
         if !photometric.is_finite() {

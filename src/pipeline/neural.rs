@@ -278,6 +278,22 @@ mod tests {
         assert_eq!(std::fs::read(dir.path().join(TENSORS)).expect("reads"), bytes, "the same bytes each time");
     }
 
+    /// The header names the kind; how wide `unet` is, its weights tell.
+    #[test]
+    fn a_network_for_whole_images_is_read_as_such() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let (header, model) = sample();
+        let header = NeuralHeader { kind: NeuralKind::Unet, ..header };
+        let model = NeuralModel { kind: NeuralKind::Unet, weights: vec![0.5; 561_816], ..model };
+        write(dir.path(), &header, &model).expect("writes");
+        let (found, again) = read(dir.path()).expect("reads").expect("is there");
+        assert_eq!((found.kind, &again), (NeuralKind::Unet, &model), "its kind and its numbers");
+        assert!(again.check(5).is_ok(), "of width 8");
+        let cut = NeuralModel { weights: vec![0.5; 561_812], ..again };
+        let error = cut.check(5).expect_err("no width").to_string();
+        assert!(error.contains("561812 weights") && error.contains("`unet`"), "{error}");
+    }
+
     #[test]
     fn a_network_of_another_mesh_says_so() {
         let (header, model) = sample();

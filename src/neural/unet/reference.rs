@@ -1,5 +1,10 @@
 //! Twins in `f64` of the kernels for whole images: pixels line by line, channels last.
 
+use super::layout::{LAST_PART, PARTS};
+use crate::neural::network::OCTAVES;
+use crate::neural::reference::{Sample, encode_paper};
+use crate::raster::reference::V3;
+
 /// A 3×3 convolution with zeros around the image.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Convolution {
@@ -13,6 +18,8 @@ pub(super) struct Convolution {
     pub cut: bool,
     /// At the border sums grow as if the taps outside were like those inside.
     pub bordered: bool,
+    /// Biases count.
+    pub biased: bool,
 }
 
 impl Convolution {
@@ -54,7 +61,8 @@ impl Convolution {
                         sum += w[(tap * self.inputs + k) * self.outputs + n] * x[q * self.inputs + k];
                     }
                 }
-                let value = self.factor(pixel) * sum + w[9 * self.inputs * self.outputs + n];
+                let bias = if self.biased { w[9 * self.inputs * self.outputs + n] } else { 0.0 };
+                let value = self.factor(pixel) * sum + bias;
                 y.push(if self.cut { value.max(0.0) } else { value });
             }
         }
@@ -96,7 +104,7 @@ impl Convolution {
                             self.factor(pixel) * d * x[q * self.inputs + k];
                     }
                 }
-                out[9 * self.inputs * self.outputs + n] += d;
+                out[9 * self.inputs * self.outputs + n] += if self.biased { d } else { 0.0 };
             }
         }
         out
@@ -192,4 +200,81 @@ impl Half {
         }
         out
     }
+}
+
+/// Normalisation by the statistics of an image, of which each pixel counts by its coverage; what is negative becomes zero.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Normalisation {
+    pub channels: usize,
+    /// Where factors begin, shifts behind them.
+    pub offset: usize,
+}
+
+/// Means and one over the root of variances, by channel, and the sum of coverage.
+#[derive(Clone, Debug)]
+pub(super) struct Statistics {
+    pub mean: Vec<f64>,
+    pub inverse: Vec<f64>,
+    pub weight: f64,
+}
+
+impl Normalisation {
+    #[must_use]
+    pub(super) fn statistics(&self, x: &[f64], coverage: &[f64]) -> Statistics {
+        let weight: f64 = coverage.iter().sum();
+        let pixels = || x.chunks_exact(self.channels).zip(coverage);
+        let mean: Vec<f64> =
+            (0..self.channels).map(|c| pixels().map(|(x, w)| w * x[c]).sum::<f64>() / weight).collect();
+        let inverse = (0..self.channels)
+            .map(|c| {
+                let squares: f64 = pixels().map(|(x, w)| w * (x[c] - mean[c]).powi(2)).sum();
+                1.0 / (squares / weight + 1e-5).sqrt()
+            })
+            .collect();
+        Statistics { mean, inverse, weight }
+    }
+
+    /// Outputs for an image of inputs.
+    #[must_use]
+    pub(super) fn forward(&self, weights: &[f64], x: &[f64], coverage: &[f64]) -> Vec<f64> {
+        let s = self.statistics(x, coverage);
+        let (factors, shifts) = weights[self.offset..].split_at(self.channels);
+        let one = |(i, x): (usize, &f64)| {
+            let c = i % self.channels;
+            (factors[c] * (x - s.mean[c]) * s.inverse[c] + shifts[c]).max(0.0)
+        };
+        x.iter().enumerate().map(one).collect()
+    }
+
+    /// Gradient to factors and shifts, and to the inputs; what was cut is zero in `y_grad`.
+    #[must_use]
+    pub(super) fn grad(&self, weights: &[f64], x: &[f64], coverage: &[f64], y_grad: &[f64]) -> [Vec<f64>; 2] {
+        let s = self.statistics(x, coverage);
+        let normal = |i: usize| (x[i] - s.mean[i % self.channels]) * s.inverse[i % self.channels];
+        let mut sums = vec![0.0; 2 * self.channels];
+        for (i, g) in y_grad.iter().enumerate() {
+            sums[i % self.channels] += g * normal(i);
+            sums[self.channels + i % self.channels] += g;
+        }
+        let one = |(i, g): (usize, &f64)| {
+            let c = i % self.channels;
+            let share = coverage[i / self.channels] / s.weight;
+            let through = share * (sums[self.channels + c] + normal(i) * sums[c]);
+            weights[self.offset + c] * s.inverse[c] * (g - through)
+        };
+        let x_grad = y_grad.iter().enumerate().map(one).collect();
+        [sums, x_grad]
+    }
+}
+
+/// Part `part` of a pixel's inputs; nothing where it has no sample.
+#[must_use]
+pub(super) fn encode_part(part: usize, s: Option<&Sample>, features: &[f64], told: f64, directions: &[V3]) -> Vec<f64> {
+    let wide = PARTS[part] as usize;
+    let Some(s) = s else { return vec![0.0; wide] };
+    let all = encode_paper(s, features, told, directions, OCTAVES);
+    if part == LAST_PART {
+        return [&all[261..264], &[1.0], &all[264..284]].concat();
+    }
+    [&all[87 * part..][..87], &[0.0]].concat()
 }
