@@ -270,14 +270,20 @@ impl Reconstruction {
         let advance = self.stepped(Stage::Ham, report.phase.name(), [report.epoch, report.epochs], total, terms)?;
         let kept = report.epoch % every == 0 || report.epoch == report.epochs;
         // The step is taken, and is told of; an error is before the next.
-        if let Err(error) = self.keep([pace, folds, cameras].into_iter().flatten(), kept) {
+        if let Err(error) = self.keep([pace, folds, cameras].into_iter().flatten(), kept, phase_ended) {
             self.trouble.get_or_insert(error);
         }
         Ok(advance)
     }
 
-    /// What an epoch leaves in the run folder besides its line: these, a snapshot if one is `kept`, a checkpoint if it is time.
-    fn keep(&mut self, lines: impl Iterator<Item = String>, kept: bool) -> Result<(), PipelineError> {
+    /// What an epoch leaves in the run folder besides its line: these, a snapshot if one is `kept`, a place to begin again from
+    /// at the end of a phase, a checkpoint if it is time.
+    fn keep(
+        &mut self,
+        lines: impl Iterator<Item = String>,
+        kept: bool,
+        phase_ended: bool,
+    ) -> Result<(), PipelineError> {
         for line in lines {
             self.folder.log(&format!("{:9.2} s  {line}", self.seconds_now()))?;
         }

@@ -10,7 +10,7 @@ fn with_snapshots(session: &Session) -> Option<String> {
 }
 
 fn with_mark(session: &Session, forward: bool) -> Option<String> {
-    let none = || session.mark(forward).is_none().then(|| "There is none on that side".to_owned());
+    let none = || session.next_mark(forward).is_none().then(|| "There is none on that side".to_owned());
     with_snapshots(session).or_else(none)
 }
 

@@ -6,7 +6,7 @@ use crate::studio::session::Action;
 use egui::Key;
 
 /// The rows.
-pub(super) const ROWS: [Entry; 12] = [
+pub(super) const ROWS: [Entry; 13] = [
     Entry::new(Id::Open, Menu::File, "open-folder", "Open capture or run…", "Open a capture or run folder")
         .keys(&[ctrl(Key::O)])
         .when(|s| s.is_active().then(|| "Stop the run first".to_owned()))

@@ -157,7 +157,7 @@ mod tests {
         };
         let snapshot =
             Snapshot { stage, phase: "shape".to_owned(), iter: step, step, joints: [None, None], hands: vec![hand] };
-        TakenSnapshot { snapshot: Arc::new(snapshot), cost: Duration::ZERO }
+        TakenSnapshot { snapshot: Arc::new(snapshot), cost: Duration::ZERO, device_bytes: None }
     }
 
     fn heat(session: &mut Session) -> Result<Heat, &'static str> {

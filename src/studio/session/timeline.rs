@@ -46,7 +46,7 @@ impl Session {
                 self.to_frame(frame);
             }
             TimeAction::ToMark(forward) => {
-                if let Some(index) = self.mark(forward) {
+                if let Some(index) = self.next_mark(forward) {
                     self.playing = None;
                     self.scrub(index);
                 }
@@ -152,7 +152,7 @@ impl Session {
 
     /// Index of the next or previous mark; the end of the track after the last one.
     #[must_use]
-    pub(crate) fn mark(&self, forward: bool) -> Option<usize> {
+    pub(crate) fn next_mark(&self, forward: bool) -> Option<usize> {
         let last = self.track.frames().len().checked_sub(1)?;
         let at = self.cursor.unwrap_or(last);
         let marks = self.marks();
@@ -297,7 +297,8 @@ mod tests {
                 ..=12 => (Stage::Ham, "albedo"),
                 _ => (Stage::Ham, "shape"),
             };
-            let taken = TakenSnapshot { snapshot: snapshot(step, stage, phase), cost: Duration::ZERO };
+            let taken =
+                TakenSnapshot { snapshot: snapshot(step, stage, phase), cost: Duration::ZERO, device_bytes: None };
             session.on_snapshot(taken);
         }
         session
@@ -347,13 +348,13 @@ mod tests {
         let _ = session.apply(Action::Scrub(0));
         does(&mut session, TimeAction::TogglePin(10));
         let mut met = Vec::new();
-        while session.mark(true).is_some() {
+        while session.next_mark(true).is_some() {
             does(&mut session, TimeAction::ToMark(true));
             met.push(step(&session));
         }
         assert_eq!(met, [8, 10, 14, 20], "forward");
         met.clear();
-        while session.mark(false).is_some() {
+        while session.next_mark(false).is_some() {
             does(&mut session, TimeAction::ToMark(false));
             met.push(step(&session));
         }

@@ -42,7 +42,7 @@ impl Inner {
         let (Some(capture), Some(run_dir)) = (self.capture.clone(), self.run_dir.clone()) else { return None };
         // What is left of the old one goes first.
         self.engine = None;
-        let request = ResumeRequest { capture: Arc::clone(&capture), run_dir, neural: self.neural };
+        let request = ResumeRequest { capture: Arc::clone(&capture), run_dir, neural: self.neural, from: None };
         match self.backend.resume(&request) {
             Ok(started) => {
                 let at = started.steps.len();

@@ -60,7 +60,7 @@ fn the_empty_window() {
 #[test]
 fn an_opened_capture() {
     let mut bench = Bench::opened();
-    bench.session.ui.bring(crate::studio::docks::Pane::Findings);
+    bench.session.ui.bring(Pane::Findings);
     snapshot("opened", bench);
 }
 
@@ -78,7 +78,7 @@ fn a_finished_run_in_the_light() {
 fn the_least_window() {
     let mut bench = Bench::finished();
     bench.size = vec2(LEAST_SIZE[0], LEAST_SIZE[1]);
-    bench.session.ui.bring(crate::studio::docks::Pane::Pose);
+    bench.session.ui.bring(Pane::Pose);
     snapshot("least", bench);
 }
 
