@@ -64,6 +64,8 @@ pub struct NeuralSettings {
     pub kind: NeuralKind,
     /// Channels of `unet` at its largest size, a multiple of 8; 32 as published.
     pub unet_width: u32,
+    /// Adam rate of the weights of `unet`, which learns nothing at that of `compact`.
+    pub unet_rate: f64,
     /// `direct`, `residual` or `ratio`.
     pub output: Output,
     /// Images are used at `1 / image_divisor` of their size.
@@ -74,7 +76,7 @@ pub struct NeuralSettings {
     pub samples_per_view: u32,
     /// Views a step.
     pub views_per_step: usize,
-    /// Adam rate of the weights.
+    /// Adam rate of the weights of `compact` and `paper`.
     pub rate: f64,
     /// Adam rate of the features.
     pub feature_rate: f64,
@@ -116,6 +118,7 @@ impl Default for NeuralSettings {
             enabled: false,
             kind: NeuralKind::Compact,
             unet_width: 8,
+            unet_rate: 2e-4,
             output: Output::Ratio,
             image_divisor: 1,
             epochs: 80,
@@ -160,6 +163,12 @@ impl NeuralSettings {
             return refuse("refine_epochs", "is for `compact` and `paper`; `unet` learns on the still mesh".to_owned());
         }
         Ok(())
+    }
+
+    /// Adam rate of the weights.
+    #[must_use]
+    pub(super) fn weight_rate(&self) -> f64 {
+        if self.kind == NeuralKind::Unet { self.unet_rate } else { self.rate }
     }
 
     /// Views a step; a network for whole images takes one.

@@ -398,7 +398,7 @@ impl Neural {
         let decay = (s.feature_decay / (f64::from(self.vertices) * FEATURES as f64)) as f32;
         self.unpack_params.write(&self.gpu, &[UnpackFeaturesParams { scale, decay, pad: [0; 2] }]);
         let steps = [self.steps + self.steps_elsewhere, self.steps];
-        for ((adam, rate), steps) in self.adam.iter().zip([s.rate, s.feature_rate]).zip(steps) {
+        for ((adam, rate), steps) in self.adam.iter().zip([s.weight_rate(), s.feature_rate]).zip(steps) {
             adam.write(&self.gpu, AdamParams::at_step(rate * fall, steps, -1e4, 1e4));
         }
         let mut recorder = self.gpu.recorder("neural step");
