@@ -4,6 +4,7 @@ use super::{CliError, Exit, sequence};
 use crate::export::{Frame as ExportFrame, TextureFormat as ExportTextureFormat, Up, reflectance};
 use crate::mesh::MAX_LEVEL;
 use crate::pipeline::{ExportPlan, FinishedRun, SequencePlan};
+use crate::texture::FIT_ROUNDS;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -155,6 +156,9 @@ pub struct ExportArgs {
     /// Where textures come from.
     #[arg(long, value_enum, default_value_t)]
     pub texture_from: TextureFrom,
+    /// Rounds in which the blend of the photographs is fitted to them; 0 leaves it as it is.
+    #[arg(long, default_value_t = FIT_ROUNDS, value_name = "ROUNDS", value_parser = clap::value_parser!(u32).range(0..=100))]
+    pub texture_fit: u32,
     /// Mean luminance of the albedo in linear light, as photographs alone leave it open; `fitted` keeps the run's.
     #[arg(long, default_value_t = Reflectance(Some(reflectance::USUAL)), value_name = "0.01-0.95|fitted")]
     pub reflectance: Reflectance,
@@ -232,6 +236,7 @@ impl ExportArgs {
                 TextureFormat::Png => ExportTextureFormat::Png,
                 TextureFormat::Jpg => ExportTextureFormat::Jpeg,
             },
+            texture_fit: args.texture_fit,
             photographs: args.texture_from == TextureFrom::Photographs,
             reflectance: args.reflectance.0,
             level: args.level,
@@ -259,6 +264,7 @@ mod tests {
             texture: 1024,
             texture_format: TextureFormat::Png,
             texture_from: TextureFrom::Photographs,
+            texture_fit: FIT_ROUNDS,
             reflectance: Reflectance(Some(0.35)),
             level: None,
             pose: Pose::Posed,
@@ -277,7 +283,7 @@ mod tests {
             "the others"
         );
         let args: ExportArgs = parse_only(
-            "run --format rig,stl,usda,usdz,json,bvh,maps --frame print --up 3 --level 1 --texture-format jpg --texture-from vertices --reflectance fitted",
+            "run --format rig,stl,usda,usdz,json,bvh,maps --frame print --up 3 --level 1 --texture-format jpg --texture-from vertices --texture-fit 4 --reflectance fitted",
         )
         .expect("all");
         assert_eq!(
@@ -285,7 +291,7 @@ mod tests {
             (Frame::Print, Up::Camera(3), Some(1), TextureFrom::Vertices, Reflectance(None)),
             "the rest"
         );
-        assert_eq!(args.texture_format, TextureFormat::Jpg, "textures");
+        assert_eq!((args.texture_format, args.texture_fit), (TextureFormat::Jpg, 4), "textures");
         let names: Vec<&str> = Format::value_variants().iter().map(|f| f.name()).collect();
         assert_eq!(names, crate::pipeline::EXPORT_FORMATS, "every format there is, by its name");
         for wrong in [
@@ -295,6 +301,7 @@ mod tests {
             "run --frame sideways",
             "run --up left",
             "run --level 9",
+            "run --texture-fit 1000",
             "run --reflectance 2",
         ] {
             assert_eq!(parse_only::<ExportArgs>(wrong).expect_err(wrong).exit_code(), 2, "{wrong}");

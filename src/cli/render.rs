@@ -8,6 +8,7 @@ use crate::gpu::DeviceChoice;
 use crate::gpu::Gpu;
 use crate::neural::{NeuralError, NeuralRenderer};
 use crate::pipeline::{FinishedRun, PictureMaker, PictureMode, PipelineError, TextureScore, TexturedView, to_rgba8};
+use crate::texture::FIT_ROUNDS;
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -44,6 +45,9 @@ pub struct RenderArgs {
     /// how much nearer to each photograph it is.
     #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(16..=8192))]
     pub texture: Option<u32>,
+    /// Rounds in which the blend of the photographs is fitted to them; 0 leaves it as it is.
+    #[arg(long, default_value_t = FIT_ROUNDS, value_name = "ROUNDS", value_parser = clap::value_parser!(u32).range(0..=100))]
+    pub texture_fit: u32,
     /// Folder for the pictures; with a moving camera a new one, or FILE.mp4 for a video with its frames beside it.
     #[arg(short, long = "output", value_name = "DIR|FILE.mp4")]
     pub output: PathBuf,
@@ -154,7 +158,7 @@ fn textured(
     if !run.has_layout() {
         return Err(CliError::Usage("the hand model of this run has no texture coordinates".to_owned()));
     }
-    let (capture, textures) = run.bake_textures(size)?;
+    let (capture, textures) = run.bake_textures(size, args.texture_fit)?;
     std::fs::create_dir_all(&args.output)?;
     let mut scores: Vec<TextureScore> = Vec::new();
     for &view in views {
@@ -173,6 +177,7 @@ fn textured(
     };
     let report = serde_json::json!({
         "texture_px": size,
+        "texture_fit_rounds": args.texture_fit,
         "covered": textures.iter().map(|t| t.covered).collect::<Vec<f64>>(),
         "trusted_mean": { "vertices_db": mean(|s| s.vertices_db), "texture_db": mean(|s| s.texture_db) },
         "views": scores,

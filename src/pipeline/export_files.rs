@@ -14,6 +14,7 @@ use crate::export::{
 };
 use crate::hand::{Pose, pose_hand};
 use crate::mesh::vertex_normals;
+use crate::texture::FIT_ROUNDS;
 use crate::texture::relief::{self, Laid};
 use nalgebra::{Matrix4, Vector3};
 use std::path::{Path, PathBuf};
@@ -38,6 +39,8 @@ pub struct ExportPlan {
     pub texture_px: u32,
     /// How its albedo is stored.
     pub texture_format: TextureFormat,
+    /// Rounds in which the blend of the photographs is fitted to them; 0 leaves it as it is.
+    pub texture_fit: u32,
     /// Make textures from the capture's photographs where they can be read; else from the albedo of the vertices.
     pub photographs: bool,
     /// Mean luminance that albedo is brought to, linear (see [`reflectance`]); `None` leaves it as HAM found it.
@@ -61,6 +64,7 @@ impl ExportPlan {
             up: Up::Cameras,
             texture_px: 1024,
             texture_format: TextureFormat::Png,
+            texture_fit: FIT_ROUNDS,
             photographs: true,
             reflectance: Some(reflectance::USUAL),
             level: None,
@@ -383,7 +387,7 @@ fn textures(plan: &ExportPlan, run: &Exportable, hands: &mut [ExportHand], notes
     match photographs.open() {
         Ok(capture) => {
             let surface = FineSurface::of_hands(&run.mesh, hands);
-            let baked = photographs.bake(&capture, &surface, plan.texture_px);
+            let baked = photographs.bake(&capture, &surface, plan.texture_px, plan.texture_fit);
             for (hand, texture) in hands.iter_mut().zip(baked) {
                 let covered = 100.0 * texture.covered;
                 notes.push((format!("texture {}", hand.side), format!("{covered:.0} % from photographs")));

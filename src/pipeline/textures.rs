@@ -85,9 +85,15 @@ impl Photographs {
             .collect()
     }
 
-    /// Bakes textures of `size` texels, one a hand of the mesh; none for hands without UVs.
-    pub(super) fn bake(&self, capture: &Capture, surface: &FineSurface<'_>, size: u32) -> Vec<HandTexture> {
-        bake(&surface.mesh(), &surface.hands(), &self.views(capture), size)
+    /// Bakes textures of `size` texels, one a hand of the mesh, and fits them in `rounds`; none for hands without UVs.
+    pub(super) fn bake(
+        &self,
+        capture: &Capture,
+        surface: &FineSurface<'_>,
+        size: u32,
+        rounds: u32,
+    ) -> Vec<HandTexture> {
+        bake(&surface.mesh(), &surface.hands(), &self.views(capture), size, rounds)
     }
 }
 
@@ -166,14 +172,14 @@ impl FinishedRun {
         self.mesh.hands.iter().all(|h| !h.uv_faces.is_empty())
     }
 
-    /// Bakes textures from the photographs, one a hand.
+    /// Bakes textures from the photographs, one a hand, and fits them in `rounds` (0: the blend as it is).
     ///
     /// # Errors
     /// [`CaptureError`] when the capture cannot be read or has changed.
-    pub fn bake_textures(&self, size: u32) -> Result<(Capture, Vec<HandTexture>), CaptureError> {
+    pub fn bake_textures(&self, size: u32, rounds: u32) -> Result<(Capture, Vec<HandTexture>), CaptureError> {
         let photographs = self.photographs();
         let capture = photographs.open()?;
-        let textures = photographs.bake(&capture, &FineSurface::new(&self.mesh, &self.vertices), size);
+        let textures = photographs.bake(&capture, &FineSurface::new(&self.mesh, &self.vertices), size, rounds);
         Ok((capture, textures))
     }
 

@@ -1,5 +1,6 @@
 //! Blending the photographs in the texture: see the module above for the theory.
 
+use super::fit::fit;
 use super::sight::Sight;
 use super::{TextureHand, TextureMesh, TextureView, atlas, f32_of, ramp, sample};
 use crate::mesh::Topology;
@@ -29,24 +30,26 @@ const BAND_ROUNDS: usize = 40;
 /// Quality of the best view from which on a place is taken from the photographs, and is so entirely.
 const COVERED: [f64; 2] = [0.02, 0.25];
 /// Channels from here on (of 1) may be clipped.
-const NEARLY_CLIPPED: f64 = 0.95;
+pub(super) const NEARLY_CLIPPED: f64 = 0.95;
 /// Rounds of diffusion over the places where photographs end.
 const FEATHER_ROUNDS: usize = 8;
 
-/// Bakes the albedo of all hands; one texture a hand, padded.
+/// Bakes the albedo of all hands; one texture a hand, padded. The blend of the photographs is fitted to them in `rounds`
+/// rounds; 0 leaves it as it is.
 #[must_use]
 pub fn bake(
     mesh: &TextureMesh<'_>,
     hands: &[TextureHand<'_>],
     views: &[TextureView<'_>],
     size: u32,
+    rounds: u32,
 ) -> Vec<HandTexture> {
     let sights: Vec<Sight> = views.iter().map(|view| Sight::new(mesh, view)).collect();
     let at_vertices = AtVertices::new(mesh, views, &sights);
-    hands
-        .iter()
-        .map(|hand| Baker { mesh, views, sights: &sights, at_vertices: &at_vertices }.bake(hand, size))
-        .collect()
+    let baker = Baker { mesh, views, sights: &sights, at_vertices: &at_vertices };
+    let mut textures: Vec<HandTexture> = hands.iter().map(|hand| baker.bake(hand, size)).collect();
+    fit(mesh, hands, views, &sights, &mut textures, rounds);
+    textures
 }
 
 /// What is known at the vertices once all views are.

@@ -5,6 +5,7 @@ use crate::camera::warp::Grid;
 use crate::camera::{Camera, CameraResidual};
 use crate::raster::cpu::{Projected, visibility_of};
 use crate::shading::{LIGHT_STRIDE, sh_basis};
+use nalgebra::Vector3;
 
 /// Both renders of a view, row by row. Outlines are not antialiased: a pixel is what is seen through its centre.
 #[derive(Clone, Debug)]
@@ -30,53 +31,101 @@ pub fn compare(
     let projected = Projected::new(mesh.positions, camera);
     let faces = &mesh.topology.faces;
     let seen = visibility_of(&projected, faces, camera.width_px, camera.height_px);
-    let pixels = seen.ids.len();
+    let count = seen.ids.len();
     let mut out =
-        Compared { plain: vec![[0.0; 3]; pixels], textured: vec![[0.0; 3]; pixels], rendered: vec![false; pixels] };
-    let grid = Grid { width: camera.width_px as usize, height: camera.height_px as usize };
-    for pixel in 0..pixels {
-        let [x, y] = residual.pinhole_from_photo(grid.centre(pixel));
-        let id = seen.ids[grid.nearest([x, y])];
-        if id == 0 {
-            continue;
-        }
-        let triangle = id as usize - 1;
-        let face = faces[triangle].map(|v| v as usize);
-        let b = projected.barycentrics(faces[triangle], x, y);
-        let mix = |list: &[[f64; 3]]| [0, 1, 2].map(|k| (0..3).map(|i| b[i] * list[face[i]][k]).sum::<f64>());
-        let normal =
-            nalgebra::Vector3::from(mix(mesh.normals)).try_normalize(1e-12).unwrap_or_else(nalgebra::Vector3::z);
-        let dimmed = residual.brightness([x, y], [camera.width_px, camera.height_px]);
-        let irradiance = dimmed * sh_basis(normal.into()).iter().zip(light).map(|(b, c)| b * c).sum::<f64>();
-        let shade = |albedo: [f64; 3]| [0, 1, 2].map(|k| (albedo[k] * irradiance * light[9 + k]).max(0.0));
-        out.plain[pixel] = shade(mix(mesh.albedo));
-        out.textured[pixel] = match owner(hands, textures, triangle) {
-            Some((hand, texture, local)) => {
-                let corners = hand.uv_faces[local].map(|i| hand.uvs[i as usize]);
-                let uv = [0, 1].map(|k| (0..3).map(|i| b[i] * corners[i][k]).sum::<f64>());
-                shade(texture.at(uv).map(f64::from))
-            }
-            None => out.plain[pixel],
-        };
+        Compared { plain: vec![[0.0; 3]; count], textured: vec![[0.0; 3]; count], rendered: vec![false; count] };
+    let pixels = Pixels { mesh, camera, residual, light, projected: &projected, ids: &seen.ids };
+    for (pixel, Hit { triangle, barycentrics: b, lit }) in pixels.hits() {
+        let shade = |albedo: [f64; 3]| [0, 1, 2].map(|k| (albedo[k] * lit[k]).max(0.0));
+        out.plain[pixel] = shade(mix3(b, &mesh.topology.faces[triangle].map(|v| mesh.albedo[v as usize])));
+        out.textured[pixel] =
+            match owner(hands, triangle).and_then(|(hand, local)| Some((hand, textures.get(hand)?, local))) {
+                Some((hand, texture, local)) => shade(texture.at(uv_at(&hands[hand], local, b)).map(f64::from)),
+                None => out.plain[pixel],
+            };
         out.rendered[pixel] = true;
     }
     out
 }
 
-/// The hand of a triangle of the whole mesh, its texture, and the triangle's number in the hand.
-fn owner<'a>(
-    hands: &'a [TextureHand<'a>],
-    textures: &'a [HandTexture],
-    triangle: usize,
-) -> Option<(&'a TextureHand<'a>, &'a HandTexture, usize)> {
+/// A camera's picture of the mesh, as its photograph has it.
+pub(super) struct Pixels<'a> {
+    pub(super) mesh: &'a TextureMesh<'a>,
+    pub(super) camera: &'a Camera,
+    pub(super) residual: &'a CameraResidual,
+    pub(super) light: &'a [f64; LIGHT_STRIDE],
+    /// The mesh in the pinhole camera's picture.
+    pub(super) projected: &'a Projected,
+    /// `triangle + 1` at each pixel of that picture, or 0.
+    pub(super) ids: &'a [u32],
+}
+
+/// What the centre of a pixel sees.
+pub(super) struct Hit {
+    /// Triangle of the whole mesh.
+    pub(super) triangle: usize,
+    /// Where on it.
+    pub(super) barycentrics: [f64; 3],
+    /// What albedo is multiplied with there: light, gain and falloff.
+    pub(super) lit: [f64; 3],
+}
+
+impl Pixels<'_> {
+    /// All pixels of the photograph that see a hand, row by row.
+    pub(super) fn hits(&self) -> impl Iterator<Item = (usize, Hit)> {
+        let (width, height) = (self.camera.width_px as usize, self.camera.height_px as usize);
+        let warp = self.residual.warp.as_ref();
+        let shift = warp.map_or(0.0, |w| w.shifts_px.iter().flatten().fold(0.0, |m: f32, s| m.max(s.abs())));
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few pixels")]
+        let margin = shift.ceil() as usize + 1;
+        // Rows and columns between which hands are seen; the photograph has them no more than the largest shift beyond.
+        let (mut x, mut y) = (width..0, height..0);
+        for (row, ids) in self.ids.chunks_exact(width.max(1)).enumerate() {
+            let Some(first) = ids.iter().position(|id| *id > 0) else { continue };
+            let last = ids.iter().rposition(|id| *id > 0).unwrap_or(first);
+            x = x.start.min(first.saturating_sub(margin))..x.end.max((last + 1 + margin).min(width));
+            y = y.start.min(row.saturating_sub(margin))..(row + 1 + margin).min(height);
+        }
+        y.flat_map(move |row| x.clone().map(move |column| row * width + column))
+            .filter_map(|pixel| Some((pixel, self.at(pixel)?)))
+    }
+
+    /// What a pixel of the photograph sees; `None` where that is no hand.
+    fn at(&self, pixel: usize) -> Option<Hit> {
+        let size = [self.camera.width_px, self.camera.height_px];
+        let grid = Grid { width: size[0] as usize, height: size[1] as usize };
+        let [x, y] = self.residual.pinhole_from_photo(grid.centre(pixel));
+        let triangle = (self.ids[grid.nearest([x, y])] as usize).checked_sub(1)?;
+        let face = self.mesh.topology.faces[triangle];
+        let barycentrics = self.projected.barycentrics(face, x, y);
+        let normal = Vector3::from(mix3(barycentrics, &face.map(|v| self.mesh.normals[v as usize])));
+        let normal = normal.try_normalize(1e-12).unwrap_or_else(Vector3::z);
+        let irradiance: f64 = sh_basis(normal.into()).iter().zip(self.light).map(|(b, c)| b * c).sum();
+        let dimmed = irradiance * self.residual.brightness([x, y], size);
+        Some(Hit { triangle, barycentrics, lit: [0, 1, 2].map(|k| dimmed * self.light[9 + k]) })
+    }
+}
+
+/// The hand of a triangle of the whole mesh, and the triangle's number in it.
+pub(super) fn owner(hands: &[TextureHand<'_>], triangle: usize) -> Option<(usize, usize)> {
     let mut first = 0;
-    for (hand, texture) in hands.iter().zip(textures) {
+    for (i, hand) in hands.iter().enumerate() {
         if triangle < first + hand.faces.len() {
-            return Some((hand, texture, triangle - first));
+            return Some((i, triangle - first));
         }
         first += hand.faces.len();
     }
     None
+}
+
+/// The UV coordinate of a place on a hand's triangle.
+pub(super) fn uv_at(hand: &TextureHand<'_>, triangle: usize, b: [f64; 3]) -> [f64; 2] {
+    let corners = hand.uv_faces[triangle].map(|i| hand.uvs[i as usize]);
+    [0, 1].map(|k| (0..3).map(|i| b[i] * corners[i][k]).sum::<f64>())
+}
+
+fn mix3(b: [f64; 3], values: &[[f64; 3]; 3]) -> [f64; 3] {
+    std::array::from_fn(|k| (0..3).map(|i| b[i] * values[i][k]).sum())
 }
 
 impl HandTexture {

@@ -8,7 +8,8 @@
 //! Two bands: what is finer than a few millimetres comes from the best views above all (squared weights), as
 //! views that are a pixel apart would blur each other; what is coarser comes from all views by their plain weights, so that
 //! errors of the light, which differ from view to view, neither show as seams nor as patches. Where no view sees the surface
-//! well, the texture turns smoothly into the albedo of the vertices.
+//! well, the texture turns smoothly into the albedo of the vertices. Where that is asked for, the blend is then fitted to the
+//! photographs: `fit.rs`.
 //!
 //! # Practice
 //! Weights, places in the photographs and light are computed at the vertices and interpolated to the texels: at mesh level 3
@@ -17,11 +18,14 @@
 pub mod atlas;
 mod blend;
 mod compare;
+mod fit;
+mod lattice;
 pub mod relief;
 mod sight;
 
 pub use blend::{HandTexture, bake};
 pub use compare::{Compared, compare};
+pub use fit::FIT_ROUNDS;
 
 use crate::camera::{Camera, CameraResidual};
 use crate::mesh::Topology;

@@ -6,8 +6,12 @@ use crate::raster::cpu::{IdImage, Projected, visibility_of};
 use crate::shading::sh_basis;
 use nalgebra::Vector3;
 
-/// A view at the vertices (V entries each).
+/// A view at the vertices (V entries each), and what its pixels see.
 pub(super) struct Sight {
+    /// Vertices in the pinhole camera's picture.
+    pub(super) projected: Projected,
+    /// `triangle + 1` at each pixel of that picture, or 0.
+    pub(super) ids: Vec<u32>,
     /// Places in the image, pixels.
     pub(super) px: Vec<[f32; 2]>,
     /// Pixels per square metre of surface times trust; 0 where the view does not see the vertex or must not be asked.
@@ -38,12 +42,15 @@ impl Sight {
         let (centre, focal) = (camera.centre(), camera.focal_px());
         let count = mesh.positions.len();
         let mut sight = Self {
+            projected,
+            ids: Vec::new(),
             px: Vec::with_capacity(count),
             weight: vec![0.0; count],
             quality: vec![0.0; count],
             light: Vec::with_capacity(count),
         };
-        for (v, &[x, y, z]) in projected.points().iter().enumerate() {
+        for v in 0..count {
+            let [x, y, z] = sight.projected.points()[v];
             let normal = mesh.normals[v];
             let irradiance: f64 = sh_basis(normal).iter().zip(&view.light).map(|(b, c)| b * c).sum();
             let dimmed = irradiance * view.residual.brightness([x, y], [camera.width_px, camera.height_px]);
@@ -63,6 +70,7 @@ impl Sight {
             sight.quality[v] = f32_of(angle * edge);
             sight.weight[v] = f32_of(angle * edge * cosine.max(0.0) * (focal / z).powi(2) * view.trust);
         }
+        sight.ids = seen.ids;
         sight
     }
 }

@@ -123,7 +123,7 @@ fn a_texture_holds_what_vertices_cannot() {
         trust: 1.0,
     };
     let views: Vec<TextureView<'_>> = (0..4).map(|i| view(i, LIGHT)).collect();
-    let [texture] = &bake(&scene.mesh(), &[scene.hand()], &views, 512)[..] else { panic!("one hand") };
+    let [texture] = &bake(&scene.mesh(), &[scene.hand()], &views, 512, 0)[..] else { panic!("one hand") };
     let (error, count) = rms(&scene, texture, 250);
     assert!(texture.covered > 0.6 && count > 20_000, "{} of the layout, {count} texels", texture.covered);
     let amplitude = 0.12 / 2.0;
@@ -132,7 +132,7 @@ fn a_texture_holds_what_vertices_cannot() {
     let mut dim = LIGHT;
     dim[0] = 0.7;
     let wrong: Vec<TextureView<'_>> = (0..4).map(|i| view(i, dim)).collect();
-    let (off, _) = rms(&scene, &bake(&scene.mesh(), &[scene.hand()], &wrong, 512)[0], 250);
+    let (off, _) = rms(&scene, &bake(&scene.mesh(), &[scene.hand()], &wrong, 512, 0)[0], 250);
     assert!(off > 3.0 * error, "the check sees a wrong light: {off} against {error}");
     // A view that took no part is rendered better with the texture than with the vertices.
     let other = camera(true, 12.0);
@@ -179,7 +179,7 @@ fn white_photographs_do_not_darken_a_texture() {
         trust: 1.0,
     };
     let views: Vec<TextureView<'_>> = (0..4).map(view).collect();
-    let [texture] = &bake(&scene.mesh(), &[scene.hand()], &views, 512)[..] else { panic!("one hand") };
+    let [texture] = &bake(&scene.mesh(), &[scene.hand()], &views, 512, 0)[..] else { panic!("one hand") };
     let (error, _) = rms(&scene, texture, 250);
     assert!(error < 0.06, "off by {error}, no more than the pattern's own size");
 }
@@ -187,7 +187,7 @@ fn white_photographs_do_not_darken_a_texture() {
 #[test]
 fn what_no_view_sees_keeps_the_albedo_of_the_vertices() {
     let scene = Scene::new();
-    let [texture] = &bake(&scene.mesh(), &[scene.hand()], &[], 128)[..] else { panic!("one hand") };
+    let [texture] = &bake(&scene.mesh(), &[scene.hand()], &[], 128, 0)[..] else { panic!("one hand") };
     assert_eq!((texture.covered, texture.coverage.iter().max()), (0.0, Some(&0)), "no photograph, no coverage");
     let wrong = texture
         .albedo
@@ -199,12 +199,12 @@ fn what_no_view_sees_keeps_the_albedo_of_the_vertices() {
     let above = camera(true, 0.0);
     let photo = scene.photo(&above);
     let views = [TextureView { camera: &above, residual: &EXACT, image: &photo, light: LIGHT, mask: None, trust: 1.0 }];
-    let [texture] = &bake(&scene.mesh(), &[scene.hand()], &views, 256)[..] else { panic!("one hand") };
+    let [texture] = &bake(&scene.mesh(), &[scene.hand()], &views, 256, 0)[..] else { panic!("one hand") };
     assert!((0.15..0.5).contains(&texture.covered), "about a third: {}", texture.covered);
     assert!(texture.albedo.iter().zip(&texture.filled).all(|(a, f)| !f || a[1] < 0.75), "no green spill");
     let blind = GrayImage::new(640, 480);
     let views = [TextureView { mask: Some(&blind), ..views[0] }];
-    assert_eq!(bake(&scene.mesh(), &[scene.hand()], &views, 64)[0].covered, 0.0, "an empty mask shows nothing");
+    assert_eq!(bake(&scene.mesh(), &[scene.hand()], &views, 64, 0)[0].covered, 0.0, "an empty mask shows nothing");
 }
 
 /// Photographs of a camera that is off by a shift and by dim corners make the same texture once that is known.
@@ -239,7 +239,7 @@ fn what_a_camera_is_off_by_is_undone() {
             trust: 1.0,
         };
         let views: Vec<TextureView<'_>> = (0..4).map(view).collect();
-        let [texture] = &bake(&scene.mesh(), &[scene.hand()], &views, 512)[..] else { panic!("one hand") };
+        let [texture] = &bake(&scene.mesh(), &[scene.hand()], &views, 512, 0)[..] else { panic!("one hand") };
         rms(&scene, texture, 250).0
     };
     let (known, unknown) = (error(&off), error(&EXACT));
@@ -350,4 +350,48 @@ fn tangents_run_along_u_and_lie_across_the_normal() {
         }
     }
     assert!(along * 100 > all * 98, "{along} of {all} corners have u to the right and v up");
+}
+
+/// Eleven views of the pattern whose cameras and lights are a little off: `jitter` pixels at most.
+fn rms_of_fits(jitter: f64, rounds: &[u32]) -> Vec<f64> {
+    let scene = Scene::new();
+    let mut state = 1_u64;
+    let mut random = move || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as f64 / f64::from(1_u32 << 30) - 1.0
+    };
+    let cameras: Vec<Camera> = (-5..=5).map(|i| camera(true, 9.0 * f64::from(i))).collect();
+    let (mut photos, mut lights) = (Vec::new(), Vec::new());
+    for camera in &cameras {
+        let mut off = camera.clone();
+        off.k[(0, 2)] += jitter * random();
+        off.k[(1, 2)] += jitter * random();
+        photos.push(scene.photo(&off));
+        let mut light = LIGHT;
+        light[1..4].iter_mut().for_each(|x| *x += 0.05 * jitter * random());
+        lights.push(light);
+    }
+    let view = |i: usize| TextureView {
+        camera: &cameras[i],
+        residual: &EXACT,
+        image: &photos[i],
+        light: lights[i],
+        mask: None,
+        trust: 1.0,
+    };
+    let views: Vec<TextureView<'_>> = (0..cameras.len()).map(view).collect();
+    rounds.iter().map(|r| rms(&scene, &bake(&scene.mesh(), &[scene.hand()], &views, 1024, *r)[0], 250).0).collect()
+}
+
+/// The pattern is 0.06 large (rms); waves of 4 mm are ten pixels long, and the blend's mean over views blurs them.
+#[test]
+fn a_fitted_texture_is_nearer_to_the_truth_than_the_blend() {
+    let [blend, fitted] = rms_of_fits(0.0, &[0, 4])[..] else { panic!("two textures") };
+    let near = |error: f64| error < 0.65 * blend && error < 0.0025;
+    assert!(near(fitted), "off by {fitted}, the blend by {blend}");
+    assert!(!near(blend), "the check fails without the fit");
+    // Cameras off by half a pixel and lights by some per cent: less is gained, nothing is lost.
+    let [blend, fitted, long] = rms_of_fits(0.5, &[0, 4, 32])[..] else { panic!("three textures") };
+    assert!(fitted < 0.85 * blend, "off by {fitted}, the blend by {blend}");
+    assert!(long < 1.05 * fitted, "more rounds fit no noise: {long} after {fitted}");
 }

@@ -17,6 +17,7 @@ use crate::gpu::Gpu;
 use crate::metrics::{Evaluation, MeshScore, ViewMeans, ViewScore};
 use crate::neural::NeuralRenderer;
 use crate::preset::Preset;
+use crate::texture::FIT_ROUNDS;
 use image::RgbImage;
 use std::path::Path;
 use std::sync::Arc;
@@ -152,7 +153,8 @@ impl FinishedRun {
             && self.has_layout()
             && !self.lights.is_empty()
         {
-            let baked = self.photographs().bake(capture, &FineSurface::of_hands(&self.mesh, &hands), TEXTURE_PX);
+            let surface = FineSurface::of_hands(&self.mesh, &hands);
+            let baked = self.photographs().bake(capture, &surface, TEXTURE_PX, FIT_ROUNDS);
             for (hand, texture) in hands.iter_mut().zip(baked) {
                 hand.texture = Some(Arc::new(texture));
             }
