@@ -28,7 +28,7 @@ impl SharedNetwork {
     /// Whether a run with these settings can begin with it.
     ///
     /// # Errors
-    /// [`NeuralError::OtherNetwork`], or [`NeuralError::NotAvailable`].
+    /// [`NeuralError::OtherNetwork`], or [`NeuralError::Setting`].
     pub fn check(&self, settings: &NeuralSettings) -> Result<(), NeuralError> {
         settings.check()?;
         if (self.kind, self.output) != (settings.kind, settings.output) {
@@ -96,7 +96,7 @@ impl SharedTraining {
     /// Without a capture yet.
     ///
     /// # Errors
-    /// [`NeuralError::NotAvailable`].
+    /// [`NeuralError::Setting`].
     pub fn new(settings: &NeuralSettings, seed: u64) -> Result<Self, NeuralError> {
         settings.check()?;
         Ok(Self {
