@@ -20,8 +20,8 @@ pub(super) fn show(ctx: &Context, session: &mut Session) {
             ui.horizontal_top(|ui| {
                 for menus in [
                     &[Menu::File, Menu::Edit][..],
-                    &[Menu::View, Menu::Compare],
-                    &[Menu::Run, Menu::Window, Menu::Help],
+                    &[Menu::View, Menu::Compare, Menu::Help],
+                    &[Menu::Run, Menu::Window],
                 ] {
                     ui.vertical(|ui| {
                         for menu in menus {
@@ -51,7 +51,7 @@ fn keys_of(menu: Menu) -> Vec<(String, &'static str)> {
 
 fn section(ui: &mut Ui, title: &str, keys: &[(String, &str)]) {
     ui.label(RichText::new(title).strong().color(accent()));
-    Grid::new(title).num_columns(2).spacing([16.0, 2.0]).show(ui, |ui| {
+    Grid::new(title).num_columns(2).spacing([16.0, 2.0]).min_row_height(0.0).show(ui, |ui| {
         for (key, what) in keys {
             ui.label(RichText::new(key).monospace().strong());
             ui.label(RichText::new(*what).color(faint()));

@@ -1,5 +1,6 @@
 //! Which other runs the curves are shown of: their menu, their legend, how they are drawn.
 
+use super::menu::list;
 use super::theme;
 use crate::studio::errands::run_name;
 use crate::studio::session::{Action, RunsAction, Session};
@@ -25,25 +26,25 @@ pub(super) fn look(index: usize) -> (Color32, LineStyle) {
 pub(super) fn menu(ui: &mut Ui, session: &Session, actions: &mut Vec<Action>) {
     let count = session.compared_runs().count();
     let text = if count == 0 { "Runs".to_owned() } else { format!("Runs {}", count + 1) };
-    let menu = ui.menu_button(text, |ui| {
+    let response = list(ui, text, |ui| {
         ui.set_min_width(260.0);
-        let Some(list) = &session.others.listed else {
+        let Some(found) = &session.others.listed else {
             ui.label(RichText::new("Looking for runs").color(theme::faint()));
             return;
         };
-        if list.is_empty() {
+        if found.is_empty() {
             ui.label(RichText::new("There is no run of this capture yet").color(theme::faint()));
         }
         theme::scroll().max_height(260.0).auto_shrink([false, true]).show(ui, |ui| {
-            for dir in list {
+            for dir in found {
                 item(ui, session, dir, actions);
             }
         });
     });
-    if menu.response.clicked() {
+    if response.clicked() {
         actions.push(Action::Runs(RunsAction::List));
     }
-    menu.response.on_hover_text("Show the curves of other runs of this capture beside these, phase by phase");
+    response.on_hover_text("Show the curves of other runs of this capture beside these, phase by phase");
 }
 
 fn item(ui: &mut Ui, session: &Session, dir: &PathBuf, actions: &mut Vec<Action>) {

@@ -4,7 +4,8 @@ use super::access::{Named as _, is_read};
 use super::theme::{faint, field, red, rule};
 use crate::studio::commands::{Entry, Id, Menu, TABLE};
 use crate::studio::session::{Action, Session};
-use egui::{Align, Button, Layout, MenuBar, RichText, Stroke, Ui};
+use egui::containers::menu::{MenuButton, MenuConfig};
+use egui::{Align, Button, Layout, MenuBar, PopupCloseBehavior, RichText, Stroke, Ui};
 
 /// The row of menus, the search for commands, and what is computed on.
 pub(super) fn show(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>) {
@@ -71,6 +72,12 @@ fn device(ui: &mut Ui, session: &Session) {
 /// Bytes as whole megabytes.
 fn megabytes(bytes: u64) -> String {
     format!("{} MB", bytes.div_ceil(1_000_000))
+}
+
+/// A button that opens a list which stays open while things in it are clicked.
+pub(super) fn list(ui: &mut Ui, text: String, add: impl FnOnce(&mut Ui)) -> egui::Response {
+    let config = MenuConfig::new().close_behavior(PopupCloseBehavior::CloseOnClickOutside);
+    MenuButton::new(text).config(config).ui(ui, add).0
 }
 
 /// A button with the name, the tip and the rules of a command; pressed down while it is switched on.

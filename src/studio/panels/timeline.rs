@@ -1,8 +1,9 @@
 //! The timeline: snapshots of the run so far, scrubbed by dragging or played; *Live* follows the newest again. Flags are pinned
 //! steps.
 
+use super::access::Named as _;
 use super::frames;
-use super::menu::{tool, tool_called};
+use super::menu::{list, tool, tool_called};
 use super::theme::{self, ACCENT, AMBER, HELD_OUT, LINE, ON_ACCENT, TEXT, WEAK, WELL, button};
 use crate::studio::commands::Id;
 use crate::studio::session::{Action, RunState, SPEEDS, Session, TimeAction, TimeAxis};
@@ -90,6 +91,7 @@ fn buttons(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>) {
             }
         })
         .response
+        .named("Speed of playing")
         .on_hover_text("How fast the snapshots are played; 1× are eight a second");
 }
 
@@ -123,7 +125,7 @@ fn live(ui: &mut Ui, session: &Session, actions: &mut Vec<Action>) {
 fn pins(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>) {
     let count = session.pins.len();
     let text = if count == 0 { "⚑".to_owned() } else { format!("⚑ {count}") };
-    let menu = ui.menu_button(text, |ui| {
+    let response = list(ui, text, |ui| {
         ui.set_min_width(300.0);
         tool(ui, session, Id::Pin, actions);
         ui.separator();
@@ -134,7 +136,7 @@ fn pins(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>) {
             pin(ui, session, step, actions);
         }
     });
-    menu.response.on_hover_text("Pinned steps: show, export, go on from them (P pins the shown step)");
+    response.named("Pins").on_hover_text("Pinned steps: show, export, go on from them (P pins the shown step)");
 }
 
 fn pin(ui: &mut Ui, session: &mut Session, step: u32, actions: &mut Vec<Action>) {

@@ -122,6 +122,9 @@ fn the_default_layout_leaves_the_centre_to_the_3d_view() {
             bench.centre
         );
     }
+    // In the least window the parameters are to be scrolled to.
+    bench.size = vec2(1280.0, 800.0);
+    bench.settle();
     for words in ["Views", "Parameters", "Pose", "Findings", "Loss", "Log", "4 views", "draft", "albedo_epochs"] {
         assert!(bench.says(words) || words == "draft", "`{words}` is on screen");
     }
