@@ -117,7 +117,7 @@ pub(crate) const UNET_CHECKS: &[KernelCheck] = &[
         edits: &[
             ("sum += w * x", "sum += x"),
             ("coverage[pixel * params.coverage_stride].w * apart", "apart"),
-            ("min(begin + params.chunk, params.pixels)", "begin + params.chunk"),
+            ("min(begin + params.chunk, params.pixels)", "min(begin + params.chunk - 1u, params.pixels)"),
         ],
         gradient: None,
     },

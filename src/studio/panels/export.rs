@@ -1,5 +1,6 @@
 //! The export window: what of the run, which files for which program, how they will lie, and the same as a command.
 
+use super::access::Named as _;
 use super::export_preview;
 use super::theme::{amber, button, faint, primary_button};
 use crate::anatomy::Side;
@@ -67,7 +68,9 @@ fn what(ui: &mut Ui, session: &mut Session) {
                     let text = name(session, step);
                     ui.selectable_value(&mut session.ui.export_step, step, text);
                 }
-            });
+            })
+            .response
+            .named("Which state of the run to export");
     });
     if let Some(step) = session.ui.export_step {
         let note = session.why_not_export_step(step).map_or_else(
