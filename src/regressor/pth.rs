@@ -29,10 +29,10 @@ const ENTRIES: usize = 4096;
 const REMEDY: &str = "give the file as its authors published it, or as `torch.save(network.state_dict(), …)` of PyTorch \
                       1.6 or later writes it";
 
-/// First bytes of what PyTorch wrote before 1.6: a pickle of a number that stands for the format.
+/// First bytes of what `PyTorch` wrote before 1.6: a pickle of a number that stands for the format.
 const OLD_FORMAT: &[u8] = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.";
 
-/// Whether a file is one of PyTorch, this format or the old one.
+/// Whether a file is one of `PyTorch`, this format or the old one.
 pub(super) fn is_pth(bytes: &[u8]) -> bool {
     bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(OLD_FORMAT)
 }

@@ -162,8 +162,8 @@ pub(crate) fn size_words(bytes: u64) -> String {
     let b = bytes as f64;
     match bytes {
         ..1_000 => format!("{bytes} B"),
-        ..1_000_000 => format!("{:.0} kB", b / 1e3),
-        ..10_000_000 => format!("{:.1} MB", b / 1e6),
+        1_000..1_000_000 => format!("{:.0} kB", b / 1e3),
+        1_000_000..10_000_000 => format!("{:.1} MB", b / 1e6),
         _ => format!("{:.0} MB", b / 1e6),
     }
 }

@@ -1,4 +1,4 @@
-//! Files that PyTorch wrote (tests/data/regressor/make.py) against what PyTorch says of them, and files that lie.
+//! Files that `PyTorch` wrote (tests/data/regressor/make.py) against what `PyTorch` says of them, and files that lie.
 
 use super::*;
 use crate::anatomy::{KEYPOINTS, Side};
@@ -145,7 +145,7 @@ fn a_file_beside_the_model_or_named_is_found() {
     assert!(error.contains("before 1.6") && error.contains("torch.save"), "{error}");
 }
 
-/// An archive as PyTorch writes it, with these entries in its folder.
+/// An archive as `PyTorch` writes it, with these entries in its folder.
 fn archive(entries: &[(&str, &[u8])]) -> Vec<u8> {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     for (name, bytes) in entries {

@@ -25,9 +25,9 @@ pub(crate) enum Place<P = Pane> {
         of: Vec<P>,
     },
     /// Places from left to right, with their shares of the width.
-    Beside(Vec<(f32, Place<P>)>),
+    Beside(Vec<(f32, Self)>),
     /// Places from top to bottom, with their shares of the height.
-    Below(Vec<(f32, Place<P>)>),
+    Below(Vec<(f32, Self)>),
 }
 
 /// No part of a line is given less than this of it.

@@ -132,7 +132,7 @@ mod tests {
         assert_eq!(axes(Frame::Blender, &none)[1], [0.0, 0.0, -1.0], "and y into the picture");
         let [x, y, z] = axes(Frame::Unreal, &none);
         assert_eq!((x, z), ([0.0, 0.0, 1.0], [0.0, 1.0, 0.0]), "Unreal: z up, x forward");
-        let turn = Matrix3::from_rows(&[x, y, z].map(|r| nalgebra::RowVector3::from(r))).determinant();
+        let turn = Matrix3::from_rows(&[x, y, z].map(nalgebra::RowVector3::from)).determinant();
         assert!((turn + 1.0).abs() < 1e-12, "left-handed: {turn}");
         // A capture whose y points down and z away, as cameras have it.
         let mut turned = Matrix4::identity();

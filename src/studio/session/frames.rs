@@ -102,7 +102,7 @@ impl Session {
     }
 
     /// Shows a frame, or the nearest one that has a run: its mesh at once where it is there, the rest when it is open.
-    pub(super) fn to_frame(&mut self, frame: usize) {
+    pub(super) fn go_to_frame(&mut self, frame: usize) {
         let Some(to) = self.frames.as_ref().and_then(|f| f.nearest_done(frame)) else { return };
         let Some(frames) = self.frames.as_mut().filter(|f| f.at != to) else { return };
         frames.at = to;
@@ -123,7 +123,7 @@ impl Session {
         let at = done.iter().position(|f| *f >= frames.at).unwrap_or(0);
         let to = at.saturating_add_signed(by).min(done.len().saturating_sub(1));
         if let Some(to) = done.get(to).copied() {
-            self.to_frame(to);
+            self.go_to_frame(to);
         }
     }
 
@@ -136,7 +136,7 @@ impl Session {
         let goes_on = to < done.len() || self.ui.play_loop;
         let to = if self.ui.play_loop { to % done.len().max(1) } else { to.min(done.len().saturating_sub(1)) };
         if let Some(to) = done.get(to).copied() {
-            self.to_frame(to);
+            self.go_to_frame(to);
         }
         goes_on
     }
@@ -177,7 +177,7 @@ impl Session {
     pub(super) fn give_up_frame(&mut self) {
         let given_up = self.frames.as_mut().and_then(|f| f.wanted.take().map(|_| f.open));
         if let Some(open) = given_up {
-            self.to_frame(open);
+            self.go_to_frame(open);
         }
     }
 }

@@ -452,9 +452,9 @@ impl Session {
             Action::Scrub(index) => {
                 self.playing = None;
                 if self.on_frames() {
-                    self.to_frame(index)
+                    self.go_to_frame(index);
                 } else {
-                    self.scrub(index)
+                    self.scrub(index);
                 }
                 None
             }
@@ -465,9 +465,9 @@ impl Session {
             Action::GoLive => {
                 self.playing = None;
                 if self.on_frames() {
-                    self.to_frame(usize::MAX)
+                    self.go_to_frame(usize::MAX);
                 } else {
-                    self.go_live()
+                    self.go_live();
                 }
                 None
             }

@@ -43,7 +43,7 @@ impl Session {
             TimeAction::TogglePlay => self.toggle_play(Instant::now()),
             TimeAction::ToFrame(frame) => {
                 self.playing = None;
-                self.to_frame(frame);
+                self.go_to_frame(frame);
             }
             TimeAction::ToMark(forward) => {
                 if let Some(index) = self.next_mark(forward) {
@@ -98,7 +98,7 @@ impl Session {
         if self.on_frames() {
             self.playing = Some(now);
             if self.frames().is_some_and(|f| f.at + 1 >= f.all.len()) {
-                self.to_frame(0);
+                self.go_to_frame(0);
             }
             return;
         }
@@ -294,7 +294,7 @@ mod tests {
         for step in (2..=20).step_by(2) {
             let (stage, phase) = match step {
                 ..=6 => (Stage::Fit, "lm"),
-                ..=12 => (Stage::Ham, "albedo"),
+                7..=12 => (Stage::Ham, "albedo"),
                 _ => (Stage::Ham, "shape"),
             };
             let taken =

@@ -346,7 +346,7 @@ fn pins_are_listed_under_their_flag_and_say_what_can_be_done() {
     bench.settle();
     let step = bench.session.shown.as_ref().map_or(0, |s| s.step);
     let pin = Action::Time(TimeAction::TogglePin(step));
-    assert_eq!(bench.key(Key::P, Modifiers::NONE), [pin.clone()], "P pins the shown step");
+    assert_eq!(bench.key(Key::P, Modifiers::NONE), std::slice::from_ref(&pin), "P pins the shown step");
     let _ = bench.session.apply(pin);
     bench.settle();
     bench.click_exactly("⚑ 1");

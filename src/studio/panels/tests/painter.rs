@@ -138,7 +138,9 @@ impl Canvas {
                 if (0..3).any(|i| w[i] < 0.0 || (w[i] == 0.0 && !owns[i])) {
                     continue;
                 }
-                self.blend(x, y, &v, w.map(|w| (w / area) as f32), texture);
+                #[allow(clippy::cast_possible_truncation, reason = "colours are single")]
+                let shares = w.map(|w| (w / area) as f32);
+                self.blend(x, y, &v, shares, texture);
             }
         }
     }
