@@ -398,8 +398,6 @@ fn layers(edit: Option<Edit>) -> Option<f64> {
     Some(worst.into_iter().fold(0.0, f64::max) / 1e-5)
 }
 
-pub(super) const KINDS: [Output; 3] = [Output::Direct, Output::Residual, Output::Ratio];
-
 fn colour_loss(edit: Option<Edit>) -> Option<f64> {
     let test = KernelTest::new(edit)?;
     let s = Setting::new();
@@ -409,7 +407,7 @@ fn colour_loss(edit: Option<Edit>) -> Option<f64> {
     // Some far enough to be cut.
     let outputs = numbers(128 * 8, 84, 3.5);
     let mut worst = 0.0_f64;
-    for kind in KINDS {
+    for kind in Output::ALL {
         let loss = ColourLoss { kind, softness: f64::from(0.4_f32), clipped: f64::from(0.995_f32) };
         let (mut sums, mut grads) = (vec![0.0; 16], Vec::new());
         for (i, sample) in samples.iter().enumerate() {
@@ -438,7 +436,7 @@ fn colour_loss(edit: Option<Edit>) -> Option<f64> {
 fn colour_gradient(factor: f64) -> f64 {
     let s = Setting::new();
     let mut worst = 0.0_f64;
-    for kind in KINDS {
+    for kind in Output::ALL {
         let loss = ColourLoss { kind, softness: 0.4, clipped: 0.995 };
         for (i, sample) in s.samples(60).iter().enumerate() {
             let outputs = numbers(8, 90 + i as u64, 1.0);
@@ -572,7 +570,7 @@ fn compose(edit: Option<Edit>) -> Option<f64> {
     padded.resize(64, Sample::default());
     let outputs = numbers(64 * 8, 87, 1.0);
     let mut worst = 0.0_f64;
-    for kind in KINDS {
+    for kind in Output::ALL {
         let colours = test.zeros(s.scene.ids.len() * 4);
         let params = ComposeParams { samples: 64, start: start as u32, kind: kind.number(), pad: 0 };
         let buffers = [

@@ -2,8 +2,9 @@
 
 #![expect(clippy::cast_possible_truncation, reason = "small test data; f32 is what the GPU gets")]
 
+use super::Output;
 use super::checks::{
-    KINDS, Setting, entry_of, gather_inputs, gather_params, gather_pass, numbers, split, to_f32, upload_samples,
+    Setting, entry_of, gather_inputs, gather_params, gather_pass, numbers, split, to_f32, upload_samples,
 };
 use super::layout::{EncodeParams, FEATURES, GatherParams, GuideParams, basis, icosahedron_directions, kernel};
 use super::reference::{self, Sample};
@@ -174,7 +175,7 @@ fn guide(edit: Option<Edit>) -> Option<f64> {
     let samples = s.samples(64);
     let outputs = numbers(64 * 8, 120, 1.0);
     let mut worst = 0.0_f64;
-    for kind in KINDS {
+    for kind in Output::ALL {
         let (inputs, out) = (test.zeros(64 * 16), test.zeros(64 * 28));
         let params = GuideParams { rows: 64, kind: kind.number(), weight: 1.0, pad: 0 };
         let buffers = [
@@ -205,7 +206,7 @@ fn guide_grad(edit: Option<Edit>) -> Option<f64> {
     let samples = s.samples(64);
     let (outputs, inputs) = (numbers(64 * 8, 121, 1.0), numbers(64 * 16, 122, 1.0));
     let mut worst = 0.0_f64;
-    for kind in KINDS {
+    for kind in Output::ALL {
         // What stood there before must go.
         let out = test.storage(&to_f32(&numbers(64 * 28, 123, 1.0)));
         let params = GuideParams { rows: 64, kind: kind.number(), weight: 0.5, pad: 0 };
@@ -232,7 +233,7 @@ fn guide_gradient(factor: f64) -> f64 {
     for (i, sample) in s.samples(6).iter().enumerate() {
         let seed = 130 + i as u64;
         let (outputs, g) = (numbers(8, seed, 1.0), numbers(19, seed + 20, 1.0));
-        for kind in KINDS {
+        for kind in Output::ALL {
             let value = |sample: &Sample| -> f64 {
                 let (inputs, _) = twin::encode_guide(kind, sample, &outputs);
                 let [first, _] = reference::painted(kind, [outputs[0], outputs[1], outputs[2]], sample.shaded);

@@ -18,6 +18,9 @@ pub enum NeuralKind {
 }
 
 impl NeuralKind {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Compact, Self::Paper, Self::Unet];
+
     /// Name in presets and files.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -43,6 +46,9 @@ pub enum Output {
 }
 
 impl Output {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Direct, Self::Residual, Self::Ratio];
+
     /// Name in presets and files.
     #[must_use]
     pub const fn name(self) -> &'static str {
