@@ -9,6 +9,7 @@ pub mod cli;
 pub mod detect;
 pub mod energy;
 pub mod export;
+mod files;
 pub mod fitting;
 pub mod gpu;
 pub mod hand;

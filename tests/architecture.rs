@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// Rows of modules, lowest first. A module may import every lower row, and of its own row what [`SAME_ROW`] names.
 const ROWS: [&[&str]; 7] = [
-    &["anatomy", "camera", "mesh", "safetensors"],
+    &["anatomy", "camera", "files", "mesh", "safetensors"],
     &["capture", "detect", "hand"],
     &["gpu"],
     &["raster", "shading", "energy", "neural", "optimise", "posing"],

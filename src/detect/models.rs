@@ -2,6 +2,7 @@
 
 use super::network::Network;
 use super::{DetectError, landmarks, palm};
+use crate::files::UserFolder;
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 
@@ -34,20 +35,12 @@ pub(super) const LANDMARKS: ModelFile = ModelFile {
 /// The folders that are looked at, in order: the one that `THENAR_MODELS` names, else `assets/models` in the working
 /// folder and beside the program, then `thenar/models` in the user's data folder.
 fn candidates() -> Vec<PathBuf> {
-    let variable = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
-    if let Some(folder) = variable(VARIABLE) {
-        return vec![folder];
+    if let Some(folder) = std::env::var_os(VARIABLE).filter(|v| !v.is_empty()) {
+        return vec![folder.into()];
     }
     let models = Path::new("assets").join("models");
     let beside = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.join(&models)));
-    let data = if cfg!(windows) {
-        variable("LOCALAPPDATA")
-    } else if cfg!(target_os = "macos") {
-        variable("HOME").map(|home| home.join("Library").join("Application Support"))
-    } else {
-        variable("XDG_DATA_HOME").or_else(|| variable("HOME").map(|home| home.join(".local").join("share")))
-    };
-    [Some(models), beside, data.map(|d| d.join("thenar").join("models"))].into_iter().flatten().collect()
+    [Some(models), beside, UserFolder::Data.path().map(|data| data.join("models"))].into_iter().flatten().collect()
 }
 
 /// The folder with both files.

@@ -8,11 +8,11 @@ use super::neural::{neural_mesh, rest_positions};
 use super::neural_views::SeenViews;
 use super::{FinishedRun, PipelineError, Reconstruction, Stage, StepReport};
 use crate::export::{ExportError, atomic};
+use crate::files::read_at_most;
 use crate::gpu::Gpu;
 use crate::neural::{NeuralKind, NeuralSettings, Output, SharedNetwork, SharedTraining};
 use crate::safetensors::{self, Metadata, Tensor};
 use sha2::{Digest, Sha256};
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -21,9 +21,6 @@ const FORMAT: &str = "thenar renderer 1";
 const FILE_BYTES: u64 = 256 << 20;
 /// The copy that a run keeps of what its network begins with.
 const KEPT: &str = "init_renderer.safetensors";
-
-const KINDS: [NeuralKind; 3] = [NeuralKind::Compact, NeuralKind::Paper, NeuralKind::Unet];
-const OUTPUTS: [Output; 3] = [Output::Direct, Output::Residual, Output::Ratio];
 
 /// A network that others begin with.
 #[derive(Clone, Debug, PartialEq)]
@@ -67,14 +64,10 @@ impl PretrainedRenderer {
     /// # Errors
     /// [`ExportError`]: it cannot be read, is damaged, or is no such file of this version.
     pub fn read(path: &Path) -> Result<Self, ExportError> {
-        let mut bytes = Vec::new();
-        let file = std::fs::File::open(path).map_err(ExportError::io(path))?;
-        file.take(FILE_BYTES + 1).read_to_end(&mut bytes).map_err(ExportError::io(path))?;
-        if bytes.len() as u64 > FILE_BYTES {
-            let problem = format!("is larger than {} MiB, so it holds no renderer", FILE_BYTES >> 20);
-            return Err(ExportError::format(path, problem));
-        }
-        Self::from_bytes(&bytes).map_err(|problem| ExportError::format(path, problem))
+        let read = read_at_most(path, FILE_BYTES).map_err(ExportError::io(path))?;
+        let too_large = || format!("is larger than {} MiB, so it holds no renderer", FILE_BYTES >> 20);
+        let renderer = read.ok_or_else(too_large).and_then(|bytes| Self::from_bytes(&bytes));
+        renderer.map_err(|problem| ExportError::format(path, problem))
     }
 
     fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
@@ -86,8 +79,8 @@ impl PretrainedRenderer {
                 .to_owned());
         }
         let unknown = |key: &str| format!("has the {key} `{:.40}`, which this version does not know", get(key));
-        let kind = KINDS.into_iter().find(|k| k.name() == get("kind")).ok_or_else(|| unknown("kind"))?;
-        let output = OUTPUTS.into_iter().find(|o| o.name() == get("output")).ok_or_else(|| unknown("output"))?;
+        let kind = NeuralKind::ALL.into_iter().find(|k| k.name() == get("kind")).ok_or_else(|| unknown("kind"))?;
+        let output = Output::ALL.into_iter().find(|o| o.name() == get("output")).ok_or_else(|| unknown("output"))?;
         let weights = tensors.remove("weights").ok_or("has no `weights`")?.data;
         Ok(Self {
             network: SharedNetwork { kind, output, weights },

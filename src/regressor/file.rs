@@ -3,9 +3,9 @@
 use super::network::{Network, Tensors};
 use super::{HandRegressor, RegressorError, Upright, pth};
 use crate::anatomy::Side;
+use crate::files::read_at_most;
 use crate::hand::HandModel;
 use crate::safetensors::{self, Metadata};
-use std::io::Read;
 use std::path::Path;
 
 /// The header says which of its matrices are whole numbers or small: these stay in single precision.
@@ -40,13 +40,8 @@ const NO_FACTS: &str = "does not say that it holds a hand regressor of this vers
 
 /// The bytes of a file that is no larger than weights can be; what is wrong otherwise.
 fn read_limited(path: &Path) -> Result<Vec<u8>, String> {
-    let mut bytes = Vec::new();
-    let file = std::fs::File::open(path).map_err(|e| format!("cannot be read ({e})"))?;
-    file.take(pth::FILE_BYTES + 1).read_to_end(&mut bytes).map_err(|e| format!("cannot be read ({e})"))?;
-    if bytes.len() as u64 > pth::FILE_BYTES {
-        return Err(format!("is larger than {} MiB, so it holds no hand regressor", pth::FILE_BYTES >> 20));
-    }
-    Ok(bytes)
+    let bytes = read_at_most(path, pth::FILE_BYTES).map_err(|e| format!("cannot be read ({e})"))?;
+    bytes.ok_or_else(|| format!("is larger than {} MiB, so it holds no hand regressor", pth::FILE_BYTES >> 20))
 }
 
 impl RegressorFacts {

@@ -7,6 +7,7 @@ use super::run_place;
 use crate::capture::Capture;
 use crate::export::atomic::{self, StagedFolder};
 use crate::export::write_scene;
+use crate::files::UserFolder;
 use crate::pipeline::{FinishedSequence, RunRecord, Snapshot, StepReport, is_sequence_run};
 use crate::synthetic::{self, SynthSettings};
 use anyhow::Context as _;
@@ -115,29 +116,15 @@ fn runs(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// The user's folder of this kind: a variable of the desktop's, or below the home folder.
-fn user_folder(variable: &str, below_home: &str, on_mac: &str, on_windows: &str) -> Option<PathBuf> {
-    let folder = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
-    let base = if cfg!(windows) {
-        folder(on_windows)
-    } else if cfg!(target_os = "macos") {
-        folder("HOME").map(|home| home.join(on_mac))
-    } else {
-        folder(variable).or_else(|| folder("HOME").map(|home| home.join(below_home)))
-    };
-    base.map(|base| base.join("thenar"))
-}
-
 /// Where pictures of cards are kept; they can be deleted at any time.
 fn cache_folder() -> Option<PathBuf> {
-    user_folder("XDG_CACHE_HOME", ".cache", "Library/Caches", "LOCALAPPDATA").map(|base| base.join("cards"))
+    UserFolder::Cache.path().map(|cache| cache.join("cards"))
 }
 
 /// Where the sample capture is made.
 #[must_use]
 pub(crate) fn sample_folder() -> Option<PathBuf> {
-    let base = user_folder("XDG_DATA_HOME", ".local/share", "Library/Application Support", "LOCALAPPDATA");
-    base.map(|base| base.join("sample"))
+    UserFolder::Data.path().map(|data| data.join("sample"))
 }
 
 /// The file of a folder's picture.

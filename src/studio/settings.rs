@@ -4,6 +4,7 @@
 use super::docks::Docks;
 use super::session::Measure;
 use super::ui_state::{Arrangement, Shading, UiState};
+use crate::files::UserFolder;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -86,18 +87,8 @@ impl Settings {
 
 /// Where the file lies; `None` where the system names no place for it.
 pub(super) fn place() -> Option<PathBuf> {
-    let folder = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
-    if let Some(file) = folder(VARIABLE) {
-        return Some(file);
-    }
-    let base = if cfg!(windows) {
-        folder("APPDATA")
-    } else if cfg!(target_os = "macos") {
-        folder("HOME").map(|home| home.join("Library/Application Support"))
-    } else {
-        folder("XDG_CONFIG_HOME").or_else(|| folder("HOME").map(|home| home.join(".config")))
-    };
-    base.map(|base| base.join("thenar/studio.ron"))
+    let named = std::env::var_os(VARIABLE).filter(|v| !v.is_empty()).map(PathBuf::from);
+    named.or_else(|| UserFolder::Settings.path().map(|folder| folder.join("studio.ron")))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! every machine and textures of one run fit another's meshes. A layout that cannot be made or kept is no failure: the model
 //! has none then, and its colours are those of vertices.
 
+use crate::files::UserFolder;
 use crate::hand::HandModel;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -62,15 +63,7 @@ fn cached(folder: Option<&Path>, template: &[[f64; 3]], faces: &[[u32; 3]]) -> O
 
 /// Where layouts are kept: `thenar/layouts` in the user's folder for what can be made again.
 fn cache_folder() -> Option<PathBuf> {
-    let of = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|p| p.is_absolute());
-    let base = of("XDG_CACHE_HOME").or_else(|| {
-        if cfg!(windows) {
-            of("LOCALAPPDATA")
-        } else {
-            of("HOME").map(|home| home.join(if cfg!(target_os = "macos") { "Library/Caches" } else { ".cache" }))
-        }
-    })?;
-    Some(base.join("thenar/layouts"))
+    UserFolder::Cache.path().map(|cache| cache.join("layouts"))
 }
 
 /// SHA-256 of everything a layout depends on.

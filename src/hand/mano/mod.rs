@@ -20,10 +20,10 @@ pub use find::{find_folder, folder_state};
 
 use super::{HandError, HandModel, ModelLabels, ModelOrigin, open_hand};
 use crate::anatomy::{JOINT_PARENTS, JOINTS, Side};
+use crate::files::read_at_most;
 use crate::mesh::Topology;
 use fields::{ANY, Fields};
 use sha2::{Digest, Sha256};
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// Where MANO is had.
@@ -95,18 +95,12 @@ fn load_as_filed(path: &Path, side: Side, convention: &ManoConvention) -> Result
 /// The bytes of a file that is no larger than a hand model can be.
 fn read_limited(path: &Path, name: &str) -> Result<Vec<u8>, HandError> {
     let unreadable = |e: std::io::Error| damaged(name, format!("it cannot be read ({e})"));
-    let length = std::fs::metadata(path).map_err(unreadable)?;
-    if !length.is_file() {
+    // What is no file may be one that never ends.
+    if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
         return Err(damaged(name, "it is no file".to_owned()));
     }
     let too_large = || damaged(name, format!("it is larger than {} MiB, so it is no MANO model", FILE_BYTES >> 20));
-    if length.len() > FILE_BYTES {
-        return Err(too_large());
-    }
-    let mut bytes = Vec::with_capacity(usize::try_from(length.len()).unwrap_or(0));
-    let file = std::fs::File::open(path).map_err(unreadable)?;
-    file.take(FILE_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    if bytes.len() as u64 > FILE_BYTES { Err(too_large()) } else { Ok(bytes) }
+    read_at_most(path, FILE_BYTES).map_err(unreadable)?.ok_or_else(too_large)
 }
 
 /// Turns the x components of the left hand's shape directions when they are a copy of the right hand's (see
