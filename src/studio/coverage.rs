@@ -3,6 +3,7 @@
 
 use crate::camera::Camera;
 use crate::pipeline::HandSnapshot;
+use crate::raster::cpu::{IdImage, Projected, visibility_of};
 use nalgebra::Vector3;
 
 /// Longest side of a depth map, pixels.
@@ -12,94 +13,44 @@ const TOLERANCE_M: f32 = 0.004;
 /// Cosine of the most grazing angle at which skin counts as seen (about 78°).
 const GRAZING: f32 = 0.2;
 
-/// A camera scaled to its depth map.
-struct Depth<'a> {
-    camera: &'a Camera,
-    scale: f64,
-    width: usize,
-    height: usize,
-    depth_m: Vec<f32>,
-}
-
-impl<'a> Depth<'a> {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few hundred pixels")]
-    fn new(camera: &'a Camera) -> Self {
-        let (w, h) = (f64::from(camera.width_px), f64::from(camera.height_px));
-        let scale = (DEPTH_PX / w.max(h)).min(1.0);
-        let (width, height) = ((w * scale).ceil().max(1.0) as usize, (h * scale).ceil().max(1.0) as usize);
-        Self { camera, scale, width, height, depth_m: vec![f32::INFINITY; width * height] }
-    }
-
-    /// Pixel of the map and depth; `None` behind the camera.
-    #[expect(clippy::cast_possible_truncation, reason = "pixels of a small map")]
-    fn project(&self, p: [f32; 3]) -> Option<[f32; 3]> {
-        let x = Vector3::from(p.map(f64::from));
-        let z = (self.camera.rotation * x + self.camera.translation).z;
-        let px = self.camera.project(&x)?;
-        Some([(px.x * self.scale) as f32, (px.y * self.scale) as f32, z as f32])
-    }
-
-    /// Draws a triangle's depth; between its corners depth is linear, which is near enough for hands.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to the map")]
-    fn draw(&mut self, [a, b, c]: [[f32; 3]; 3]) {
-        let area = (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0]);
-        if area.abs() < 1e-9 {
-            return;
-        }
-        let range = |k: usize, limit: usize| {
-            let low = a[k].min(b[k]).min(c[k]).floor().clamp(0.0, limit as f32) as usize;
-            let high = (a[k].max(b[k]).max(c[k]).ceil() + 1.0).clamp(0.0, limit as f32) as usize;
-            low..high
-        };
-        let columns = range(0, self.width);
-        for y in range(1, self.height) {
-            for x in columns.clone() {
-                let p = [x as f32 + 0.5, y as f32 + 0.5];
-                let side = |u: [f32; 3], v: [f32; 3]| (u[0] - p[0]) * (v[1] - p[1]) - (u[1] - p[1]) * (v[0] - p[0]);
-                let (wa, wb) = (side(b, c) / area, side(c, a) / area);
-                let wc = 1.0 - wa - wb;
-                if wa >= -1e-4 && wb >= -1e-4 && wc >= -1e-4 {
-                    let z = wa * a[2] + wb * b[2] + wc * c[2];
-                    let at = &mut self.depth_m[y * self.width + x];
-                    *at = at.min(z);
-                }
-            }
-        }
-    }
-
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked against the map")]
-    fn sees(&self, p: [f32; 3], n: [f32; 3]) -> bool {
-        let Some([x, y, z]) = self.project(p) else { return false };
-        if x < 0.0 || y < 0.0 || x >= self.width as f32 || y >= self.height as f32 {
-            return false;
-        }
-        let to = (self.camera.centre() - Vector3::from(p.map(f64::from))).cast::<f32>();
-        let facing = to.dot(&Vector3::from(n)) / to.norm().max(1e-9);
-        facing > GRAZING && z <= self.depth_m[y as usize * self.width + x as usize] + TOLERANCE_M
-    }
-}
-
 /// How many of the cameras see each vertex, a list a hand. The hands hide each other.
 #[must_use]
 pub(crate) fn seen_by(hands: &[HandSnapshot], cameras: &[&Camera]) -> Vec<Vec<u8>> {
-    let mut counts: Vec<Vec<u8>> = hands.iter().map(|h| vec![0; h.positions.len()]).collect();
+    let positions: Vec<[f64; 3]> = hands.iter().flat_map(|h| &h.positions).map(|p| p.map(f64::from)).collect();
+    let normals: Vec<[f32; 3]> = hands.iter().flat_map(|h| h.normals.iter().copied()).collect();
+    let mut faces: Vec<[u32; 3]> = Vec::new();
+    let mut first = 0;
+    for hand in hands {
+        faces.extend(hand.faces.iter().map(|face| face.map(|v| v + first)));
+        first += u32::try_from(hand.positions.len()).unwrap_or(u32::MAX);
+    }
+    let mut counts = vec![0_u8; positions.len()];
     for camera in cameras {
-        let mut depth = Depth::new(camera);
-        for hand in hands {
-            let placed: Vec<Option<[f32; 3]>> = hand.positions.iter().map(|p| depth.project(*p)).collect();
-            for face in hand.faces.iter() {
-                if let [Some(a), Some(b), Some(c)] = face.map(|v| placed[v as usize]) {
-                    depth.draw([a, b, c]);
-                }
-            }
-        }
-        for (hand, counts) in hands.iter().zip(&mut counts) {
-            for ((p, n), count) in hand.positions.iter().zip(&hand.normals).zip(counts) {
-                *count = count.saturating_add(u8::from(depth.sees(*p, *n)));
-            }
+        let longest = f64::from(camera.width_px.max(camera.height_px));
+        let small = camera.scaled((DEPTH_PX / longest).min(1.0));
+        let projected = Projected::new(&positions, &small);
+        let seen = visibility_of(&projected, &faces, small.width_px, small.height_px);
+        let centre = small.centre();
+        for (v, count) in counts.iter_mut().enumerate() {
+            let to = (centre - Vector3::from(positions[v])).cast::<f32>();
+            let facing = to.dot(&Vector3::from(normals[v])) / to.norm().max(1e-9);
+            *count = count.saturating_add(u8::from(facing > GRAZING && is_in_front(projected.points()[v], &seen)));
         }
     }
-    counts
+    let mut rest = counts.as_slice();
+    let mut of_hand = |hand: &HandSnapshot| {
+        let (own, others) = rest.split_at(hand.positions.len());
+        rest = others;
+        own.to_vec()
+    };
+    hands.iter().map(&mut of_hand).collect()
+}
+
+/// Whether a projected vertex lies in the picture with nothing in front of it.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "within the picture; depth is kept as f32")]
+fn is_in_front([x, y, z]: [f64; 3], seen: &IdImage) -> bool {
+    let inside = x >= 0.0 && y >= 0.0 && x < f64::from(seen.width) && y < f64::from(seen.height);
+    inside && z as f32 <= seen.depth[y as usize * seen.width as usize + x as usize] + TOLERANCE_M
 }
 
 #[cfg(test)]
@@ -123,7 +74,7 @@ mod tests {
         let normal = [back.x as f32, back.y as f32, back.z as f32];
         HandSnapshot {
             side: Side::Right,
-            faces: Arc::new(vec![[0, 1, 4], [1, 2, 4], [2, 3, 4], [3, 0, 4]]),
+            faces: Arc::new(vec![[1, 0, 4], [2, 1, 4], [3, 2, 4], [0, 3, 4]]),
             positions: corners.map(to_world).to_vec(),
             normals: vec![normal; 5],
             albedo: vec![[0.5; 3]; 5],
