@@ -109,19 +109,17 @@ fn rms(scene: &Scene, texture: &HandTexture, at_least: u8) -> (f64, usize) {
     ((sum / count.max(1) as f64).sqrt(), count)
 }
 
+/// A photograph that is believed as it is.
+fn seen<'a>(camera: &'a Camera, image: &'a RgbImage, light: [f64; LIGHT_STRIDE]) -> TextureView<'a> {
+    TextureView { camera, residual: &EXACT, image, light, mask: None, trust: 1.0 }
+}
+
 #[test]
 fn a_texture_holds_what_vertices_cannot() {
     let scene = Scene::new();
     let cameras = [camera(true, 0.0), camera(true, 25.0), camera(true, -25.0), camera(false, 10.0)];
     let photos: Vec<RgbImage> = cameras.iter().map(|c| scene.photo(c)).collect();
-    let view = |i: usize, light| TextureView {
-        camera: &cameras[i],
-        residual: &EXACT,
-        image: &photos[i],
-        light,
-        mask: None,
-        trust: 1.0,
-    };
+    let view = |i: usize, light| seen(&cameras[i], &photos[i], light);
     let views: Vec<TextureView<'_>> = (0..4).map(|i| view(i, LIGHT)).collect();
     let [texture] = &bake(&scene.mesh(), &[scene.hand()], &views, 512, 0)[..] else { panic!("one hand") };
     let (error, count) = rms(&scene, texture, 250);
@@ -170,14 +168,7 @@ fn white_photographs_do_not_darken_a_texture() {
         light[9..].fill(by);
         light
     });
-    let view = |i: usize| TextureView {
-        camera: &cameras[i],
-        residual: &EXACT,
-        image: &photos[i],
-        light: lights[i],
-        mask: None,
-        trust: 1.0,
-    };
+    let view = |i: usize| seen(&cameras[i], &photos[i], lights[i]);
     let views: Vec<TextureView<'_>> = (0..4).map(view).collect();
     let [texture] = &bake(&scene.mesh(), &[scene.hand()], &views, 512, 0)[..] else { panic!("one hand") };
     let (error, _) = rms(&scene, texture, 250);
@@ -198,7 +189,7 @@ fn what_no_view_sees_keeps_the_albedo_of_the_vertices() {
     // From above only: the back of the hand is covered, the palm is not, and the green room shows nowhere.
     let above = camera(true, 0.0);
     let photo = scene.photo(&above);
-    let views = [TextureView { camera: &above, residual: &EXACT, image: &photo, light: LIGHT, mask: None, trust: 1.0 }];
+    let views = [seen(&above, &photo, LIGHT)];
     let [texture] = &bake(&scene.mesh(), &[scene.hand()], &views, 256, 0)[..] else { panic!("one hand") };
     assert!((0.15..0.5).contains(&texture.covered), "about a third: {}", texture.covered);
     assert!(texture.albedo.iter().zip(&texture.filled).all(|(a, f)| !f || a[1] < 0.75), "no green spill");
@@ -230,14 +221,7 @@ fn what_a_camera_is_off_by_is_undone() {
         })
         .collect();
     let error = |residual: &CameraResidual| {
-        let view = |i: usize| TextureView {
-            camera: &cameras[i],
-            residual,
-            image: &photos[i],
-            light: LIGHT,
-            mask: None,
-            trust: 1.0,
-        };
+        let view = |i: usize| TextureView { residual, ..seen(&cameras[i], &photos[i], LIGHT) };
         let views: Vec<TextureView<'_>> = (0..4).map(view).collect();
         let [texture] = &bake(&scene.mesh(), &[scene.hand()], &views, 512, 0)[..] else { panic!("one hand") };
         rms(&scene, texture, 250).0
@@ -371,14 +355,7 @@ fn rms_of_fits(jitter: f64, rounds: &[u32]) -> Vec<f64> {
         light[1..4].iter_mut().for_each(|x| *x += 0.05 * jitter * random());
         lights.push(light);
     }
-    let view = |i: usize| TextureView {
-        camera: &cameras[i],
-        residual: &EXACT,
-        image: &photos[i],
-        light: lights[i],
-        mask: None,
-        trust: 1.0,
-    };
+    let view = |i: usize| seen(&cameras[i], &photos[i], lights[i]);
     let views: Vec<TextureView<'_>> = (0..cameras.len()).map(view).collect();
     rounds.iter().map(|r| rms(&scene, &bake(&scene.mesh(), &[scene.hand()], &views, 1024, *r)[0], 250).0).collect()
 }

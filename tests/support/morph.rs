@@ -324,27 +324,32 @@ pub(crate) struct MorphEngine {
     faces: Arc<Vec<[u32; 3]>>,
 }
 
+/// A sphere around the origin: vertices, which are normals too, and faces.
+pub(crate) fn sphere(rows: u32, columns: u32) -> (Vec<[f64; 3]>, Vec<[u32; 3]>) {
+    let mut unit = Vec::new();
+    for r in 0..=rows {
+        for c in 0..columns {
+            let (t, p) = (
+                f64::from(r) / f64::from(rows) * std::f64::consts::PI,
+                f64::from(c) / f64::from(columns) * std::f64::consts::TAU,
+            );
+            unit.push([t.sin() * p.cos(), t.cos(), t.sin() * p.sin()]);
+        }
+    }
+    let mut faces = Vec::new();
+    for r in 0..rows {
+        for c in 0..columns {
+            let (a, b) = (r * columns + c, r * columns + (c + 1) % columns);
+            faces.push([a, b, a + columns]);
+            faces.push([b, b + columns, a + columns]);
+        }
+    }
+    (unit, faces)
+}
+
 impl MorphEngine {
     fn new(settings: MorphBackend, capture: Arc<Capture>) -> Self {
-        let (rows, columns) = (64_u32, 96_u32);
-        let mut unit = Vec::new();
-        for r in 0..=rows {
-            for c in 0..columns {
-                let (t, p) = (
-                    f64::from(r) / f64::from(rows) * std::f64::consts::PI,
-                    f64::from(c) / f64::from(columns) * std::f64::consts::TAU,
-                );
-                unit.push([t.sin() * p.cos(), t.cos(), t.sin() * p.sin()]);
-            }
-        }
-        let mut faces = Vec::new();
-        for r in 0..rows {
-            for c in 0..columns {
-                let (a, b) = (r * columns + c, r * columns + (c + 1) % columns);
-                faces.push([a, b, a + columns]);
-                faces.push([b, b + columns, a + columns]);
-            }
-        }
+        let (unit, faces) = sphere(64, 96);
         Self { settings, capture, step: 0, announced: 0, slower: false, unit, faces: Arc::new(faces) }
     }
 

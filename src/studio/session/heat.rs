@@ -125,33 +125,19 @@ fn round_top(millimetres: &[Vec<f32>]) -> f32 {
 mod tests {
     use super::*;
     use crate::anatomy::Side;
-    use crate::studio::testing::test_capture;
+    use crate::studio::testing::{sphere, test_capture};
     use crate::studio::worker::TakenSnapshot;
     use std::time::Duration;
 
     /// A ball of 4 cm around the origin, as large as asked.
     fn ball(step: u32, stage: Stage, radius_m: f32) -> TakenSnapshot {
-        let (rows, columns) = (12_u32, 24_u32);
-        let mut normals = Vec::new();
-        for r in 0..=rows {
-            for c in 0..columns {
-                let (t, p) =
-                    (r as f32 / rows as f32 * std::f32::consts::PI, c as f32 / columns as f32 * std::f32::consts::TAU);
-                normals.push([t.sin() * p.cos(), t.cos(), t.sin() * p.sin()]);
-            }
-        }
-        let mut faces = Vec::new();
-        for r in 0..rows {
-            for c in 0..columns {
-                let (a, b) = (r * columns + c, r * columns + (c + 1) % columns);
-                faces.push([a, b, a + columns]);
-                faces.push([b, b + columns, a + columns]);
-            }
-        }
+        let (unit, faces) = sphere(12, 24);
+        #[expect(clippy::cast_possible_truncation, reason = "a test's numbers")]
+        let normals: Vec<[f32; 3]> = unit.iter().map(|n| n.map(|x| x as f32)).collect();
         let hand = HandSnapshot {
             side: Side::Right,
             faces: Arc::new(faces),
-            positions: normals.iter().map(|n: &[f32; 3]| n.map(|v| v * radius_m)).collect(),
+            positions: normals.iter().map(|n| n.map(|v| v * radius_m)).collect(),
             albedo: vec![[0.5; 3]; normals.len()],
             normals,
         };
