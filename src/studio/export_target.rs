@@ -75,14 +75,8 @@ impl ExportTarget {
 
     /// Name of the frame on the command line.
     #[must_use]
-    pub(crate) const fn word(self) -> &'static str {
-        match self {
-            Self::Gltf => "gltf",
-            Self::Blender => "blender",
-            Self::Unreal => "unreal",
-            Self::Capture => "capture",
-            Self::Print => "print",
-        }
+    pub(crate) fn word(self) -> String {
+        self.name().to_lowercase()
     }
 
     /// The formats that are ticked with it.

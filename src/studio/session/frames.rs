@@ -49,6 +49,13 @@ impl Frames {
         (0..self.all.len()).filter(|f| self.is_done(*f)).min_by_key(|f| f.abs_diff(frame))
     }
 
+    /// The finished frames in order, and which of them is shown, or else the next one.
+    fn done(&self) -> (Vec<usize>, usize) {
+        let done: Vec<usize> = (0..self.all.len()).filter(|f| self.is_done(*f)).collect();
+        let at = done.iter().position(|f| *f >= self.at).unwrap_or(0);
+        (done, at)
+    }
+
     /// How many meshes are there.
     #[must_use]
     pub(crate) fn fetched(&self) -> usize {
@@ -119,8 +126,7 @@ impl Session {
     /// Shows the next (+1) or previous finished frame.
     pub(super) fn frame_by(&mut self, by: isize) {
         let Some(frames) = &self.frames else { return };
-        let done: Vec<usize> = (0..frames.all.len()).filter(|f| frames.is_done(*f)).collect();
-        let at = done.iter().position(|f| *f >= frames.at).unwrap_or(0);
+        let (done, at) = frames.done();
         let to = at.saturating_add_signed(by).min(done.len().saturating_sub(1));
         if let Some(to) = done.get(to).copied() {
             self.go_to_frame(to);
@@ -130,8 +136,7 @@ impl Session {
     /// Moves on by so many frames while playing; false at the end, when it is not to begin anew.
     pub(super) fn play_frames(&mut self, by: usize) -> bool {
         let Some(frames) = &self.frames else { return false };
-        let done: Vec<usize> = (0..frames.all.len()).filter(|f| frames.is_done(*f)).collect();
-        let at = done.iter().position(|f| *f >= frames.at).unwrap_or(0);
+        let (done, at) = frames.done();
         let to = at + by;
         let goes_on = to < done.len() || self.ui.play_loop;
         let to = if self.ui.play_loop { to % done.len().max(1) } else { to.min(done.len().saturating_sub(1)) };
