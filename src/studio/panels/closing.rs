@@ -6,6 +6,8 @@ use egui::{Align2, Area, Context, Frame, Id, Margin, Modal, Order, Rect, RichTex
 
 /// Width of the questions, points.
 const WIDTH: f32 = 430.0;
+/// What it comes to not to save.
+const STOP: &str = "Closes now; what is saved stays, what was computed since the last checkpoint is lost";
 
 /// The question, if one is asked; `view` is where the strip of a window in the background goes.
 pub(super) fn show(ctx: &Context, session: &Session, view: Rect, actions: &mut Vec<Action>) {
@@ -48,8 +50,7 @@ fn about_the_run(ui: &mut Ui, _session: &Session) -> Option<Leave> {
     if answer(ui, "Pause and save", true, save) {
         answered = Some(Leave::Save);
     }
-    let stop = "Closes now; what is saved stays, what was computed since the last checkpoint is lost";
-    if answer(ui, "Stop", false, stop) {
+    if answer(ui, "Stop", false, STOP) {
         answered = Some(Leave::Stop);
     }
     ui.separator();
@@ -65,8 +66,7 @@ fn saving(ui: &mut Ui, _session: &Session) -> Option<Leave> {
         RichText::new("The pass over the views that is under way ends first, then the window closes.").color(faint()),
     );
     ui.add_space(6.0);
-    let stop = "Closes now; what is saved stays, what was computed since the last checkpoint is lost";
-    answer(ui, "Stop without saving", false, stop).then_some(Leave::Stop)
+    answer(ui, "Stop without saving", false, STOP).then_some(Leave::Stop)
 }
 
 fn about_edits(ui: &mut Ui, session: &Session) -> Option<Leave> {

@@ -90,9 +90,10 @@ fn number(value: f64) -> String {
 fn round_length(session: &Session, view_points: f64) -> Option<(f64, f64)> {
     let camera = session.view_camera()?;
     let hands = session.visible()?;
-    let count = hands.hands.iter().map(|h| h.positions.len()).sum::<usize>();
-    let sum: Vector3<f64> =
-        hands.hands.iter().flat_map(|h| &h.positions).map(|p| Vector3::from(p.map(f64::from))).sum();
+    // Drawn in every frame, and some of the vertices tell the depth as well as all of them.
+    let some = hands.hands.iter().flat_map(|h| h.positions.iter().step_by(61));
+    let (count, sum) =
+        some.fold((0_usize, Vector3::zeros()), |(n, sum), p| (n + 1, sum + Vector3::from(p.map(f64::from))));
     #[expect(clippy::cast_precision_loss, reason = "vertex counts are far below 2^53")]
     let middle = sum / count.max(1) as f64;
     let depth = (camera.rotation * middle + camera.translation).z;
