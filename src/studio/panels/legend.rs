@@ -13,6 +13,8 @@ const SIZE: egui::Vec2 = vec2(176.0, 42.0);
 const PIECES: u8 = 48;
 /// The longest scale in points.
 const LONGEST: f64 = 130.0;
+/// A 3D view without room for the scale beside the words in its corner, points.
+const NARROW: f32 = 560.0;
 
 pub(super) fn show(root: &Ui, view: Rect, session: &Session) {
     let mut corner = view.right_bottom() - vec2(10.0, 26.0);
@@ -113,7 +115,9 @@ fn scale(root: &Ui, view: Rect, session: &Session) {
     let Some((metres, points)) = round_length(session, f64::from(view.width())) else { return };
     #[expect(clippy::cast_possible_truncation, reason = "points on screen")]
     let half = vec2(points as f32 * 0.5, 0.0);
-    let at = pos2(view.center().x, view.bottom() - 14.0);
+    // In a narrow view the words in its corner reach as far as the middle.
+    let up = if view.width() < NARROW { 32.0 } else { 14.0 };
+    let at = pos2(view.center().x, view.bottom() - up);
     let painter = root.painter();
     let stroke = Stroke::new(2.0, TEXT);
     painter.line_segment([at - half, at + half], stroke);
