@@ -44,11 +44,12 @@ impl UserFolder {
 /// The system's.
 pub(crate) fn read_at_most(path: &Path, most: u64) -> std::io::Result<Option<Vec<u8>>> {
     let file = std::fs::File::open(path)?;
-    if file.metadata()?.len() > most {
+    let length = file.metadata()?.len();
+    if length > most {
         return Ok(None);
     }
-    // It may grow, or not know its length.
-    let mut bytes = Vec::new();
+    // It may grow, or not know its length; otherwise the memory is taken once, with a byte more that finds the end.
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0).saturating_add(1));
     file.take(most + 1).read_to_end(&mut bytes)?;
     Ok((bytes.len() as u64 <= most).then_some(bytes))
 }

@@ -264,6 +264,12 @@ impl FinishedRun {
         }
     }
 
+    /// The view took part in the stages, so that its camera's gain is known.
+    #[must_use]
+    pub fn took_part(&self, view: usize) -> bool {
+        self.lights.is_empty() || self.checkpoint.facts.used.get(view) == Some(&true)
+    }
+
     /// The masks as HAM used them, one entry a view; empty for a run that left them as they were.
     #[must_use]
     pub fn masks(&self) -> &[Option<JudgedMask>] {

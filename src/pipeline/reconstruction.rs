@@ -2,6 +2,7 @@
 
 mod change;
 mod joint;
+mod keep;
 mod masks;
 mod neural;
 mod stages;
@@ -28,6 +29,8 @@ use crate::gpu::Gpu;
 use crate::hand::HandModel;
 use crate::neural::Neural;
 use crate::preset::Preset;
+use keep::Keep;
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -95,6 +98,8 @@ pub struct Reconstruction {
     applied: usize,
     /// What the last step could not write, to be told before the next.
     trouble: Option<PipelineError>,
+    /// What is to be kept of the last epoch, before the next.
+    to_keep: VecDeque<Keep>,
     /// Computing time before the present call of `advance()`.
     seconds: f64,
     /// When that call began.
@@ -198,6 +203,7 @@ impl Reconstruction {
             changes: Vec::new(),
             applied: 0,
             trouble: None,
+            to_keep: VecDeque::new(),
             seconds: 0.0,
             began: None,
             replaying: false,
@@ -370,6 +376,7 @@ impl Reconstruction {
         let Some(stage) = self.stage() else { return Ok(Advance::Finished) };
         self.began = (!self.replaying).then(Instant::now);
         let result = match stage {
+            _ if !self.to_keep.is_empty() => self.keep_next().map(|()| Advance::Working),
             Stage::Pose if matches!(self.state, State::Detect(_)) => self.advance_detection(),
             Stage::Pose => self.advance_pose(),
             Stage::Fit if matches!(self.state, State::Masks { .. }) => self.advance_masks(),
@@ -400,6 +407,7 @@ impl Reconstruction {
     pub fn save(&mut self) -> Result<(), PipelineError> {
         // A checkpoint describes a state between epochs; finish the one under way.
         while match &self.state {
+            _ if !self.to_keep.is_empty() => true,
             State::Ham { ham } => !ham.at_epoch_end(),
             State::Neural { neural, .. } => !neural.at_epoch_end(),
             _ => false,

@@ -63,4 +63,6 @@ pub struct ViewPicture {
     pub height: u32,
     /// RGBA8, sRGB; alpha 0 where no hand is rendered.
     pub rgba: Vec<u8>,
+    /// The view took no part, so that its camera's gain is not known and not in it.
+    pub without_gain: bool,
 }

@@ -2,14 +2,15 @@
 
 use super::link::LinkCell;
 use super::session::{Action, Session};
-use super::{panels, viewport, window};
+use super::window::{self, Wait};
+use super::{panels, viewport};
 use bevy::camera::Viewport;
 use bevy::ecs::system::NonSendMarker;
 use bevy::prelude::*;
 use bevy::window::{PrimaryWindow, RequestRedraw};
 use bevy::winit::WinitSettings;
 use bevy_egui::EguiContexts;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// The mouse as the 3D view sees it.
 #[derive(Resource, Clone, Copy, Debug, Default)]
@@ -96,18 +97,26 @@ pub(super) fn point(window: Single<&Window, With<PrimaryWindow>>, mut pointer: R
     pointer.in_view = !pointer.taken && pointer.at.is_some_and(|at| pointer.open.contains(at));
 }
 
-/// Redraws by itself while files are being written, a few times a second, so that the time on show goes on.
+/// How long the window sleeps when nothing comes: a moment while time is on show, seconds after input or news and while a
+/// notice is to go, and after one frame that nothing asked for a minute, so that a window that is left alone costs nothing.
 pub(super) fn show_time(
     session: Res<Session>,
     mut settings: ResMut<WinitSettings>,
-    mut usual: Local<Option<WinitSettings>>,
+    mut scripted: Local<Option<bool>>,
+    mut last: Local<Option<Instant>>,
 ) {
-    let usual = usual.get_or_insert_with(|| settings.clone());
-    let wanted = if session.exporting.is_some() || session.neural_waits() || session.is_about_to_tell() {
-        window::redraw_settings(true)
+    let scripted =
+        *scripted.get_or_insert_with(|| settings.focused_mode == window::redraw_settings(Wait::Moment).focused_mode);
+    let slept = last.replace(Instant::now()).map_or(Duration::ZERO, |at| at.elapsed());
+    let by_itself = slept >= Wait::Seconds.time();
+    let wait = if scripted || session.exporting.is_some() || session.neural_waits() || session.is_about_to_tell() {
+        Wait::Moment
+    } else if by_itself && session.notice.is_none() && !session.is_playing() {
+        Wait::Minute
     } else {
-        usual.clone()
+        Wait::Seconds
     };
+    let wanted = window::redraw_settings(wait);
     if settings.focused_mode != wanted.focused_mode {
         *settings = wanted;
     }

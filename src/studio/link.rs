@@ -4,7 +4,7 @@ use super::backend::Backend;
 use super::errands::{self, Errand, Found};
 use super::session::{self, Action, Effect, Folder, Session};
 use super::viewport;
-use super::worker::{Command, Worker};
+use super::worker::{self, Command, Worker};
 use super::{dialogs, fonts};
 use bevy::prelude::*;
 use std::path::PathBuf;
@@ -158,7 +158,12 @@ impl Link {
                     session.note(session::Level::Error, "The worker does not answer; try again");
                 }
             }
-            Effect::Pause(paused) => self.worker.set_paused(paused),
+            Effect::Pause(paused) => {
+                // The worker may be at a picture, which is no reason to wait.
+                if self.worker.set_paused(paused) {
+                    session.on_event(worker::Event::Held(Instant::now()));
+                }
+            }
             Effect::GoOnWith(changes) => {
                 for change in changes {
                     self.worker.send(change);

@@ -137,7 +137,11 @@ pub fn run_with(backend: Arc<dyn Backend>, options: Options) -> anyhow::Result<(
     app.add_plugins(EguiPlugin::default());
     app.insert_resource(ClearColor(BACKGROUND))
         .insert_resource(Machine { software })
-        .insert_resource(window::redraw_settings(script.is_some()))
+        .insert_resource(window::redraw_settings(if script.is_some() {
+            window::Wait::Moment
+        } else {
+            window::Wait::Seconds
+        }))
         .insert_resource(session)
         .insert_resource(window::Start { backend, path: options.path })
         .init_resource::<Pointer>()

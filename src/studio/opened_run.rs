@@ -269,7 +269,8 @@ pub(super) const fn mode_of(look: Look) -> Option<PictureMode> {
 pub(super) fn neural_view(run: &FinishedRun, network: &mut Network, view: usize) -> anyhow::Result<ViewPicture> {
     let rgba = network.view(run, view)?;
     let camera = &run.checkpoint.facts.cameras[view];
-    Ok(ViewPicture { view, width: camera.width_px, height: camera.height_px, rgba })
+    let without_gain = !run.took_part(view);
+    Ok(ViewPicture { view, width: camera.width_px, height: camera.height_px, rgba, without_gain })
 }
 
 impl Finished {
@@ -303,7 +304,9 @@ impl Engine for Finished {
         };
         let pixels = self.run.render_snapshot(&mut self.maker, snapshot, view, mode)?;
         let camera = &self.run.checkpoint.facts.cameras[view];
-        Ok(ViewPicture { view, width: camera.width_px, height: camera.height_px, rgba: to_rgba8(&pixels) })
+        let without_gain = !self.run.took_part(view);
+        let rgba = to_rgba8(&pixels);
+        Ok(ViewPicture { view, width: camera.width_px, height: camera.height_px, rgba, without_gain })
     }
 
     fn render_network(&mut self, camera: &Camera, poses: Option<&[Pose]>) -> anyhow::Result<Vec<u8>> {

@@ -7,6 +7,9 @@ use crate::pipeline::ViewPicture;
 use image::RgbImage;
 use std::time::Duration;
 
+/// PSNR of equal pictures, which would be infinite.
+const HIGHEST_DB: f64 = 120.0;
+
 /// A rendered view with what the compare panel prints under it.
 #[derive(Clone, Debug)]
 pub(crate) struct Picture {
@@ -25,8 +28,8 @@ pub(crate) struct Picture {
     /// PSNR over rendered ∩ mask (over the rendered pixels when there is no mask); `None` when nothing is covered, and of
     /// pictures that are not meant to look like the photograph.
     pub psnr_db: Option<f64>,
-    /// SSIM on the box of rendered ∩ mask, what lies outside of both taken from the photograph; `None` as `psnr_db`, and
-    /// while a run is under way, which it would hold up.
+    /// SSIM on the box of the mask, black outside of it; `None` as `psnr_db`, and while a run is under way, which it would hold
+    /// up.
     pub ssim: Option<f64>,
     /// Intersection over union of the rendered silhouette with the mask; `None` without a mask.
     pub iou: Option<f64>,
@@ -40,17 +43,16 @@ impl Picture {
     /// Scores `rendered`, which shows a step in a way, against its photograph; `thorough`: with what takes longer.
     #[must_use]
     pub(crate) fn new(
-        rendered: ViewPicture,
+        mut rendered: ViewPicture,
         view: Option<&View>,
         (step, look): (u32, Look),
         cost: Duration,
         thorough: bool,
     ) -> Self {
         let photographic = matches!(look, Look::Shaded | Look::Neural);
-        let psnr_db = view.filter(|_| photographic).and_then(|v| psnr_db(&rendered, v));
-        let ssim = view.filter(|_| photographic && thorough).and_then(|v| ssim(&rendered, v));
-        let iou = view.and_then(|v| iou(&rendered, v));
-        let ViewPicture { view, width, height, rgba } = rendered;
+        let Scores { psnr_db, ssim, iou } =
+            view.map(|view| score(&mut rendered, view, photographic, thorough)).unwrap_or_default();
+        let ViewPicture { view, width, height, rgba, .. } = rendered;
         let covered_px = bounds(width, rgba.chunks_exact(4).map(|p| p[3] > 0));
         Self { view, step, look, width, height, rgba, psnr_db, ssim, iou, covered_px, cost }
     }
@@ -80,68 +82,71 @@ pub(crate) fn bounds(width: u32, set: impl Iterator<Item = bool>) -> Option<[u32
     found
 }
 
-fn same_size(rendered: &ViewPicture, view: &View) -> bool {
-    view.image.dimensions() == (rendered.width, rendered.height)
+/// How a rendered view and its photograph go together.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Scores {
+    psnr_db: Option<f64>,
+    ssim: Option<f64>,
+    iou: Option<f64>,
 }
 
-fn psnr_db(rendered: &ViewPicture, view: &View) -> Option<f64> {
-    if !same_size(rendered, view) {
-        return None;
+/// The numbers of `thenar evaluate` and of `views.csv`, of the pixels as they are shown. A picture that has no gain of its
+/// camera gets the one that fits best, as it does there.
+fn score(rendered: &mut ViewPicture, view: &View, photographic: bool, thorough: bool) -> Scores {
+    if view.image.dimensions() != (rendered.width, rendered.height) {
+        return Scores::default();
     }
-    let mask = view.mask.as_ref().map(|m| m.as_raw().as_slice());
-    let (mut sum, mut count) = (0.0, 0_u32);
-    for (i, (r, p)) in rendered.rgba.chunks_exact(4).zip(view.image.as_raw().chunks_exact(3)).enumerate() {
-        if r[3] == 0 || mask.is_some_and(|m| m.get(i).is_none_or(|&v| v < 128)) {
-            continue;
-        }
-        for c in 0..3 {
-            let d = (f64::from(r[c]) - f64::from(p[c])) / 255.0;
-            sum += d * d;
-        }
-        count += 3;
+    let coverage: Vec<f32> = rendered.rgba.chunks_exact(4).map(|p| f32::from(p[3]) / 255.0).collect();
+    let shown = metrics::rendered(&coverage);
+    let mask = view.mask.as_ref().map(metrics::mask_of);
+    let iou = mask.as_ref().filter(|m| m.iter().chain(&shown).any(|x| *x)).map(|m| metrics::iou(m, &shown));
+    if !photographic {
+        return Scores { iou, ..Scores::default() };
     }
-    if count == 0 {
-        return None;
+    let mask = mask.unwrap_or_else(|| shown.clone());
+    let both: Vec<bool> = mask.iter().zip(&shown).map(|(m, s)| *m && *s).collect();
+    let Some(region) = metrics::bounding_box(&both, rendered.width as usize) else {
+        return Scores { iou, ..Scores::default() };
+    };
+    let whole = metrics::Picture::from(&view.image);
+    let premultiplied = |rgba: &[u8]| metrics::Picture {
+        rgb: rgba
+            .chunks_exact(4)
+            .map(|p| [0, 1, 2].map(|c| f64::from(p[c]) * f64::from(p[3]) / (255.0 * 255.0)))
+            .collect(),
+        ..whole
+    };
+    // What is compared lies in a small part of the picture.
+    let cut = |picture: &metrics::Picture| picture.crop(region);
+    let inside = cropped(&both, whole.width, region);
+    let hidden = cut(&whole).covered(&cropped(&coverage, whole.width, region));
+    let mut render = premultiplied(&rendered.rgba);
+    if rendered.without_gain {
+        let gain = metrics::gain(&hidden, &cut(&render), &inside);
+        multiply(&mut rendered.rgba, gain);
+        render = render.with_gain(gain);
     }
-    let mse = sum / f64::from(count);
-    Some(if mse <= 1e-12 { 120.0 } else { -10.0 * mse.log10() })
+    let psnr_db = metrics::psnr(&hidden, &cut(&render), Some(&inside)).map(|psnr| psnr.min(HIGHEST_DB));
+    let ssim = thorough.then(|| {
+        let rgb = whole.rgb.iter().zip(&mask).map(|(p, m)| if *m { *p } else { [0.0; 3] }).collect();
+        metrics::ssim_on_mask(&metrics::Picture { rgb, ..whole }, &render, &mask)
+    });
+    Scores { psnr_db, ssim: ssim.flatten(), iou }
 }
 
-/// SSIM on the box of the pixels that are rendered and in the mask. Other pixels are the photograph's in both pictures, so
-/// that the ground behind the hand counts as equal and the borders of the windows do not see it.
-fn ssim(rendered: &ViewPicture, view: &View) -> Option<f64> {
-    if !same_size(rendered, view) {
-        return None;
-    }
-    let mask = view.mask.as_ref().map(|m| m.as_raw().as_slice());
-    let shared: Vec<bool> = rendered
-        .rgba
-        .chunks_exact(4)
-        .enumerate()
-        .map(|(i, p)| p[3] > 0 && mask.is_none_or(|m| m.get(i).is_some_and(|v| *v >= 128)))
-        .collect();
-    let photo = metrics::Picture::from(&view.image);
-    let mut other = photo.clone();
-    for ((pixel, shared), p) in other.rgb.iter_mut().zip(&shared).zip(rendered.rgba.chunks_exact(4)) {
-        if *shared {
-            *pixel = [0, 1, 2].map(|c| f64::from(p[c]) / 255.0);
-        }
-    }
-    metrics::ssim_on_mask(&photo, &other, &shared)
+/// The entries of a row-major list of pixels in `[x0, x1) × [y0, y1)`.
+fn cropped<T: Copy>(list: &[T], width: usize, [x0, y0, x1, y1]: [usize; 4]) -> Vec<T> {
+    (y0..y1).flat_map(|y| list[y * width + x0..y * width + x1].iter().copied()).collect()
 }
 
-fn iou(rendered: &ViewPicture, view: &View) -> Option<f64> {
-    let mask = view.mask.as_ref()?;
-    if !same_size(rendered, view) {
-        return None;
+/// Multiplies the channels of RGBA8.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to a byte")]
+fn multiply(rgba: &mut [u8], gain: [f64; 3]) {
+    for p in rgba.chunks_exact_mut(4) {
+        for (x, gain) in p.iter_mut().zip(gain) {
+            *x = (f64::from(*x) * gain).round().clamp(0.0, 255.0) as u8;
+        }
     }
-    let (mut both, mut either) = (0_u32, 0_u32);
-    for (r, &m) in rendered.rgba.chunks_exact(4).zip(mask.as_raw()) {
-        let (a, b) = (r[3] > 0, m >= 128);
-        both += u32::from(a && b);
-        either += u32::from(a || b);
-    }
-    (either > 0).then(|| f64::from(both) / f64::from(either))
 }
 
 /// A copy whose longer side is at most `longest_px`.
@@ -200,22 +205,45 @@ mod tests {
             .zip(mask.pixels())
             .flat_map(|(p, m)| [p.0[0], p.0[1], p.0[2], if m.0[0] > 0 { 255 } else { 0 }])
             .collect();
-        let exact = ViewPicture { view: 0, width, height, rgba };
-        assert_eq!(iou(&exact, &view), Some(1.0), "the mask covers itself");
-        assert_eq!(psnr_db(&exact, &view), Some(120.0), "the photograph equals itself");
-        assert!(ssim(&exact, &view).is_some_and(|s| (s - 1.0).abs() < 1e-9), "and is similar to itself");
+        let exact = ViewPicture { view: 0, width, height, rgba, without_gain: false };
+        let of = |picture: &ViewPicture| score(&mut picture.clone(), &view, true, true);
+        assert_eq!((of(&exact).iou, of(&exact).psnr_db), (Some(1.0), Some(HIGHEST_DB)), "it equals itself");
+        assert!(of(&exact).ssim.is_some_and(|s| (s - 1.0).abs() < 1e-9), "and is similar to itself");
         let mut off = exact.clone();
         off.rgba.chunks_exact_mut(4).for_each(|p| p[0] = p[0].saturating_add(26));
-        let psnr = psnr_db(&off, &view).expect("covered");
+        let psnr = of(&off).psnr_db.expect("covered");
         assert!((20.0..30.0).contains(&psnr), "a tenth off in one of three channels is about 25 dB, not {psnr}");
-        let similarity = ssim(&off, &view).expect("covered");
+        let similarity = of(&off).ssim.expect("covered");
         assert!((0.2..0.9995).contains(&similarity), "and no longer as similar: {similarity}");
         let scored = |look, thorough| Picture::new(off.clone(), Some(&view), (1, look), Duration::ZERO, thorough);
         assert!(scored(Look::Shaded, true).ssim.is_some() && scored(Look::Shaded, false).ssim.is_none(), "when asked");
         let albedo = scored(Look::Albedo, true);
         assert!(albedo.psnr_db.is_none() && albedo.iou.is_some(), "an albedo is no photograph, but has a silhouette");
         off.rgba.chunks_exact_mut(4).for_each(|p| p[3] = 0);
-        assert_eq!(psnr_db(&off, &view), None, "nothing rendered, nothing scored");
+        assert_eq!(of(&off).psnr_db, None, "nothing rendered, nothing scored");
+    }
+
+    #[test]
+    fn a_view_without_a_gain_of_its_own_gets_the_best_and_is_shown_by_it() {
+        let view = test_capture(1).views.remove(0);
+        let (width, height) = view.image.dimensions();
+        let mask = view.mask.clone().expect("the test capture has masks");
+        let dark = |x: u8| x / 2;
+        let rgba: Vec<u8> = view
+            .image
+            .pixels()
+            .zip(mask.pixels())
+            .flat_map(|(p, m)| [dark(p.0[0]), dark(p.0[1]), dark(p.0[2]), if m.0[0] > 0 { 255 } else { 0 }])
+            .collect();
+        let made = |without_gain| {
+            let rendered = ViewPicture { view: 0, width, height, rgba: rgba.clone(), without_gain };
+            Picture::new(rendered, Some(&view), (1, Look::Shaded), Duration::ZERO, false)
+        };
+        let (as_it_is, fitted) = (made(false), made(true));
+        let psnr = |p: &Picture| p.psnr_db.expect("covered");
+        assert!(psnr(&fitted) > 40.0 && psnr(&as_it_is) < 20.0, "{} and {}", psnr(&fitted), psnr(&as_it_is));
+        let brightness = |p: &Picture| p.rgba.chunks_exact(4).map(|p| u64::from(p[1])).sum::<u64>();
+        assert!(brightness(&fitted) > brightness(&as_it_is) * 19 / 10, "and it is shown that bright");
     }
 
     #[test]

@@ -73,9 +73,29 @@ fn log_layer(_: &mut App) -> Option<BoxedFmtLayer> {
     Some(Box::new(layer))
 }
 
-/// Redraw on input and on news only; the wait is a safety net.
-pub(super) fn redraw_settings(scripted: bool) -> WinitSettings {
-    let wait = Duration::from_millis(if scripted { 100 } else { 5000 });
+/// Redraws come with input and with news; how long the window waits for either before it draws by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wait {
+    /// Something moves by the clock: time on show, a script.
+    Moment,
+    /// Something may end by the clock: a notice, an edit that is kept when it has rested.
+    Seconds,
+    /// Nothing is to be expected; a safety net.
+    Minute,
+}
+
+impl Wait {
+    pub(super) const fn time(self) -> Duration {
+        match self {
+            Self::Moment => Duration::from_millis(100),
+            Self::Seconds => Duration::from_secs(5),
+            Self::Minute => Duration::from_secs(60),
+        }
+    }
+}
+
+pub(super) fn redraw_settings(wait: Wait) -> WinitSettings {
+    let wait = wait.time();
     WinitSettings {
         focused_mode: UpdateMode::reactive_low_power(wait),
         unfocused_mode: UpdateMode::reactive_low_power(wait),

@@ -465,7 +465,13 @@ impl Engine for MorphEngine {
             Look::Clay => [120, 120, 120, 255],
             Look::Neural => NETWORK_BLUE,
         };
-        Ok(ViewPicture { view, width: camera.width_px, height: camera.height_px, rgba: painted(&camera, colour) })
+        Ok(ViewPicture {
+            view,
+            width: camera.width_px,
+            height: camera.height_px,
+            rgba: painted(&camera, colour),
+            without_gain: false,
+        })
     }
 
     fn render_network(&mut self, camera: &Camera, _poses: Option<&[Pose]>) -> anyhow::Result<Vec<u8>> {

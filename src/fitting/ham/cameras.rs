@@ -28,6 +28,18 @@ pub(super) struct Given {
     pub straight: Option<Vec<u32>>,
 }
 
+/// A refinement of all cameras that is under way.
+#[derive(Debug, Default)]
+pub(super) struct Refinement {
+    /// Of the surface, world metres.
+    positions: Vec<[f64; 3]>,
+    middle: Vector3<f64>,
+    /// Views whose cameras move in this round, with the camera as it is and the step.
+    found: Vec<(usize, Camera, CameraMove)>,
+    /// How many stay.
+    still: usize,
+}
+
 /// Six numbers a view: turn, centre.
 pub(super) fn to_list(moves: &[CameraMove]) -> Vec<f32> {
     moves.iter().flat_map(|m| [m.turn_rad, m.centre_m]).flatten().map(to_f32).collect()
@@ -83,53 +95,76 @@ impl Ham {
         view.write_geometry(&self.gpu, geometry);
     }
 
-    /// Moves every camera to where its photograph fits the surface as it is now.
+    /// Moves every camera to where its photograph fits the surface as it is now, at once.
     ///
     /// # Errors
     /// A GPU error.
     pub(super) fn refine_cameras(&mut self) -> Result<(), HamError> {
-        let s = self.settings.clone();
-        let prior = Prior { turn_rad: s.camera_turn_deg.to_radians(), centre_m: s.camera_centre_mm * 1e-3 };
-        let vertices = self.vertices()?;
-        let positions: Vec<[f64; 3]> = vertices.positions.iter().map(|p| p.map(f64::from)).collect();
-        let middle = positions.iter().fold(Vector3::zeros(), |sum, p| sum + Vector3::from(*p));
-        let middle = middle / positions.len().max(1) as f64;
-        // On pictures of half the size a shift is told half as well, and a camera that was moved is no anchor any more.
-        let tolerated_px = if self.coarse { 2.0 * TOLERATED_PX } else { TOLERATED_PX };
-        for _ in 0..s.camera_rounds {
-            let (mut found, mut still): (Vec<(usize, Camera, CameraMove)>, usize) = (Vec::new(), 0);
+        let mut refinement = self.begin_cameras()?;
+        for _ in 0..self.settings.camera_rounds {
             for v in 0..self.views.len() {
-                let (Some(view), Some(given)) = (&self.views[v], &self.sights[v]) else { continue };
-                let rendered = self.rendered(view)?;
-                let ids: Vec<u32> = self.gpu.read_range(&view.pass.ids, 0, rendered.len() as u64 * 4)?;
-                let mesh = RefMesh { positions: &positions, faces: &self.mesh.topology.faces, opposite: &[] };
-                let reference = RefView::from(&view.pass.region);
-                let depth = |(pixel, word): (usize, &u32)| match word & !antialias::SILHOUETTE {
-                    0 => 0.0,
-                    id => to_f32(reference.depth_at(&mesh, id, reference.pixel_centre(pixel))),
-                };
-                let depth_m: Vec<f32> = ids.iter().enumerate().map(depth).collect();
-                let camera = given.camera.moved(&self.moves[v]);
-                let sight = Sight { camera: &camera, rendered: &rendered, target: &given.pixels, depth_m: &depth_m };
-                let step = align(&sight, &self.moves[v], &prior).unwrap_or_default();
-                let asked_px = step.shift_px * f64::from(s.image_divisor);
-                if self.moves[v] != CameraMove::default() || asked_px > tolerated_px {
-                    found.push((v, camera, step.by));
-                } else {
-                    still += 1;
-                }
+                self.look_at_camera(v, &mut refinement)?;
             }
-            let mut steps: Vec<(&Camera, CameraMove)> = found.iter().map(|(_, c, step)| (c, *step)).collect();
-            if still < ANCHORS {
-                without_common_motion(&mut steps, &middle);
-            }
-            let steps: Vec<CameraMove> = steps.into_iter().map(|(_, step)| step).collect();
-            for ((v, ..), step) in found.iter().zip(&steps) {
-                self.moves[*v] = stored(self.moves[*v].then(step));
-                self.place_camera(*v);
-            }
+            self.move_cameras(&mut refinement);
         }
         self.look_again()
+    }
+
+    /// The surface as it is now, which all rounds of a refinement look at.
+    ///
+    /// # Errors
+    /// A GPU error.
+    pub(super) fn begin_cameras(&self) -> Result<Refinement, HamError> {
+        let positions: Vec<[f64; 3]> = self.vertices()?.positions.iter().map(|p| p.map(f64::from)).collect();
+        let middle = positions.iter().fold(Vector3::zeros(), |sum, p| sum + Vector3::from(*p));
+        let middle = middle / positions.len().max(1) as f64;
+        Ok(Refinement { positions, middle, found: Vec::new(), still: 0 })
+    }
+
+    /// How the camera of a view would move; nothing for a view that is not used.
+    ///
+    /// # Errors
+    /// A GPU error.
+    pub(super) fn look_at_camera(&self, v: usize, refinement: &mut Refinement) -> Result<(), HamError> {
+        let (Some(view), Some(given)) = (&self.views[v], &self.sights[v]) else { return Ok(()) };
+        let s = &self.settings;
+        let prior = Prior { turn_rad: s.camera_turn_deg.to_radians(), centre_m: s.camera_centre_mm * 1e-3 };
+        // On pictures of half the size a shift is told half as well, and a camera that was moved is no anchor any more.
+        let tolerated_px = if self.coarse { 2.0 * TOLERATED_PX } else { TOLERATED_PX };
+        let rendered = self.rendered(view)?;
+        let ids: Vec<u32> = self.gpu.read_range(&view.pass.ids, 0, rendered.len() as u64 * 4)?;
+        let positions = &refinement.positions;
+        let mesh = RefMesh { positions, faces: &self.mesh.topology.faces, opposite: &[] };
+        let reference = RefView::from(&view.pass.region);
+        let depth = |(pixel, word): (usize, &u32)| match word & !antialias::SILHOUETTE {
+            0 => 0.0,
+            id => to_f32(reference.depth_at(&mesh, id, reference.pixel_centre(pixel))),
+        };
+        let depth_m: Vec<f32> = ids.iter().enumerate().map(depth).collect();
+        let camera = given.camera.moved(&self.moves[v]);
+        let sight = Sight { camera: &camera, rendered: &rendered, target: &given.pixels, depth_m: &depth_m };
+        let step = align(&sight, &self.moves[v], &prior).unwrap_or_default();
+        let asked_px = step.shift_px * f64::from(s.image_divisor);
+        if self.moves[v] != CameraMove::default() || asked_px > tolerated_px {
+            refinement.found.push((v, camera, step.by));
+        } else {
+            refinement.still += 1;
+        }
+        Ok(())
+    }
+
+    /// Moves the cameras that were found to move since the last time.
+    pub(super) fn move_cameras(&mut self, refinement: &mut Refinement) {
+        let found = std::mem::take(&mut refinement.found);
+        let mut steps: Vec<(&Camera, CameraMove)> = found.iter().map(|(_, c, step)| (c, *step)).collect();
+        if std::mem::take(&mut refinement.still) < ANCHORS {
+            without_common_motion(&mut steps, &refinement.middle);
+        }
+        let steps: Vec<CameraMove> = steps.into_iter().map(|(_, step)| step).collect();
+        for ((v, ..), step) in found.iter().zip(&steps) {
+            self.moves[*v] = stored(self.moves[*v].then(step));
+            self.place_camera(*v);
+        }
     }
 
     /// What a view sees of the surface as it is now: premultiplied RGBA, antialiased, one entry a pixel of its region.
@@ -144,11 +179,14 @@ impl Ham {
 
     /// Finds what each view sees, which phase A does once.
     pub(super) fn look_again(&self) -> Result<(), HamError> {
-        for view in self.views.iter().flatten() {
-            let mut recorder = self.gpu.recorder("visibility");
-            self.renderer.record_visibility(&mut recorder, &self.buffers, &self.pixels, &view.pass);
-            recorder.submit()?;
-        }
-        Ok(())
+        (0..self.views.len()).try_for_each(|v| self.look_at(v))
+    }
+
+    /// Finds what a view sees.
+    pub(super) fn look_at(&self, v: usize) -> Result<(), HamError> {
+        let Some(view) = &self.views[v] else { return Ok(()) };
+        let mut recorder = self.gpu.recorder("visibility");
+        self.renderer.record_visibility(&mut recorder, &self.buffers, &self.pixels, &view.pass);
+        Ok(recorder.submit()?)
     }
 }

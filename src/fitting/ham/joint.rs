@@ -140,7 +140,8 @@ impl Ham {
     /// # Errors
     /// A GPU error.
     pub fn joint_untangle(&mut self) -> Result<(), HamError> {
-        self.untangle()
+        let hands = if self.settings.untangle_rounds > 0 { self.mesh.hands.len() } else { 0 };
+        (0..hands).try_for_each(|hand| self.untangle_hand(hand))
     }
 
     /// The refinement has ended: terms are again those of the phase.

@@ -41,7 +41,7 @@ impl Ham {
     /// True between steps.
     #[must_use]
     pub const fn between_steps(&self) -> bool {
-        self.at_view == 0
+        self.at_view == 0 && self.ending.is_none()
     }
 
     /// Takes over the weights and rates of other settings ([`HamSettings::LIVE`]), from the next step on. Between steps only.

@@ -25,6 +25,7 @@ mod buffers;
 mod cameras;
 mod coverage;
 mod detail;
+mod ending;
 mod falloff;
 mod fine_mesh;
 mod flow;
@@ -170,6 +171,8 @@ pub struct Ham {
     at_view: usize,
     /// How many views go to the device before [`Ham::step`] comes back.
     slice: slices::Slice,
+    /// What the epoch that was stepped through leaves to be done.
+    ending: Option<ending::Ending>,
     steps: [i32; 3],
     meter: rates::RateMeter,
     ended: Vec<PhaseRates>,
@@ -296,6 +299,7 @@ impl Ham {
             batch: 0,
             at_view: 0,
             slice: slices::Slice::default(),
+            ending: None,
             steps: [0; 3],
             meter: rates::RateMeter::new(gpu)?,
             ended: Vec::new(),
@@ -401,6 +405,9 @@ impl Ham {
         if self.phase == Phase::Done {
             return Ok(None);
         }
+        if let Some(ending) = self.ending.take() {
+            return self.go_on_ending(ending);
+        }
         let batch = self.batches[self.batch].clone();
         let geometry = self.phase.moves();
         let s = &self.settings;
@@ -472,29 +479,7 @@ impl Ham {
         if over {
             report.epochs = self.epoch;
         }
-        if self.cameras_are_due() {
-            self.refine_cameras()?;
-            self.refine_residuals(false)?;
-        }
-        if self.residuals_are_due() {
-            self.refine_residuals(true)?;
-        }
-        if over {
-            if geometry {
-                self.untangle()?;
-            }
-            let next = self.next_phase();
-            if next == Phase::Colour {
-                self.free_albedo()?;
-            }
-            self.enter_phase(next);
-        } else if geometry
-            && self.epoch * 2 >= self.settings.shape_epochs
-            && (self.epoch - 1) * 2 < self.settings.shape_epochs
-        {
-            self.write_phase();
-        }
-        Ok(Some(report))
+        self.go_on_ending(self.end_epoch(report, over))
     }
 
     fn read_row(&self) -> Result<EpochReport, HamError> {

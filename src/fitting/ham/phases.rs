@@ -1,6 +1,6 @@
 //! The stage's phases, what follows on what, and how stiff the albedo is in each.
 
-use super::{Ham, HamError};
+use super::Ham;
 
 /// Phases of the stage, in their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,15 +67,5 @@ impl Ham {
             Phase::Colour => s.albedo_laplacian_colour,
             _ => 1.0,
         }
-    }
-
-    /// What phase C needs before it begins: visibility of the surface as it is now, which it does not compute again, and an
-    /// Adam that does not remember the stiff albedo's gradients, which would make its steps small.
-    pub(super) fn free_albedo(&mut self) -> Result<(), HamError> {
-        self.refresh_normals()?;
-        self.look_again()?;
-        self.training.forget_albedo_steps(&self.gpu);
-        self.steps[0] = 0;
-        Ok(())
     }
 }

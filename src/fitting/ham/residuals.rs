@@ -17,6 +17,17 @@ const TOLERATED_PX: f64 = 0.5;
 /// Name of the residuals in a checkpoint.
 pub(super) const LIST: &str = "residuals";
 
+/// A search for the residuals of all views that is under way.
+#[derive(Debug, Default)]
+pub(super) struct Search {
+    /// How far shifts may go; `None` where none are looked for.
+    prior: Option<Prior>,
+    /// Of the falloff.
+    sums: Vec<Sums>,
+    /// Root mean squares of the shifts that were found.
+    shifted_px: Vec<f64>,
+}
+
 /// One list for all views: falloff, nodes in a row (0: no shifts), their number, distance, the first one's place, shifts.
 pub(super) fn to_list(residuals: &[CameraResidual]) -> Vec<f32> {
     let mut list = Vec::new();
@@ -102,48 +113,47 @@ impl Ham {
         self.phase == Phase::Colour && due && self.epoch < epochs
     }
 
-    /// Finds anew how brightness falls off and, `with_shifts`, where each photograph shows what is rendered; from here on the
-    /// stage compares with photographs without either.
+    /// Begins to find anew how brightness falls off and, `with_shifts`, where each photograph shows what is rendered.
+    pub(super) fn begin_residuals(&self, with_shifts: bool) -> Search {
+        let factor = f64::from(self.settings.image_divisor);
+        let prior = Prior { shift_px: self.settings.warp_px / factor, bend_px: self.settings.warp_bend_px / factor };
+        Search { prior: with_shifts.then_some(prior), sums: Vec::new(), shifted_px: Vec::new() }
+    }
+
+    /// Looks at one view, if it is used: finds its shifts, adds to what the falloff is found from.
     ///
     /// # Errors
     /// A GPU error.
-    pub(super) fn refine_residuals(&mut self, with_shifts: bool) -> Result<(), HamError> {
-        let factor = f64::from(self.settings.image_divisor);
-        let prior = Prior { shift_px: self.settings.warp_px / factor, bend_px: self.settings.warp_bend_px / factor };
-        if !with_shifts && !self.settings.falloff {
-            return Ok(());
-        }
-        let mut sums = Vec::new();
-        let mut shifted_px = Vec::new();
-        for v in 0..self.views.len() {
-            let (Some(view), Some(given)) = (&self.views[v], &self.sights[v]) else { continue };
-            let rendered = self.rendered(view)?;
-            if with_shifts && prior.shift_px > 0.0 {
-                let warp = self.shifts(given, &rendered, self.residuals[v].warp.as_ref(), &prior);
-                let shift_px = root_mean_square(&warp, given, &rendered);
-                // What once was off stays taken care of.
-                if shift_px > TOLERATED_PX || self.residuals[v].warp.is_some() {
-                    self.residuals[v].warp = Some(warp);
-                    shifted_px.push(shift_px);
-                }
-            }
-            if self.settings.falloff {
-                sums.extend(self.brightness_sums(v, given, &rendered));
+    pub(super) fn look_for_residual(&mut self, v: usize, search: &mut Search) -> Result<(), HamError> {
+        let (Some(view), Some(given)) = (&self.views[v], &self.sights[v]) else { return Ok(()) };
+        let rendered = self.rendered(view)?;
+        if let Some(prior) = search.prior.filter(|prior| prior.shift_px > 0.0) {
+            let warp = self.shifts(given, &rendered, self.residuals[v].warp.as_ref(), &prior);
+            let shift_px = root_mean_square(&warp, given, &rendered);
+            // What once was off stays taken care of.
+            if shift_px > TOLERATED_PX || self.residuals[v].warp.is_some() {
+                self.residuals[v].warp = Some(warp);
+                search.shifted_px.push(shift_px);
             }
         }
         if self.settings.falloff {
-            let found = f64::from(to_f32(falloff(&sums)));
+            search.sums.extend(self.brightness_sums(v, given, &rendered));
+        }
+        Ok(())
+    }
+
+    /// Takes over what was found in all views; [`Self::straighten`] each and look again, and the stage compares with photographs
+    /// without it.
+    pub(super) fn keep_residuals(&mut self, search: &mut Search) {
+        if self.settings.falloff {
+            let found = f64::from(to_f32(falloff(&search.sums)));
             for residual in &mut self.residuals {
                 residual.falloff = found;
             }
         }
-        if with_shifts {
-            self.shifted_px = shifted_px;
+        if search.prior.is_some() {
+            self.shifted_px = std::mem::take(&mut search.shifted_px);
         }
-        for v in 0..self.views.len() {
-            self.straighten(v);
-        }
-        self.look_again()
     }
 
     fn shifts(

@@ -2,14 +2,23 @@
 //! photographs, a step takes longer than anybody waits for a pause. Steps are cut between views, where it changes no byte of
 //! the result; how many views make a slice follows what they took last.
 
-/// Seconds that a slice is to take: with what a slice too long for it adds, a pause is answered within 200 ms.
-const SECONDS: f64 = 0.08;
+/// Seconds that a slice is to take: with the frame that the window is at, and what a slice too long for it adds, a pause is answered
+/// within 200 ms.
+const SECONDS: f64 = 0.05;
 
 /// See the module.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Slice {
+    /// Seconds that a slice is to take.
+    pub seconds: f64,
     /// Seconds of a view when it was last measured; 0 before.
     view: f64,
+}
+
+impl Default for Slice {
+    fn default() -> Self {
+        Self { seconds: SECONDS, view: 0.0 }
+    }
 }
 
 impl Slice {
@@ -19,7 +28,7 @@ impl Slice {
             return 1;
         }
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small number, not negative")]
-        let views = (SECONDS / self.view).min(1e6) as usize;
+        let views = (self.seconds / self.view).min(1e6) as usize;
         views.max(1)
     }
 
@@ -40,7 +49,7 @@ mod tests {
         let mut slice = Slice::default();
         assert_eq!(slice.views(), 1, "carefully at first");
         slice.took(1, 0.002);
-        assert_eq!(slice.views(), 40, "a quick device gets whole steps");
+        assert_eq!(slice.views(), 25, "a quick device gets whole steps");
         slice.took(4, 4.0);
         assert_eq!(slice.views(), 1, "a slow one a view at a time");
         slice.took(1, 0.0);

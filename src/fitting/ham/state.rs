@@ -34,7 +34,7 @@ impl Ham {
     /// True between epochs, when [`Ham::state`] is a complete description.
     #[must_use]
     pub const fn at_epoch_end(&self) -> bool {
-        self.batch == 0 && self.at_view == 0
+        self.batch == 0 && self.between_steps()
     }
 
     /// Goes back to a saved state of the same mesh; false when the state does not fit.
@@ -69,7 +69,7 @@ impl Ham {
         };
         self.epoch = state.epoch;
         self.history = plateau::history_of(state);
-        (self.batch, self.at_view) = (0, 0);
+        (self.batch, self.at_view, self.ending) = (0, 0, None);
         self.steps = state.steps;
         self.write_phase();
         self.refresh_normals()?;

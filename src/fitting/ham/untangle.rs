@@ -100,33 +100,30 @@ fn even_out(positions: &mut [[f64; 3]], reference: &[[f64; 3]], topology: &Topol
 }
 
 impl Ham {
-    /// Untangles each hand of the surface as it is now.
+    /// Untangles one hand of the surface as it is now.
     ///
     /// # Errors
     /// A GPU error.
-    pub(super) fn untangle(&mut self) -> Result<(), HamError> {
-        if self.settings.untangle_rounds == 0 {
-            return Ok(());
+    pub(super) fn untangle_hand(&mut self, hand: usize) -> Result<(), HamError> {
+        if hand == 0 {
+            self.untangled = Untangled::default();
         }
-        let read: Vec<[f32; 4]> = self.gpu.read(&self.buffers.positions)?;
-        let mut positions: Vec<[f64; 3]> = read.iter().map(|p| [0, 1, 2].map(|k| f64::from(p[k]))).collect();
-        let mut total = Untangled::default();
-        for hand in &self.mesh.hands {
-            let range = hand.vertices.clone();
-            let reference = &self.mesh.positions[range.clone()];
-            let done = untangle(&mut positions[range], reference, &hand.faces, self.settings.untangle_rounds);
-            total.before += done.before;
-            total.after += done.after;
-            total.rounds = total.rounds.max(done.rounds);
-        }
-        if total.after < total.before {
-            let mut moved = read;
-            for (to, from) in moved.iter_mut().zip(&positions) {
+        let hand = &self.mesh.hands[hand];
+        let range = hand.vertices.clone();
+        let mut read: Vec<[f32; 4]> = self.gpu.read(&self.buffers.positions)?;
+        let mut positions: Vec<[f64; 3]> =
+            read[range.clone()].iter().map(|p| [0, 1, 2].map(|k| f64::from(p[k]))).collect();
+        let reference = &self.mesh.positions[range.clone()];
+        let done = untangle(&mut positions, reference, &hand.faces, self.settings.untangle_rounds);
+        if done.after < done.before {
+            for (to, from) in read[range].iter_mut().zip(&positions) {
                 to[..3].copy_from_slice(&from.map(to_f32));
             }
-            self.buffers.positions.write(&self.gpu, &moved);
+            self.buffers.positions.write(&self.gpu, &read);
         }
-        self.untangled = total;
+        self.untangled.before += done.before;
+        self.untangled.after += done.after;
+        self.untangled.rounds = self.untangled.rounds.max(done.rounds);
         Ok(())
     }
 

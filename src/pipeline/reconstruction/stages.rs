@@ -1,5 +1,6 @@
 //! The stages one after the other: what each needs, what it leaves in the run folder, what it found.
 
+use super::keep::Keep;
 use super::{CHECKPOINT_SECONDS, Reconstruction, State, TRACK_SNAPSHOTS};
 use crate::anatomy::Side;
 use crate::camera::Camera;
@@ -269,36 +270,13 @@ impl Reconstruction {
         let every = (report.epochs * 2 / TRACK_SNAPSHOTS).max(1);
         let advance = self.stepped(Stage::Ham, report.phase.name(), [report.epoch, report.epochs], total, terms)?;
         let kept = report.epoch % every == 0 || report.epoch == report.epochs;
-        // The step is taken, and is told of; an error is before the next.
-        if let Err(error) = self.keep([pace, folds, cameras].into_iter().flatten(), kept, phase_ended) {
-            self.trouble.get_or_insert(error);
+        self.to_keep.extend([pace, folds, cameras].into_iter().flatten().map(Keep::Line));
+        self.to_keep.extend(kept.then_some(Keep::Snapshot));
+        self.to_keep.extend(phase_ended.then_some(Keep::RestartPoint));
+        if self.seconds_now() - self.last_checkpoint > CHECKPOINT_SECONDS {
+            self.to_keep.push_back(Keep::Checkpoint);
         }
         Ok(advance)
-    }
-
-    /// What an epoch leaves in the run folder besides its line: these, a snapshot if one is `kept`, a place to begin again from
-    /// at the end of a phase, a checkpoint if it is time.
-    fn keep(
-        &mut self,
-        lines: impl Iterator<Item = String>,
-        kept: bool,
-        phase_ended: bool,
-    ) -> Result<(), PipelineError> {
-        for line in lines {
-            self.folder.log(&format!("{:9.2} s  {line}", self.seconds_now()))?;
-        }
-        if kept {
-            let snapshot = self.snapshot()?;
-            results::write_track(self.folder.path(), &snapshot)?;
-        }
-        if phase_ended {
-            self.keep_restart_point()?;
-        }
-        if self.seconds - self.last_checkpoint > CHECKPOINT_SECONDS {
-            self.write_checkpoint(false)?;
-            self.last_checkpoint = self.seconds;
-        }
-        Ok(())
     }
 
     fn finish_ham(&mut self) -> Result<Advance, PipelineError> {

@@ -93,7 +93,9 @@ impl Reconstruction {
         let pixels = self.run_views(&facts, &lights).render(&mut maker, &(&vertices).into(), &faces, view, mode);
         self.pictures = Some(maker);
         let camera = &facts.cameras[view.min(facts.cameras.len().saturating_sub(1))];
-        Ok(ViewPicture { view, width: camera.width_px, height: camera.height_px, rgba: to_rgba8(&pixels?) })
+        let without_gain = !lights.is_empty() && self.used.get(view) != Some(&true);
+        let rgba = to_rgba8(&pixels?);
+        Ok(ViewPicture { view, width: camera.width_px, height: camera.height_px, rgba, without_gain })
     }
 
     /// The final meshes against the photographs, by view number.

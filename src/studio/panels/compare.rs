@@ -227,7 +227,7 @@ fn footer(ui: &mut Ui, session: &Session, picture: Option<&(Arc<Picture>, bool)>
         None => "the render is on its way…".to_owned(),
     };
     ui.add(egui::Label::new(RichText::new(text).color(faint())).truncate()).on_hover_text(
-        "PSNR over the pixels that are rendered and in the mask; SSIM on the box of these; IoU of the silhouettes. \
+        "PSNR over the pixels that are rendered and in the mask; SSIM on the box of the mask; IoU of the silhouettes. \
          PSNR and SSIM are of shaded and neural pictures only",
     );
 }

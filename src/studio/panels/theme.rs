@@ -3,7 +3,6 @@
 
 use super::access::{Named as _, is_read};
 use egui::{Color32, Context, CornerRadius, FontFamily, FontId, Frame, Margin, Stroke, TextStyle, Ui, Visuals};
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The one accent colour: selection, progress, primary button.
 pub(crate) const ACCENT: Color32 = Color32::from_rgb(72, 190, 178);
@@ -28,14 +27,43 @@ pub(crate) const HELD_OUT: Color32 = Color32::from_rgb(150, 166, 240);
 /// Something failed.
 pub(crate) const RED: Color32 = Color32::from_rgb(228, 101, 94);
 
-/// The palette of the panels is the light one.
-static LIGHT: AtomicBool = AtomicBool::new(false);
+/// Which palette the panels have: one for the program, whatever thread draws.
+#[cfg(not(test))]
+mod lightness {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    static LIGHT: AtomicBool = AtomicBool::new(false);
+
+    pub(super) fn is_light() -> bool {
+        LIGHT.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_light(light: bool) {
+        LIGHT.store(light, Ordering::Relaxed);
+    }
+}
+
+/// The same, for each test its own: they draw side by side.
+#[cfg(test)]
+mod lightness {
+    thread_local!(static LIGHT: std::cell::Cell<bool> = const { std::cell::Cell::new(false) });
+
+    pub(super) fn is_light() -> bool {
+        LIGHT.get()
+    }
+
+    pub(super) fn set_light(light: bool) {
+        LIGHT.set(light);
+    }
+}
+
+use lightness::{is_light, set_light};
 
 /// Colours of the panels by name: `(name, dark, light)`.
 macro_rules! palette {
     ($($(#[$doc:meta])* $name:ident $dark:expr, $light:expr;)*) => {
         $($(#[$doc])* pub(crate) fn $name() -> Color32 {
-            if LIGHT.load(Ordering::Relaxed) { $light } else { $dark }
+            if is_light() { $light } else { $dark }
         })*
 
         /// All of them, for the test of contrasts: name, dark, light.
@@ -109,7 +137,7 @@ pub(crate) fn series(name: &str) -> Color32 {
 
 /// A curve's colour as its mark on a panel: on light ground the pale ones are darkened so that they show.
 pub(crate) fn on_panel(colour: Color32) -> Color32 {
-    if !LIGHT.load(Ordering::Relaxed) {
+    if !is_light() {
         return colour;
     }
     let [r, g, b, a] = colour.to_array();
@@ -119,7 +147,7 @@ pub(crate) fn on_panel(colour: Color32) -> Color32 {
 
 /// Sets fonts, colours and spacings.
 pub(crate) fn apply(ctx: &Context, light: bool) {
-    LIGHT.store(light, Ordering::Relaxed);
+    set_light(light);
     let mut visuals = if light { Visuals::light() } else { Visuals::dark() };
     visuals.panel_fill = sheet();
     visuals.window_fill = raised();

@@ -10,7 +10,7 @@ use crate::studio::problem::Problem;
 use crate::studio::session::project::{Project, Saved};
 use image::RgbImage;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -234,9 +234,36 @@ pub(crate) struct NetworkFrame {
 #[derive(Debug, Default)]
 pub(crate) struct Control {
     pub(super) paused: AtomicBool,
+    /// A step is under way.
+    pub(super) stepping: AtomicBool,
     pub(super) cancel: AtomicBool,
     pub(super) quit: AtomicBool,
     pub(super) snapshot_wanted: AtomicBool,
     /// Least milliseconds between two wake-ups of the window for mere progress.
     pub(super) wake_interval_ms: AtomicU64,
+}
+
+// Each side writes its own flag and then reads the other's, in one order for both: a pause is either seen before the step, or
+// the step is seen by who pauses.
+impl Control {
+    /// A step begins; false, and none does, if the run is paused.
+    pub(super) fn begin_step(&self) -> bool {
+        self.stepping.store(true, Ordering::SeqCst);
+        let goes_on = !self.paused.load(Ordering::SeqCst);
+        if !goes_on {
+            self.end_step();
+        }
+        goes_on
+    }
+
+    /// The step has ended.
+    pub(super) fn end_step(&self) {
+        self.stepping.store(false, Ordering::SeqCst);
+    }
+
+    /// Sets the pause; true if it holds at once, since no step is under way.
+    pub(super) fn pause(&self, paused: bool) -> bool {
+        self.paused.store(paused, Ordering::SeqCst);
+        paused && !self.stepping.load(Ordering::SeqCst)
+    }
 }

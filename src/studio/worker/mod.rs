@@ -161,10 +161,11 @@ impl Worker {
         }
     }
 
-    /// Pauses or goes on. Takes effect before the next step.
-    pub(crate) fn set_paused(&self, paused: bool) {
-        self.control.paused.store(paused, Ordering::Release);
+    /// Pauses or goes on. Takes effect before the next step; true if a pause holds at once, since none is under way.
+    pub(crate) fn set_paused(&self, paused: bool) -> bool {
+        let holds = self.control.pause(paused);
         self.send(Command::Poke);
+        holds
     }
 
     /// Ends the reconstruction before its next step; the last state stays.

@@ -87,8 +87,9 @@ impl Inner {
                     self.tell(Event::Failed(Problem::stopping(&error)));
                 }
             }
-            if self.running && !self.control.paused.load(Ordering::Acquire) {
+            if self.running && self.control.begin_step() {
                 self.step();
+                self.control.end_step();
                 // Pictures may take longer than a step: they are no reason to call the run not paused.
                 self.note_pause();
             }

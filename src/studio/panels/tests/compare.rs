@@ -106,7 +106,7 @@ fn another_look_is_asked_for_and_a_network_that_is_not_there_is_not() {
     assert_eq!(wanted.look, Look::Albedo, "as chosen");
     assert!(bench.session.picture().is_none(), "the shaded picture is not passed off as the albedo");
     let rgba = vec![255; 320 * 256 * 4];
-    let made = crate::pipeline::ViewPicture { view: wanted.view, width: 320, height: 256, rgba };
+    let made = crate::pipeline::ViewPicture { view: wanted.view, width: 320, height: 256, rgba, without_gain: false };
     let view = bench.session.capture.as_ref().and_then(|c| c.views.first().cloned());
     let of = (wanted.snapshot.step, Look::Albedo);
     bench.session.on_picture(Picture::new(made, view.as_ref(), of, Duration::ZERO, true));
