@@ -21,7 +21,7 @@ use crate::anatomy::KEYPOINTS;
 use crate::camera::Camera;
 use crate::capture::Capture;
 use crate::detect::DetectedHands;
-use crate::fitting::ham::{Ham, PhaseRates};
+use crate::fitting::ham::{Ham, PhaseRates, Preparation};
 use crate::fitting::hand_fit::{FittedHand, HandFit, shape_information};
 use crate::fitting::masks::JudgedMask;
 use crate::fitting::pose::PoseResult;
@@ -66,7 +66,7 @@ enum State {
     Pose,
     Held { pose: Box<PoseResult> },
     Fit { pose: Box<PoseResult>, fit: Box<HandFit> },
-    Masks { pose: Box<PoseResult>, findings: Vec<String> },
+    Masks { pose: Box<PoseResult>, findings: Vec<String>, preparation: Option<Box<Preparation>> },
     Ham { ham: Box<Ham> },
     Neural { ham: Box<Ham>, neural: Box<Neural> },
     Done { ham: Option<Box<Ham>>, neural: Option<Box<Neural>> },
@@ -100,6 +100,10 @@ pub struct Reconstruction {
     trouble: Option<PipelineError>,
     /// What is to be kept of the last epoch, before the next.
     to_keep: VecDeque<Keep>,
+    /// HAM has taken no step yet: where it began is to be kept.
+    ham_is_new: bool,
+    /// HAM on the full mesh, while it is made ready.
+    refining: Option<Box<Preparation>>,
     /// Computing time before the present call of `advance()`.
     seconds: f64,
     /// When that call began.
@@ -204,6 +208,8 @@ impl Reconstruction {
             applied: 0,
             trouble: None,
             to_keep: VecDeque::new(),
+            ham_is_new: false,
+            refining: None,
             seconds: 0.0,
             began: None,
             replaying: false,

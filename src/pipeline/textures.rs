@@ -5,7 +5,7 @@ use crate::camera::{Camera, CameraResidual};
 use crate::capture::{Capture, CaptureError, Edits, OpenOptions};
 use crate::fitting::ham::{FineMesh, Vertices};
 use crate::fitting::masks::JudgedMask;
-use crate::metrics::{Picture, gain, mask_of, psnr};
+use crate::metrics::{Picture, gain, mask_of, psnr, rendered};
 use crate::shading::LIGHT_STRIDE;
 use crate::texture::{Compared, HandTexture, TextureHand, TextureMesh, TextureView, bake, compare};
 use serde::{Deserialize, Serialize};
@@ -190,15 +190,18 @@ impl FinishedRun {
         let (seen, camera) = (capture.views.get(view)?, self.checkpoint.facts.cameras.get(view)?);
         let surface = FineSurface::new(&self.mesh, &self.vertices);
         let residual = self.residuals.get(view).cloned().unwrap_or_default();
-        let Compared { plain, textured, rendered } =
+        let Compared { plain, textured, coverage } =
             compare(&surface.mesh(), &surface.hands(), textures, camera, &residual, &self.run_views().light(view));
         let photo = Picture::from(&seen.image);
-        let mask = seen.mask.as_ref().map_or_else(|| rendered.clone(), mask_of);
-        let both: Vec<bool> = mask.iter().zip(&rendered).map(|(&m, &r)| m && r).collect();
+        let shown = rendered(&coverage);
+        let mask = seen.mask.as_ref().map_or_else(|| shown.clone(), mask_of);
+        let both: Vec<bool> = mask.iter().zip(&shown).map(|(&m, &r)| m && r).collect();
+        // As `evaluate` does: where a hand covers a part of a pixel, only that part of the photograph is compared.
+        let photo = photo.covered(&coverage);
         let used = self.checkpoint.facts.used.get(view) == Some(&true);
         let score = |rgb: Vec<[f64; 3]>| {
             let picture = Picture { rgb, ..photo };
-            // As `evaluate` does: a fitted view has its own gain, any other gets three numbers.
+            // A fitted view has its own gain, any other gets three numbers.
             let gain = if used { [1.0; 3] } else { gain(&photo, &picture, &both) };
             let picture = picture.with_gain(gain);
             (psnr(&photo, &picture, Some(&both)), picture)
@@ -207,11 +210,12 @@ impl FinishedRun {
         let (texture_db, picture) = score(textured);
         let rgba = image::RgbaImage::from_fn(camera.width_px, camera.height_px, |x, y| {
             let pixel = (y * camera.width_px + x) as usize;
-            if !rendered[pixel] {
+            let share = f64::from(coverage[pixel]);
+            if share <= 0.0 {
                 return image::Rgba([0; 4]);
             }
-            let [r, g, b] = picture.rgb[pixel].map(crate::export::level_8bit);
-            image::Rgba([r, g, b, 255])
+            let [r, g, b] = picture.rgb[pixel].map(|x| crate::export::level_8bit(x / share));
+            image::Rgba([r, g, b, crate::export::level_8bit(share)])
         });
         let score = TextureScore {
             name: seen.name.clone(),

@@ -1,21 +1,24 @@
 //! The hands through a camera with a texture and with the albedo of their vertices, on the CPU: what a texture is worth.
 
-use super::{HandTexture, TextureHand, TextureMesh};
+use super::{HandTexture, TextureHand, TextureMesh, f32_of};
 use crate::camera::warp::Grid;
 use crate::camera::{Camera, CameraResidual};
 use crate::raster::cpu::{Projected, visibility_of};
 use crate::shading::{LIGHT_STRIDE, sh_basis};
 use nalgebra::Vector3;
 
-/// Both renders of a view, row by row. Outlines are not antialiased: a pixel is what is seen through its centre.
+/// Places of a pixel that are looked at, along each of its sides.
+const SAMPLES: u32 = 3;
+
+/// Both renders of a view, row by row: the mean over places of a pixel, where those that see no hand are black.
 #[derive(Clone, Debug)]
 pub struct Compared {
-    /// Colours with the albedo of the vertices, not cut at white; black where nothing is seen.
+    /// Colours with the albedo of the vertices, not cut at white.
     pub plain: Vec<[f64; 3]>,
     /// Colours with the texture.
     pub textured: Vec<[f64; 3]>,
-    /// Where a hand is seen.
-    pub rendered: Vec<bool>,
+    /// Share of each pixel that sees a hand.
+    pub coverage: Vec<f32>,
 }
 
 /// Renders a view with both, as its photograph has it (`residual`); `textures` has one texture a hand.
@@ -28,22 +31,27 @@ pub fn compare(
     residual: &CameraResidual,
     light: &[f64; LIGHT_STRIDE],
 ) -> Compared {
-    let projected = Projected::new(mesh.positions, camera);
+    let fine = camera.scaled(f64::from(SAMPLES));
+    let projected = Projected::new(mesh.positions, &fine);
     let faces = &mesh.topology.faces;
-    let seen = visibility_of(&projected, faces, camera.width_px, camera.height_px);
-    let count = seen.ids.len();
+    let seen = visibility_of(&projected, faces, fine.width_px, fine.height_px);
+    let count = camera.width_px as usize * camera.height_px as usize;
     let mut out =
-        Compared { plain: vec![[0.0; 3]; count], textured: vec![[0.0; 3]; count], rendered: vec![false; count] };
-    let pixels = Pixels { mesh, camera, residual, light, projected: &projected, ids: &seen.ids };
+        Compared { plain: vec![[0.0; 3]; count], textured: vec![[0.0; 3]; count], coverage: vec![0.0; count] };
+    let pixels = Pixels { mesh, camera, residual, light, projected: &projected, ids: &seen.ids, samples: SAMPLES };
+    let share = f64::from(SAMPLES * SAMPLES).recip();
     for (pixel, Hit { triangle, barycentrics: b, lit }) in pixels.hits() {
-        let shade = |albedo: [f64; 3]| [0, 1, 2].map(|k| (albedo[k] * lit[k]).max(0.0));
-        out.plain[pixel] = shade(mix3(b, &mesh.topology.faces[triangle].map(|v| mesh.albedo[v as usize])));
-        out.textured[pixel] =
-            match owner(hands, triangle).and_then(|(hand, local)| Some((hand, textures.get(hand)?, local))) {
-                Some((hand, texture, local)) => shade(texture.at(uv_at(&hands[hand], local, b)).map(f64::from)),
-                None => out.plain[pixel],
-            };
-        out.rendered[pixel] = true;
+        let shade = |albedo: [f64; 3]| [0, 1, 2].map(|k| (albedo[k] * lit[k]).max(0.0) * share);
+        let plain = shade(mix3(b, &mesh.topology.faces[triangle].map(|v| mesh.albedo[v as usize])));
+        let textured = match owner(hands, triangle).and_then(|(hand, local)| Some((hand, textures.get(hand)?, local))) {
+            Some((hand, texture, local)) => shade(texture.at(uv_at(&hands[hand], local, b)).map(f64::from)),
+            None => plain,
+        };
+        for k in 0..3 {
+            out.plain[pixel][k] += plain[k];
+            out.textured[pixel][k] += textured[k];
+        }
+        out.coverage[pixel] += f32_of(share);
     }
     out
 }
@@ -54,13 +62,15 @@ pub(super) struct Pixels<'a> {
     pub(super) camera: &'a Camera,
     pub(super) residual: &'a CameraResidual,
     pub(super) light: &'a [f64; LIGHT_STRIDE],
-    /// The mesh in the pinhole camera's picture.
+    /// The mesh in the pinhole camera's picture, `samples` times as large.
     pub(super) projected: &'a Projected,
     /// `triangle + 1` at each pixel of that picture, or 0.
     pub(super) ids: &'a [u32],
+    /// Places of a pixel that are looked at, along each of its sides.
+    pub(super) samples: u32,
 }
 
-/// What the centre of a pixel sees.
+/// What a place of a pixel sees.
 pub(super) struct Hit {
     /// Triangle of the whole mesh.
     pub(super) triangle: usize,
@@ -71,33 +81,43 @@ pub(super) struct Hit {
 }
 
 impl Pixels<'_> {
-    /// All pixels of the photograph that see a hand, row by row.
+    /// All places of the photograph's pixels that see a hand, row by row.
     pub(super) fn hits(&self) -> impl Iterator<Item = (usize, Hit)> {
-        let (width, height) = (self.camera.width_px as usize, self.camera.height_px as usize);
+        let (width, height, n) =
+            (self.camera.width_px as usize, self.camera.height_px as usize, self.samples.max(1) as usize);
         let warp = self.residual.warp.as_ref();
         let shift = warp.map_or(0.0, |w| w.shifts_px.iter().flatten().fold(0.0, |m: f32, s| m.max(s.abs())));
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few pixels")]
         let margin = shift.ceil() as usize + 1;
         // Rows and columns between which hands are seen; the photograph has them no more than the largest shift beyond.
         let (mut x, mut y) = (width..0, height..0);
-        for (row, ids) in self.ids.chunks_exact(width.max(1)).enumerate() {
+        for (row, ids) in self.ids.chunks_exact((n * width).max(1)).enumerate() {
             let Some(first) = ids.iter().position(|id| *id > 0) else { continue };
             let last = ids.iter().rposition(|id| *id > 0).unwrap_or(first);
+            let (row, first, last) = (row / n, first / n, last / n);
             x = x.start.min(first.saturating_sub(margin))..x.end.max((last + 1 + margin).min(width));
             y = y.start.min(row.saturating_sub(margin))..(row + 1 + margin).min(height);
         }
+        let grid = Grid { width, height };
+        let place = move |pixel: usize, sample: usize| {
+            let [x, y] = grid.centre(pixel);
+            let off = |i: usize| (i as f64 + 0.5) / n as f64 - 0.5;
+            [x + off(sample % n), y + off(sample / n)]
+        };
         y.flat_map(move |row| x.clone().map(move |column| row * width + column))
-            .filter_map(|pixel| Some((pixel, self.at(pixel)?)))
+            .flat_map(move |pixel| (0..n * n).map(move |sample| (pixel, place(pixel, sample))))
+            .filter_map(|(pixel, at)| Some((pixel, self.at(at)?)))
     }
 
-    /// What a pixel of the photograph sees; `None` where that is no hand.
-    fn at(&self, pixel: usize) -> Option<Hit> {
+    /// What a place of the photograph sees; `None` where that is no hand.
+    fn at(&self, photo_px: [f64; 2]) -> Option<Hit> {
         let size = [self.camera.width_px, self.camera.height_px];
-        let grid = Grid { width: size[0] as usize, height: size[1] as usize };
-        let [x, y] = self.residual.pinhole_from_photo(grid.centre(pixel));
-        let triangle = (self.ids[grid.nearest([x, y])] as usize).checked_sub(1)?;
+        let n = f64::from(self.samples.max(1));
+        let [width, height] = size.map(|x| x as usize * self.samples.max(1) as usize);
+        let [x, y] = self.residual.pinhole_from_photo(photo_px);
+        let triangle = (self.ids[Grid { width, height }.nearest([n * x, n * y])] as usize).checked_sub(1)?;
         let face = self.mesh.topology.faces[triangle];
-        let barycentrics = self.projected.barycentrics(face, x, y);
+        let barycentrics = self.projected.barycentrics(face, n * x, n * y);
         let normal = Vector3::from(mix3(barycentrics, &face.map(|v| self.mesh.normals[v as usize])));
         let normal = normal.try_normalize(1e-12).unwrap_or_else(Vector3::z);
         let irradiance: f64 = sh_basis(normal.into()).iter().zip(self.light).map(|(b, c)| b * c).sum();

@@ -144,7 +144,7 @@ impl<'a> System<'a> {
     fn observe(&mut self, scene: &Scene<'_>) {
         let Scene { mesh, hands, textures, view, sight } = *scene;
         let TextureView { camera, residual, light, .. } = view;
-        let pixels = Pixels { mesh, camera, residual, light, projected: &sight.projected, ids: &sight.ids };
+        let pixels = Pixels { mesh, camera, residual, light, projected: &sight.projected, ids: &sight.ids, samples: 1 };
         for (pixel, Hit { triangle, barycentrics: b, lit }) in pixels.hits() {
             let face = mesh.topology.faces[triangle].map(|v| v as usize);
             let quality: f64 = (0..3).map(|i| b[i] * f64::from(sight.quality[face[i]])).sum();

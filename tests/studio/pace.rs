@@ -45,11 +45,21 @@ fn the_window_keeps_its_pace_while_the_engine_computes() {
     while_the_engine_computes(&format!("measure 20 p95 {FRAME_MS}; answer 12 within {ANSWER_MS}"));
 }
 
+/// Five pauses while the stage begins, its cameras are refined and its mesh changes.
+fn five_pauses(within_ms: u32) {
+    let pause = format!("pause-within {within_ms}; pause; wait 1.5");
+    while_the_engine_computes(&[pause.as_str(); 5].join("; "));
+}
+
 #[test]
-#[ignore = "the bar is not met yet: on two cores and the software driver 150 ms, then 834 ms; what ends an epoch is not cut"]
+fn a_pause_is_answered_like_any_input_while_the_engine_computes() {
+    five_pauses(ANSWER_MS);
+}
+
+#[test]
+#[ignore = "not always met on two cores and the software driver, where the window's own frames take up to 165 ms"]
 fn a_pause_is_answered_at_once_while_the_engine_computes() {
-    let pause = format!("pause-within {PAUSE_MS}; pause; wait 2");
-    while_the_engine_computes(&[pause.as_str(); 3].join("; "));
+    five_pauses(PAUSE_MS);
 }
 
 #[test]

@@ -409,37 +409,59 @@ impl Training {
         }
     }
 
+    /// In how many parts comes what follows on the views.
+    pub(super) const fn parts_after_views(&self, geometry: bool) -> usize {
+        if geometry { 2 * self.smoother.iterations() + 3 } else { 1 }
+    }
+
+    /// Some of the [`Self::parts_after_views`]: regularisers, and the steps of the optimiser, whose smoothing is most of the work.
     pub(super) fn record_after_views(
         &self,
         recorder: &mut Recorder,
         mesh: &MeshBuffers,
-        geometry: bool,
-        with_light: bool,
+        (geometry, with_light): (bool, bool),
+        parts: std::ops::Range<usize>,
     ) {
         let vertices = mesh.vertices;
-        recorder.dispatch(&self.unpack, vertices);
-        recorder.dispatch(&self.albedo_laplacian[0], vertices);
-        recorder.dispatch(&self.albedo_laplacian[1], vertices);
-        recorder.dispatch_workgroups(&self.vertex_sums[1], 1);
-        if geometry {
-            recorder.dispatch(&self.normals_grad, vertices);
-            recorder.dispatch(&self.laplacian[0], vertices);
-            recorder.dispatch(&self.laplacian[1], vertices);
-            recorder.dispatch(&self.prior, vertices);
-            recorder.dispatch_workgroups(&self.vertex_sums[0], 1);
-            recorder.dispatch_workgroups(&self.vertex_sums[2], 1);
-            self.smoother.record(recorder, &self.smooth_gradient, vertices);
-            // Adam on nothing: what it leaves is its step. Smoothed again, because it weighs each number for itself.
-            recorder.clear(&self.step);
-            self.positions.record(recorder);
-            self.smoother.record(recorder, &self.smooth_step, vertices);
-            recorder.dispatch(&self.add_step, self.positions.numbers());
+        let last = self.parts_after_views(geometry) - 1;
+        let smooth = self.smoother.iterations();
+        for part in parts {
+            if part == 0 {
+                recorder.dispatch(&self.unpack, vertices);
+                recorder.dispatch(&self.albedo_laplacian[0], vertices);
+                recorder.dispatch(&self.albedo_laplacian[1], vertices);
+                recorder.dispatch_workgroups(&self.vertex_sums[1], 1);
+                if geometry {
+                    recorder.dispatch(&self.normals_grad, vertices);
+                    recorder.dispatch(&self.laplacian[0], vertices);
+                    recorder.dispatch(&self.laplacian[1], vertices);
+                    recorder.dispatch(&self.prior, vertices);
+                    recorder.dispatch_workgroups(&self.vertex_sums[0], 1);
+                    recorder.dispatch_workgroups(&self.vertex_sums[2], 1);
+                    self.smoother.begin(recorder, &self.smooth_gradient);
+                }
+            } else if part <= smooth {
+                self.smoother.iterate(recorder, &self.smooth_gradient, part - 1, vertices);
+            } else if part == smooth + 1 {
+                // Adam on nothing: what it leaves is its step. Smoothed again, because it weighs each number for itself.
+                recorder.clear(&self.step);
+                self.positions.record(recorder);
+                self.smoother.begin(recorder, &self.smooth_step);
+            } else if part < last {
+                self.smoother.iterate(recorder, &self.smooth_step, part - smooth - 2, vertices);
+            }
+            if part == last {
+                if geometry {
+                    recorder.dispatch(&self.add_step, self.positions.numbers());
+                }
+                if with_light {
+                    let weights = self.light_weights.len_bytes() / 4 * 9;
+                    recorder.dispatch(&self.light_prior, u32::try_from(weights).unwrap_or(0));
+                    self.lights.record(recorder);
+                }
+                self.albedo.record(recorder);
+            }
         }
-        if with_light {
-            recorder.dispatch(&self.light_prior, u32::try_from(self.light_weights.len_bytes() / 4 * 9).unwrap_or(0));
-            self.lights.record(recorder);
-        }
-        self.albedo.record(recorder);
     }
 
     /// Adam's moments of the albedo as at the start.

@@ -95,21 +95,6 @@ impl Ham {
         view.write_geometry(&self.gpu, geometry);
     }
 
-    /// Moves every camera to where its photograph fits the surface as it is now, at once.
-    ///
-    /// # Errors
-    /// A GPU error.
-    pub(super) fn refine_cameras(&mut self) -> Result<(), HamError> {
-        let mut refinement = self.begin_cameras()?;
-        for _ in 0..self.settings.camera_rounds {
-            for v in 0..self.views.len() {
-                self.look_at_camera(v, &mut refinement)?;
-            }
-            self.move_cameras(&mut refinement);
-        }
-        self.look_again()
-    }
-
     /// The surface as it is now, which all rounds of a refinement look at.
     ///
     /// # Errors

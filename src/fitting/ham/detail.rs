@@ -2,7 +2,7 @@
 //! present pose, its albedo and the rig's lights, and what the terms hold the surface to is that detail, not the bare model.
 
 use super::target::TargetSource;
-use super::{Ham, HamError, HamSettings};
+use super::{Ham, HamError, HamSettings, Preparation};
 use crate::gpu::Gpu;
 use crate::hand::{HandModel, PosedHand};
 use crate::shading::LIGHT_STRIDE;
@@ -56,7 +56,7 @@ impl Ham {
         sources: &[Option<TargetSource<'_>>],
         detail: &Detail,
     ) -> Result<Self, HamError> {
-        Self::prepared(gpu, settings, hands, sources, Some(detail))?.begun()
+        Preparation::with_detail(gpu, settings, detail.clone()).finish(hands, sources, None)
     }
 }
 

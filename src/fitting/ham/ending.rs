@@ -1,4 +1,4 @@
-//! What comes at the end of some epochs: cameras are refined, residuals found, folds taken out, the next phase made ready. All
+//! What comes before the first epoch and at the end of some: cameras are refined, residuals found, folds taken out, the next phase made ready. All
 //! that takes longer than anybody waits for a pause, so it is a list of parts, and [`Ham::step`] comes back between them. Where
 //! it is cut changes no byte of the result.
 
@@ -34,44 +34,43 @@ enum Part {
     Forget,
 }
 
-/// The end of an epoch that is under way.
+/// Where it leads to.
+#[derive(Debug)]
+enum Then {
+    /// The stage's first phase that has any epochs.
+    First,
+    /// The next epoch of the phase.
+    Epoch(EpochReport),
+    /// The next phase.
+    Phase(EpochReport),
+}
+
+/// The end of an epoch, or what comes before the first, that is under way.
 #[derive(Debug)]
 pub(super) struct Ending {
-    report: EpochReport,
-    /// The phase ends with the epoch.
-    over: bool,
+    then: Then,
     parts: VecDeque<Part>,
     cameras: Refinement,
     search: Search,
+}
+
+impl Ending {
+    /// There is no part that takes time.
+    pub(super) fn is_nothing(&self) -> bool {
+        self.parts.is_empty()
+    }
 }
 
 impl Ham {
     /// The end of an epoch whose losses are `report`; the phase ends with it if it is `over`.
     pub(super) fn end_epoch(&self, report: EpochReport, over: bool) -> Ending {
         let mut parts = VecDeque::new();
-        let used: Vec<usize> = (0..self.views.len()).filter(|v| self.views[*v].is_some()).collect();
-        let each = |part: fn(usize) -> Part| used.iter().copied().map(part);
-        let residuals = |parts: &mut VecDeque<Part>, with_shifts: bool| {
-            if !with_shifts && !self.settings.falloff {
-                return;
-            }
-            parts.push_back(Part::BeginResiduals { with_shifts });
-            parts.extend(each(Part::Residual));
-            parts.push_back(Part::EndResiduals);
-            parts.extend(each(Part::Straighten));
-            parts.extend(each(Part::Look));
-        };
         if self.cameras_are_due() {
-            parts.push_back(Part::BeginCameras);
-            for _ in 0..self.settings.camera_rounds {
-                parts.extend(each(Part::Camera));
-                parts.push_back(Part::MoveCameras);
-            }
-            parts.extend(each(Part::Look));
-            residuals(&mut parts, false);
+            self.add_cameras(&mut parts);
+            self.add_residuals(&mut parts, false);
         }
         if self.residuals_are_due() {
-            residuals(&mut parts, true);
+            self.add_residuals(&mut parts, true);
         }
         if over && self.phase.moves() && self.settings.untangle_rounds > 0 {
             parts.extend((0..self.mesh.hands.len()).map(Part::Untangle));
@@ -79,10 +78,44 @@ impl Ham {
         if over && self.next_phase() == Phase::Colour {
             // Phase C needs visibility of the surface as it is now, which it does not compute again.
             parts.push_back(Part::Normals);
-            parts.extend(each(Part::Look));
+            parts.extend(self.used_views().map(Part::Look));
             parts.push_back(Part::Forget);
         }
-        Ending { report, over, parts, cameras: Refinement::default(), search: Search::default() }
+        let then = if over { Then::Phase(report) } else { Then::Epoch(report) };
+        Ending { then, parts, cameras: Refinement::default(), search: Search::default() }
+    }
+
+    /// What comes before the first epoch.
+    pub(super) fn beginning(&self) -> Ending {
+        let mut parts = VecDeque::new();
+        if self.settings.camera_turn_deg > 0.0 {
+            self.add_cameras(&mut parts);
+        }
+        Ending { then: Then::First, parts, cameras: Refinement::default(), search: Search::default() }
+    }
+
+    fn used_views(&self) -> impl Iterator<Item = usize> + '_ {
+        (0..self.views.len()).filter(|v| self.views[*v].is_some())
+    }
+
+    fn add_cameras(&self, parts: &mut VecDeque<Part>) {
+        parts.push_back(Part::BeginCameras);
+        for _ in 0..self.settings.camera_rounds {
+            parts.extend(self.used_views().map(Part::Camera));
+            parts.push_back(Part::MoveCameras);
+        }
+        parts.extend(self.used_views().map(Part::Look));
+    }
+
+    fn add_residuals(&self, parts: &mut VecDeque<Part>, with_shifts: bool) {
+        if !with_shifts && !self.settings.falloff {
+            return;
+        }
+        parts.push_back(Part::BeginResiduals { with_shifts });
+        parts.extend(self.used_views().map(Part::Residual));
+        parts.push_back(Part::EndResiduals);
+        parts.extend(self.used_views().map(Part::Straighten));
+        parts.extend(self.used_views().map(Part::Look));
     }
 
     /// Goes on with the end of an epoch, for as long as a slice may take; the epoch's losses once it has ended.
@@ -98,15 +131,26 @@ impl Ham {
                 return Ok(None);
             }
         }
-        if ending.over {
-            self.enter_phase(self.next_phase());
-        } else if self.phase.moves()
-            && self.epoch * 2 >= self.settings.shape_epochs
-            && (self.epoch - 1) * 2 < self.settings.shape_epochs
-        {
-            self.write_phase();
+        match ending.then {
+            Then::First => {
+                if self.settings.albedo_epochs == 0 {
+                    self.phase = self.next_phase();
+                }
+                self.enter_phase(self.phase);
+                Ok(None)
+            }
+            Then::Epoch(report) => {
+                let half = |epoch: u32| epoch * 2 >= self.settings.shape_epochs;
+                if self.phase.moves() && half(self.epoch) && !half(self.epoch - 1) {
+                    self.write_phase();
+                }
+                Ok(Some(report))
+            }
+            Then::Phase(report) => {
+                self.enter_phase(self.next_phase());
+                Ok(Some(report))
+            }
         }
-        Ok(Some(ending.report))
     }
 
     fn do_part(&mut self, part: Part, ending: &mut Ending) -> Result<(), HamError> {

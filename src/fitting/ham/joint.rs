@@ -74,7 +74,8 @@ impl Ham {
             view.record_gradients(&mut recorder, &self.training, false);
         }
         paint(&mut recorder);
-        self.training.record_after_views(&mut recorder, &self.buffers, true, false);
+        let all = 0..self.training.parts_after_views(true);
+        self.training.record_after_views(&mut recorder, &self.buffers, (true, false), all);
         recorder.submit()?;
         // One step at a time: a pause or a cancel is answered after the step that runs.
         gpu.wait()?;

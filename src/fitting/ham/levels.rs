@@ -1,7 +1,7 @@
 //! Where the stage begins, and how it goes over from the coarser mesh to the full one.
 
 use super::target::TargetSource;
-use super::{Ham, HamError, HamSettings, to_f32};
+use super::{Ham, HamError, HamSettings, Preparation, to_f32};
 use crate::gpu::Gpu;
 use crate::hand::{HandModel, PosedHand};
 
@@ -19,22 +19,17 @@ impl Ham {
         hands: &[(&HandModel, &PosedHand)],
         sources: &[Option<TargetSource<'_>>],
     ) -> Result<Self, HamError> {
-        let coarse = settings.begins_coarse();
-        let [first, _] = settings.parts();
-        let mut ham = Self::prepared(gpu, if coarse { &first } else { settings }, hands, sources, None)?;
-        ham.coarse = coarse;
-        ham.begun()
+        Preparation::begin(gpu, settings).finish(hands, sources, None)
     }
 
-    /// The stage at its first phase that has any epochs, cameras looked at once.
+    /// The stage at its first phase that has any epochs; its cameras are looked at before its first step.
     pub(super) fn begun(mut self) -> Result<Self, HamError> {
-        if self.settings.camera_turn_deg > 0.0 {
-            self.refine_cameras()?;
+        let beginning = self.beginning();
+        if beginning.is_nothing() {
+            self.go_on_ending(beginning)?;
+        } else {
+            self.ending = Some(beginning);
         }
-        if self.settings.albedo_epochs == 0 {
-            self.phase = self.next_phase();
-        }
-        self.enter_phase(self.phase);
         Ok(self)
     }
 
@@ -49,14 +44,17 @@ impl Ham {
         sources: &[Option<TargetSource<'_>>],
         coarse: Option<&Self>,
     ) -> Result<Self, HamError> {
-        let [_, rest] = settings.parts();
-        let mut ham = Self::prepared(gpu, &rest, hands, sources, None)?;
+        Preparation::refined(gpu, settings).finish(hands, sources, coarse)
+    }
+
+    /// The stage behind its coarse part, with what that has found.
+    pub(super) fn after(mut self, coarse: Option<&Self>) -> Result<Self, HamError> {
         if let Some(coarse) = coarse {
-            ham.take_over(coarse)?;
+            self.take_over(coarse)?;
         }
-        ham.phase = ham.next_phase();
-        ham.enter_phase(ham.phase);
-        Ok(ham)
+        self.phase = self.next_phase();
+        self.enter_phase(self.phase);
+        Ok(self)
     }
 
     /// True on the coarser mesh.

@@ -38,6 +38,7 @@ mod matte;
 mod phases;
 mod plane;
 mod plateau;
+mod preparation;
 mod profile;
 mod rates;
 mod residuals;
@@ -57,6 +58,7 @@ pub use detail::Detail;
 pub use fine_mesh::{DISPLAY_LEVEL, FineHand, FineMesh};
 pub use live::Moment;
 pub use phases::Phase;
+pub use preparation::Preparation;
 pub use rates::{KernelRate, PhaseRates};
 pub use settings::HamSettings;
 pub use state::HamState;
@@ -64,15 +66,11 @@ pub use untangle::Untangled;
 
 use crate::camera::{CameraMove, CameraResidual};
 use crate::gpu::{Gpu, GpuError};
-use crate::hand::{HandModel, PosedHand};
-use crate::mesh::vertex_normals;
 use crate::optimise::adam::AdamParams;
-use crate::raster::antialias;
-use crate::raster::reference::RefMesh;
 use crate::shading::LIGHT_STRIDE;
-use crate::shading::renderer::{MeshBuffers, PixelBuffers, Renderer, ViewPass, unpadded};
-use buffers::{Start, Training, ViewTraining};
-use target::{MaskTrust, REGION_MARGIN, Target, TargetSource};
+use crate::shading::renderer::{MeshBuffers, PixelBuffers, Renderer, unpadded};
+use buffers::{Training, ViewTraining};
+use target::MaskTrust;
 
 /// Why the stage stopped.
 #[derive(Debug, thiserror::Error)]
@@ -169,8 +167,12 @@ pub struct Ham {
     batch: usize,
     /// Views of the batch that the step under way has seen, all before its last slice; 0 between steps.
     at_view: usize,
+    /// Parts of what follows on the views that are done, all before the step's last slice.
+    at_part: usize,
     /// How many views go to the device before [`Ham::step`] comes back.
     slice: slices::Slice,
+    /// And how many parts of what follows on them.
+    part_slice: slices::Slice,
     /// What the epoch that was stepped through leaves to be done.
     ending: Option<ending::Ending>,
     steps: [i32; 3],
@@ -186,127 +188,6 @@ impl std::fmt::Debug for Ham {
 }
 
 impl Ham {
-    /// Subdivides, uploads, finds regions and trusted masks, starts light and albedo.
-    fn prepared(
-        gpu: &Gpu,
-        settings: &HamSettings,
-        hands: &[(&HandModel, &PosedHand)],
-        sources: &[Option<TargetSource<'_>>],
-        detail: Option<&Detail>,
-    ) -> Result<Self, HamError> {
-        let mut mesh = FineMesh::new(hands, settings.level);
-        if let Some(detail) = detail {
-            let counts = [detail.positions.len(), detail.albedo.len(), detail.lights.len()];
-            if counts != [mesh.positions.len(), mesh.positions.len(), sources.len()] {
-                return Err(HamError::Detail);
-            }
-            mesh.positions.clone_from(&detail.positions);
-        }
-        let coarse: Vec<[f64; 3]> = hands.iter().flat_map(|(_, posed)| posed.vertices.iter().copied()).collect();
-        let targets: Vec<Option<Target>> = sources
-            .iter()
-            .map(|s| s.as_ref().and_then(|s| Target::new(s, settings.image_divisor, &coarse, REGION_MARGIN)))
-            .collect();
-        let used: Vec<usize> = (0..targets.len()).filter(|v| targets[*v].is_some()).collect();
-        if used.is_empty() {
-            return Err(HamError::NoView);
-        }
-        let largest = |f: &dyn Fn(&Target) -> u32| targets.iter().flatten().map(f).max().unwrap_or(64);
-        let pixels = PixelBuffers::new(gpu, largest(&|t| t.camera.width_px), largest(&|t| t.camera.height_px))?;
-        let positions: Vec<[f32; 3]> = mesh.positions.iter().map(|p| p.map(to_f32)).collect();
-        let albedo = vec![[0.5_f32; 3]; positions.len()];
-        let buffers = MeshBuffers::new(gpu, &mesh.topology, &positions, &albedo, sources.len())?;
-        let renderer = Renderer::new(gpu)?;
-        let lambda = settings.smoothing_lambda(0, mesh.mean_squared_edge());
-        let mut passes: Vec<Option<(ViewPass, Vec<u32>)>> = Vec::new();
-        for (v, target) in targets.iter().enumerate() {
-            let light = u32::try_from(v).unwrap_or(u32::MAX);
-            let seen = |target: &Target| visible(gpu, &renderer, &buffers, &pixels, target, light);
-            passes.push(target.as_ref().map(seen).transpose()?);
-        }
-        let seen = passes.iter().flatten().map(|(_, ids)| ids.as_slice());
-        let stiffness = coverage::stiffness(&coverage::views_of_vertices(&mesh.topology, seen), settings.few_views);
-        let start = Start { positions: &positions, stiffness: &stiffness };
-        let training = Training::new(gpu, &buffers, &pixels, &renderer, start, sources.len(), lambda)?;
-
-        let keypoints: Vec<[[f64; 3]; 21]> = hands.iter().map(|(_, posed)| posed.keypoints).collect();
-        let normals = vertex_normals(&mesh.positions, &mesh.topology.faces);
-        let mut views: Vec<Option<ViewTraining>> = Vec::new();
-        let (mut trust, mut looks, mut sights) = (Vec::new(), Vec::new(), Vec::new());
-        for (target, pass) in targets.iter().zip(passes) {
-            let (Some(target), Some((pass, ids))) = (target, pass) else {
-                views.push(None);
-                trust.push(None);
-                looks.push(None);
-                sights.push(None);
-                continue;
-            };
-            let forearm = target.forearm(&keypoints);
-            let verdict = target.trust(&ids, &forearm, settings.mask_trust);
-            let packed = target.packed(&ids, &forearm, verdict.trusted);
-            let mut view = training.bind_view(gpu, &buffers, &pixels, pass, &packed, target.image_pixels())?;
-            view.silhouette_weight = target.silhouette_weight;
-            views.push(Some(view));
-            trust.push(Some(verdict));
-            looks.push(Some(ids));
-            sights.push(Some(cameras::Given {
-                camera: target.camera.clone(),
-                place: target.place,
-                pixels: packed,
-                straight: None,
-            }));
-        }
-        let looks: Vec<start::Look<'_>> = targets
-            .iter()
-            .zip(looks.iter().zip(&sights))
-            .map(|(t, (ids, sight))| Some((t.as_ref()?, ids.as_deref()?, sight.as_ref()?.pixels.as_slice())))
-            .collect();
-        let reference = RefMesh { positions: &mesh.positions, faces: &mesh.topology.faces, opposite: &[] };
-        let (albedo, lights) = match detail {
-            Some(detail) => (detail.albedo.clone(), detail.lights.clone()),
-            None => {
-                let start = start::start(&looks, &reference, &normals);
-                (vec![start.albedo.map(to_f32); positions.len()], start.lights)
-            }
-        };
-        buffers.albedo.write(gpu, &albedo.iter().map(|a| [a[0], a[1], a[2], 0.0]).collect::<Vec<[f32; 4]>>());
-        buffers.lights.write(gpu, &lights.iter().flatten().map(|x| to_f32(*x)).collect::<Vec<f32>>());
-
-        let seen_px = looks.iter().map(|look| look.map_or(0.0, |(_, ids, _)| hand_pixels(ids))).collect();
-        // Every step sees views from all around the rig: step s takes views s, s + S, s + 2S, …
-        let steps = used.len().div_ceil(settings.views_per_step.max(1));
-        let batches = (0..steps).map(|s| used.iter().copied().skip(s).step_by(steps).collect()).collect();
-        Ok(Self {
-            gpu: gpu.clone(),
-            settings: settings.clone(),
-            mesh,
-            renderer,
-            buffers,
-            pixels,
-            training,
-            moves: vec![CameraMove::default(); views.len()],
-            residuals: vec![CameraResidual::default(); views.len()],
-            shifted_px: Vec::new(),
-            views,
-            trust,
-            sights,
-            seen_px,
-            batches,
-            coarse: false,
-            phase: Phase::Albedo,
-            epoch: 0,
-            history: Vec::new(),
-            batch: 0,
-            at_view: 0,
-            slice: slices::Slice::default(),
-            ending: None,
-            steps: [0; 3],
-            meter: rates::RateMeter::new(gpu)?,
-            ended: Vec::new(),
-            untangled: Untangled::default(),
-        })
-    }
-
     /// The mesh (fine, or coarse in the coarse part) and its hands.
     #[must_use]
     pub const fn mesh(&self) -> &FineMesh {
@@ -354,7 +235,7 @@ impl Ham {
         self.phase = phase;
         self.epoch = 0;
         self.history.clear();
-        (self.batch, self.at_view) = (0, 0);
+        (self.batch, self.at_view, self.at_part) = (0, 0, 0);
         self.write_phase();
     }
 
@@ -463,9 +344,21 @@ impl Ham {
             self.at_view = to;
             return Ok(None);
         }
-        self.training.record_after_views(&mut recorder, &self.buffers, geometry, with_light);
-        self.slice.took(to - from, self.meter.finish(gpu, recorder)?);
-        self.at_view = 0;
+        let first = self.at_part;
+        let last = self.training.parts_after_views(geometry).min(first + self.part_slice.views());
+        self.training.record_after_views(&mut recorder, &self.buffers, (geometry, with_light), first..last);
+        let over = last == self.training.parts_after_views(geometry);
+        let seconds = if over { self.meter.finish(gpu, recorder)? } else { self.meter.part(gpu, recorder)? };
+        if from < to {
+            self.slice.took(to - from, seconds);
+        } else {
+            self.part_slice.took(last - first, seconds);
+        }
+        if !over {
+            (self.at_view, self.at_part) = (to, last);
+            return Ok(None);
+        }
+        (self.at_view, self.at_part) = (0, 0);
         self.batch += 1;
         if self.batch < self.batches.len() {
             return Ok(None);
@@ -539,28 +432,6 @@ impl Ham {
             })
             .collect())
     }
-}
-
-/// Binds a view and finds the triangles that it sees (`triangle + 1`, 0 for none).
-fn visible(
-    gpu: &Gpu,
-    renderer: &Renderer,
-    buffers: &MeshBuffers,
-    pixels: &PixelBuffers,
-    target: &Target,
-    light: u32,
-) -> Result<(ViewPass, Vec<u32>), GpuError> {
-    let pass = renderer.bind_view(buffers, pixels, &target.camera, light)?;
-    let mut recorder = gpu.recorder("visibility");
-    renderer.record_visibility(&mut recorder, buffers, pixels, &pass);
-    recorder.submit()?;
-    let words: Vec<u32> = gpu.read_range(&pass.ids, 0, u64::from(pass.region.pixels()) * 4)?;
-    Ok((pass, words.iter().map(|word| word & !antialias::SILHOUETTE).collect()))
-}
-
-#[expect(clippy::cast_precision_loss, reason = "pictures have fewer than 2^24 pixels")]
-fn hand_pixels(ids: &[u32]) -> f32 {
-    ids.iter().filter(|id| **id != 0).count() as f32
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "f32 is what the GPU gets")]

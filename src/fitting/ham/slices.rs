@@ -1,6 +1,7 @@
 //! How much of a step goes to the device before the caller has its turn: on a processor that plays a GPU, or with large
 //! photographs, a step takes longer than anybody waits for a pause. Steps are cut between views, where it changes no byte of
-//! the result; how many views make a slice follows what they took last.
+//! the result; how many views make a slice follows what they took last. What follows on the views, mostly smoothing, is cut the
+//! same way, into its parts.
 
 /// Seconds that a slice is to take: with the frame that the window is at, and what a slice too long for it adds, a pause is answered
 /// within 200 ms.

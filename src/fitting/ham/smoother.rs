@@ -81,11 +81,20 @@ impl Smoother {
         &self.lists[0]
     }
 
-    /// Records the iterations: from `x = g` in both lists.
-    pub(super) fn record(&self, recorder: &mut Recorder, smoothing: &Smoothing, vertices: u32) {
+    /// How many iterations the present strength needs.
+    pub(super) const fn iterations(&self) -> usize {
+        self.needed
+    }
+
+    /// Records the beginning: `x = g` in both lists.
+    pub(super) fn begin(&self, recorder: &mut Recorder, smoothing: &Smoothing) {
         recorder.copy(&smoothing.right_side, &self.lists[0]);
         recorder.copy(&smoothing.right_side, &self.lists[1]);
-        for pass in smoothing.passes.iter().take(self.needed) {
+    }
+
+    /// Records an iteration, which are [`Self::iterations`] in their order.
+    pub(super) fn iterate(&self, recorder: &mut Recorder, smoothing: &Smoothing, iteration: usize, vertices: u32) {
+        if let Some(pass) = smoothing.passes.get(iteration) {
             recorder.dispatch(pass, vertices);
         }
     }

@@ -69,7 +69,7 @@ impl Ham {
         };
         self.epoch = state.epoch;
         self.history = plateau::history_of(state);
-        (self.batch, self.at_view, self.ending) = (0, 0, None);
+        (self.batch, self.at_view, self.at_part, self.ending) = (0, 0, 0, None);
         self.steps = state.steps;
         self.write_phase();
         self.refresh_normals()?;

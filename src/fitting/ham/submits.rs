@@ -116,7 +116,7 @@ fn a_step_in_slices_that_is_looked_at_in_between_ends_with_the_same_bytes() {
     let run = |seconds: f64, look: bool| {
         let made = with_inputs(&scene, |hands, sources| Ham::new(&gpu, &settings, hands, sources));
         let mut ham = made.expect("hands are seen");
-        ham.slice.seconds = seconds;
+        (ham.slice.seconds, ham.part_slice.seconds) = (seconds, seconds);
         let (mut calls, mut endings) = (0, 0);
         while ham.phase() != Phase::Done {
             endings += usize::from(ham.ending.is_some());
@@ -128,11 +128,17 @@ fn a_step_in_slices_that_is_looked_at_in_between_ends_with_the_same_bytes() {
         }
         (calls - endings, endings, bits(&ham.state().expect("reads")))
     };
-    // A slice has one view until it is known what a view takes.
+    // A slice has one view, or part, until it is known what one takes.
     let (whole, uncut, expected) = run(f64::INFINITY, false);
-    assert!(whole <= 7 * 2 + 1 && uncut == 0, "a call a step on a quick device: {whole} and {uncut}");
+    assert!(
+        whole <= 7 * 2 + 3 && uncut == 1,
+        "a call before all and one a step on a quick device, a few more at first: {whole} and {uncut}"
+    );
     let (sliced, cut, same) = run(0.0, true);
-    assert_eq!(sliced, 7 * 2 * (VIEWS / 2 + 1), "a view a call on a slow one, and what follows on them");
+    assert!(
+        sliced > 7 * 2 * (VIEWS / 2 + 1),
+        "a view a call on a slow one, and parts of what follows on them: {sliced}"
+    );
     assert!(cut > 3 * VIEWS, "as for what ends epochs, whose parts are of views: {cut}");
     assert!(same == expected, "the same bytes");
 }

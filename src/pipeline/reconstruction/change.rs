@@ -81,8 +81,8 @@ impl Reconstruction {
             State::Detect(_) => 0,
             State::Pose => 1,
             State::Held { .. } | State::Fit { .. } => 2,
-            State::Masks { .. } => 3,
-            State::Ham { .. } => 4,
+            State::Masks { preparation: None, .. } => 3,
+            State::Masks { .. } | State::Ham { .. } => 4,
             State::Neural { .. } | State::Done { .. } => 5,
         }
     }

@@ -12,6 +12,9 @@ const MIDDLE_KNUCKLE: usize = 9;
 impl Reconstruction {
     /// Judges the mask of the next view that takes part; after the last one HAM begins.
     pub(super) fn advance_masks(&mut self) -> Result<Advance, PipelineError> {
+        if let State::Masks { preparation: Some(_), .. } = &self.state {
+            return self.advance_preparation();
+        }
         let State::Masks { pose, .. } = &self.state else { return Ok(Advance::Finished) };
         let views = self.capture.views.len();
         // What a run wrote before it was interrupted is what it would write again.
@@ -35,14 +38,30 @@ impl Reconstruction {
             let [done, all] = [done, all].map(|n| u32::try_from(n).unwrap_or(u32::MAX));
             return self.stepped(Stage::Fit, "masks", [done, all], apart, Vec::new());
         }
-        let State::Masks { pose, mut findings } =
+        let State::Masks { pose, mut findings, .. } =
             std::mem::replace(&mut self.state, State::Done { ham: None, neural: None })
         else {
             return Ok(Advance::Finished);
         };
         masks::write(self.folder.path(), &self.capture, &self.masks)?;
         findings.extend(masks::findings(&self.capture, &self.masks));
-        self.begin_ham(&pose, findings)
+        self.prepare_ham(pose, findings)
+    }
+
+    /// The next part of what HAM needs; with the last one HAM begins.
+    fn advance_preparation(&mut self) -> Result<Advance, PipelineError> {
+        let State::Masks { pose, findings, preparation: Some(mut preparation) } =
+            std::mem::replace(&mut self.state, State::Done { ham: None, neural: None })
+        else {
+            return Ok(Advance::Finished);
+        };
+        match self.go_on_preparing(&pose, &mut preparation)? {
+            Some(ham) => self.begin_ham(ham, findings),
+            None => {
+                self.state = State::Masks { pose, findings, preparation: Some(preparation) };
+                Ok(Advance::Working)
+            }
+        }
     }
 
     /// Whether the mask of a view passes this stage: those of the views that take part, or, where masks are left as they

@@ -7,10 +7,9 @@ use crate::camera::Camera;
 use crate::capture::View;
 use crate::detect::DetectedHands;
 use crate::fitting::ham::target::{JudgedSource, TargetSource};
-use crate::fitting::ham::{Ham, HamError, HamSettings, Phase, PhaseRates, TERMS};
+use crate::fitting::ham::{Ham, HamError, Phase, PhaseRates, Preparation, TERMS};
 use crate::fitting::hand_fit::{FIT_TERMS, FitBackend, FitResult, HandFit, Silhouette, SilhouetteReport, hold_hands};
 use crate::fitting::pose::{PoseResult, Triangulator, estimate_joints};
-use crate::gpu::Gpu;
 use crate::hand::{HandModel, HandParameters, PosedHand};
 use crate::metrics::{ViewMeans, ViewScore};
 use crate::pipeline::{Advance, DETECTION, PipelineError, Stage, results};
@@ -140,25 +139,45 @@ impl Reconstruction {
             return self.stage_done(Stage::Fit, findings);
         }
         if (0..self.used.len()).any(|view| self.is_judged(view)) {
-            self.state = State::Masks { pose, findings };
+            self.state = State::Masks { pose, findings, preparation: None };
             return self.advance_masks();
         }
-        self.begin_ham(&pose, findings)
+        self.prepare_ham(pose, findings)
     }
 
-    /// Ends the fit stage and begins HAM.
-    pub(super) fn begin_ham(&mut self, pose: &PoseResult, mut findings: Vec<String>) -> Result<Advance, PipelineError> {
-        let from = self.resume_from.take().and_then(|c| c.ham);
-        let beyond = from.as_ref().is_some_and(|state| !state.is_coarse()) && self.options.preset.ham.begins_coarse();
+    /// HAM begins to be made ready, which takes several calls.
+    pub(super) fn prepare_ham(
+        &mut self,
+        pose: Box<PoseResult>,
+        findings: Vec<String>,
+    ) -> Result<Advance, PipelineError> {
+        let settings = &self.options.preset.ham;
+        let from = self.resume_from.as_ref().and_then(|c| c.ham.as_ref());
+        let beyond = from.is_some_and(|state| !state.is_coarse()) && settings.begins_coarse();
         let known: Vec<&HandParameters> = self.fitted.iter().map(|h| &h.posed.parameters).collect();
         let given = self.given.as_ref().map(|given| given.detail(self.folder.path(), &self.models, &known));
         let detail = given.transpose()?.flatten();
-        let mut ham = self.new_ham(&pose.cameras, |gpu, settings, hands, sources| match &detail {
-            Some(detail) => Ham::with_detail(gpu, settings, hands, sources, detail),
-            None if beyond => Ham::refined(gpu, settings, hands, sources, None),
-            None => Ham::new(gpu, settings, hands, sources),
-        })?;
-        if let Some(state) = from
+        let preparation = match detail {
+            Some(detail) => Preparation::with_detail(&self.gpu, settings, detail),
+            None if beyond => Preparation::refined(&self.gpu, settings),
+            None => Preparation::begin(&self.gpu, settings),
+        };
+        self.state = State::Masks { pose, findings, preparation: Some(Box::new(preparation)) };
+        Ok(Advance::Working)
+    }
+
+    /// Goes on with that; once HAM is ready, the fit stage ends.
+    pub(super) fn go_on_preparing(
+        &mut self,
+        pose: &PoseResult,
+        preparation: &mut Preparation,
+    ) -> Result<Option<Ham>, PipelineError> {
+        self.with_ham_inputs(&pose.cameras, |hands, sources| preparation.step(hands, sources, None))
+    }
+
+    /// Ends the fit stage and begins HAM.
+    pub(super) fn begin_ham(&mut self, mut ham: Ham, mut findings: Vec<String>) -> Result<Advance, PipelineError> {
+        if let Some(state) = self.resume_from.take().and_then(|c| c.ham)
             && !ham.restore(&state)?
         {
             return Err(PipelineError::Resume(
@@ -180,7 +199,7 @@ impl Reconstruction {
             ));
         }
         self.state = State::Ham { ham: Box::new(ham) };
-        self.keep_restart_point()?;
+        self.ham_is_new = !self.replaying;
         self.stage_done(Stage::Fit, findings)
     }
 
@@ -194,28 +213,28 @@ impl Reconstruction {
         views.filter_map(silhouette).collect()
     }
 
-    /// HAM's coarse part has ended: the rest begins.
+    /// HAM's coarse part has ended: the rest is made ready, a part a call.
     fn refine_ham(&mut self) -> Result<(), PipelineError> {
+        let refining = self.refining.take();
+        let mut refining =
+            refining.unwrap_or_else(|| Box::new(Preparation::refined(&self.gpu, &self.options.preset.ham)));
         let State::Ham { ham: coarse } = &self.state else { return Ok(()) };
         let Some(pose) = &self.pose else { return Ok(()) };
-        let ham = self.new_ham(&pose.cameras, |gpu, settings, hands, sources| {
-            Ham::refined(gpu, settings, hands, sources, Some(coarse))
-        })?;
-        self.state = State::Ham { ham: Box::new(ham) };
+        let ready =
+            self.with_ham_inputs(&pose.cameras, |hands, sources| refining.step(hands, sources, Some(coarse)))?;
+        match ready {
+            Some(ham) => self.state = State::Ham { ham: Box::new(ham) },
+            None => self.refining = Some(refining),
+        }
         Ok(())
     }
 
-    /// Makes HAM's state with the hands and the views that take part.
-    fn new_ham(
+    /// Hands HAM the hands and the views that take part.
+    fn with_ham_inputs<T>(
         &self,
         cameras: &[Camera],
-        make: impl FnOnce(
-            &Gpu,
-            &HamSettings,
-            &[(&HandModel, &PosedHand)],
-            &[Option<TargetSource<'_>>],
-        ) -> Result<Ham, HamError>,
-    ) -> Result<Ham, PipelineError> {
+        then: impl FnOnce(&[(&HandModel, &PosedHand)], &[Option<TargetSource<'_>>]) -> Result<T, HamError>,
+    ) -> Result<T, PipelineError> {
         let hands: Vec<(&HandModel, &PosedHand)> =
             self.fitted.iter().map(|h| (&*self.models[h.posed.parameters.side.index()], &h.posed)).collect();
         let sources: Vec<Option<TargetSource<'_>>> = self
@@ -231,7 +250,7 @@ impl Reconstruction {
                 used.then_some(TargetSource { camera, image: &view.image, mask: view.mask.as_ref(), judged })
             })
             .collect();
-        Ok(make(&self.gpu, &self.options.preset.ham, &hands, &sources)?)
+        Ok(then(&hands, &sources)?)
     }
 
     /// Writes what is known once HAM has ended: meshes and `views.csv`. Resuming computes the fit again, which writes its own;
@@ -256,6 +275,11 @@ impl Reconstruction {
                 return Ok(Advance::Working);
             }
             return self.finish_ham();
+        }
+        if self.ham_is_new && ham.between_steps() {
+            self.ham_is_new = false;
+            self.to_keep.push_back(Keep::RestartPoint);
+            return Ok(Advance::Working);
         }
         self.apply_changes()?;
         let State::Ham { ham } = &mut self.state else { return Ok(Advance::Finished) };

@@ -122,7 +122,7 @@ fn heading(ui: &mut Ui, session: &mut Session, name: &str, actions: &mut Vec<Act
             tool_called(ui, session, id, name, actions);
         }
     });
-    ui.horizontal(|ui| {
+    ui.horizontal_wrapped(|ui| {
         looks(ui, session);
         ui.checkbox(&mut session.ui.zoom_to_hands, "hands").on_hover_text(Id::ZoomToHands.entry().help);
         ui.checkbox(&mut session.ui.show_keypoints, "keypoints").on_hover_text(Id::Keypoints.entry().help);
@@ -218,9 +218,7 @@ fn footer(ui: &mut Ui, session: &Session, picture: Option<&(Arc<Picture>, bool)>
             let ssim = p.ssim.map(|v| format!("SSIM {v:.3}"));
             let iou = p.iou.map(|v| format!("IoU {v:.3}"));
             let late = (!*exact).then(|| format!("(step {})", p.step));
-            // Cut first where there is no room.
-            let over = p.psnr_db.map(|_| "over rendered and mask".to_owned());
-            let all: Vec<String> = [psnr, ssim, iou, late, over].into_iter().flatten().collect();
+            let all: Vec<String> = [psnr, ssim, iou, late].into_iter().flatten().collect();
             if all.is_empty() { "nothing of the hand lies in this picture".to_owned() } else { all.join(" · ") }
         }
         None if !session.has_engine => "Reconstruct to see the render here".to_owned(),

@@ -37,6 +37,8 @@ pub(super) struct Stopwatch {
     /// The key that the window has got, when it was pressed, and the frame that shows what came of it.
     got: Option<(KeyCode, Instant, Option<u64>)>,
     waiting: bool,
+    /// When the frame that took it up was made.
+    asked: Option<Instant>,
     /// What was measured so far.
     seconds: Vec<f64>,
 }
@@ -104,6 +106,7 @@ fn see(mut watch: ResMut<Stopwatch>, session: Res<Session>) {
     };
     if wanted {
         *shown = Some(frame);
+        watch.asked = Some(Instant::now());
     }
 }
 
@@ -120,7 +123,7 @@ impl Stopwatch {
             let _ = proxy.send_event(WinitUserEvent::WakeUp);
         };
         self.waiting = true;
-        self.got = None;
+        (self.got, self.asked) = (None, None);
         std::thread::Builder::new().name("thenar-finger".to_owned()).spawn(run).map_err(|e| e.to_string())?;
         Ok(())
     }
@@ -133,7 +136,7 @@ impl Stopwatch {
     }
 
     fn rest(&mut self) {
-        (self.waiting, self.got) = (false, None);
+        (self.waiting, self.got, self.asked) = (false, None, None);
         self.seconds.clear();
     }
 }
@@ -189,8 +192,9 @@ pub(super) fn pause(
         return Outcome::Failed("the run has ended before it was paused".to_owned());
     }
     let (Some((_, pressed, _)), Some(held)) = (watch.got, session.held()) else { return done_when(false) };
-    watch.rest();
     let ms = held.saturating_duration_since(pressed).as_secs_f64() * 1e3;
-    info!("paused {ms:.1} ms after the key");
+    let asked = watch.asked.map_or(f64::NAN, |at| at.duration_since(pressed).as_secs_f64() * 1e3);
+    info!("paused {ms:.1} ms after the key, of which the window took {asked:.1}");
+    watch.rest();
     super::within("the pause", ms, Some(within_ms))
 }

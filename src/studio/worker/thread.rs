@@ -20,6 +20,8 @@ use std::time::{Duration, Instant};
 
 /// Longest side of a thumbnail in pixels.
 const THUMBNAIL_PX: u32 = 256;
+/// A call that takes longer is told of in the log for developers: a pause waits for it.
+const LONG: Duration = Duration::from_millis(100);
 
 /// The thread's side.
 pub(super) struct Inner {
@@ -292,7 +294,16 @@ impl Inner {
             self.running = false;
             return;
         };
-        match engine.advance() {
+        let began = Instant::now();
+        let advanced = engine.advance();
+        if began.elapsed() > LONG {
+            let what = match &advanced {
+                Ok(Advance::Stepped(report)) => format!("{} {} {}", report.stage.name(), report.phase, report.iter),
+                other => format!("{other:?}"),
+            };
+            tracing::debug!("a call took {} ms: {what}", began.elapsed().as_millis());
+        }
+        match advanced {
             Ok(Advance::Working) => {}
             Ok(Advance::Stepped(report)) => {
                 if report.phase == DETECTION {

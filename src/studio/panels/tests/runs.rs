@@ -103,7 +103,6 @@ fn every_view_has_its_score_once_the_run_has_ended() {
     for words in ["21.0 dB", "28.5 dB", "20.0 dB"] {
         assert!(bench.texts.iter().any(|(t, _)| t == words), "`{words}` is in the list");
     }
-    assert!(bench.says("rendered and mask"), "and it is said which it is");
 }
 
 #[test]
