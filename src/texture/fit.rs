@@ -1,7 +1,8 @@
 //! Fitting a texture to its photographs: what is added to the blend so that its renders come nearest to them.
 //!
-//! With geometry, light and gains as they are, a pixel is linear in the texels: `lit · Σ bᵢ (blend + d)ᵢ`. The correction `d`
-//! is least in
+//! With geometry, light and gains as they are, a pixel is linear in the texels: `lit · Σ bᵢ (blend + d)ᵢ`, where the shares `bᵢ`
+//! are the mean over some places of the pixel (what its centre shows alone would be fitted to the pixels' raster). The
+//! correction `d` is least in
 //!
 //! `Σ w ‖photo − lit (blend + d)‖² + SMOOTH Σ ‖dᵢ − dⱼ‖² + KEEP Σ ‖dᵢ‖²`
 //!
@@ -16,6 +17,7 @@ use super::compare::{Hit, Pixels, owner, uv_at};
 use super::lattice::Lattice;
 use super::sight::Sight;
 use super::{TextureHand, TextureMesh, TextureView, atlas, f32_of, ramp};
+use crate::raster::cpu::{Projected, visibility_of};
 use crate::shading::CLIPPED;
 
 /// Rounds unless others are asked for. None: renders come nearer to the views that took part, but not to others.
@@ -34,10 +36,16 @@ const LEAST_WEIGHT: f64 = 1e-3;
 /// Nor does one in less light.
 const LEAST_LIT: f64 = 0.02;
 
+/// Places of a pixel that are looked at, along each of its sides.
+const SAMPLES: u32 = 2;
+/// Nodes of the net that a pixel shows, each place three.
+const NODES: usize = 3 * (SAMPLES * SAMPLES) as usize;
+
 /// What a pixel of a photograph says about the correction.
 struct Seen {
-    nodes: [u32; 3],
-    shares: [f32; 3],
+    nodes: [u32; NODES],
+    /// Their sum is one.
+    shares: [f32; NODES],
     /// Weight times squared light, a channel.
     weight: [f32; 3],
     /// Weight times light times what the photograph shows more than the render.
@@ -144,30 +152,60 @@ impl<'a> System<'a> {
     fn observe(&mut self, scene: &Scene<'_>) {
         let Scene { mesh, hands, textures, view, sight } = *scene;
         let TextureView { camera, residual, light, .. } = view;
-        let pixels = Pixels { mesh, camera, residual, light, projected: &sight.projected, ids: &sight.ids, samples: 1 };
-        for (pixel, Hit { triangle, barycentrics: b, lit }) in pixels.hits() {
-            let face = mesh.topology.faces[triangle].map(|v| v as usize);
-            let quality: f64 = (0..3).map(|i| b[i] * f64::from(sight.quality[face[i]])).sum();
-            let weight = quality.clamp(0.0, 1.0) * view.trust;
-            if weight < LEAST_WEIGHT || lit.iter().any(|l| *l < LEAST_LIT) {
-                continue;
+        let fine = camera.scaled(f64::from(SAMPLES));
+        let projected = Projected::new(mesh.positions, &fine);
+        let ids = visibility_of(&projected, &mesh.topology.faces, fine.width_px, fine.height_px).ids;
+        let pixels = Pixels { mesh, camera, residual, light, projected: &projected, ids: &ids, samples: SAMPLES };
+        let mut places: Vec<Hit> = Vec::new();
+        let mut at = None;
+        for (pixel, hit) in pixels.hits() {
+            if at != Some(pixel) {
+                places.clear();
+                at = Some(pixel);
             }
-            let Some((hand, local)) = owner(hands, triangle) else { continue };
-            let albedo = textures[hand].at(uv_at(&hands[hand], local, b));
-            let photo: [u8; 3] = std::array::from_fn(|k| view.image.as_raw()[3 * pixel + k]);
-            let (mut weights, mut pull) = ([0.0; 3], [0.0; 3]);
-            for k in 0..3 {
-                let shown = f64::from(photo[k]) / 255.0;
-                let apart = shown - f64::from(albedo[k]) * lit[k];
-                // A clipped channel says only that there was at least so much light.
-                let sure = if apart < 0.0 { 1.0 - ramp(shown, NEARLY_CLIPPED, CLIPPED) } else { 1.0 };
-                weights[k] = f32_of(weight * sure * lit[k] * lit[k]);
-                pull[k] = f32_of(weight * sure * lit[k] * apart);
+            places.push(hit);
+            // A pixel that does not see the hands alone says nothing.
+            if 3 * places.len() == NODES {
+                let photo: [u8; 3] = std::array::from_fn(|k| view.image.as_raw()[3 * pixel + k]);
+                self.seen.extend(seen(&self.lattice, &Scene { mesh, hands, textures, view, sight }, &places, photo));
             }
-            let (nodes, shares) = self.lattice.place(triangle, b.map(f32_of));
-            self.seen.push(Seen { nodes, shares, weight: weights, pull });
         }
     }
+}
+
+/// What a pixel says whose places see these; `None` of one that says nothing.
+fn seen(lattice: &Lattice<'_>, scene: &Scene<'_>, places: &[Hit], photo: [u8; 3]) -> Option<Seen> {
+    let Scene { mesh, hands, textures, view, sight } = *scene;
+    let share = (places.len() as f64).recip();
+    let (mut quality, mut lit, mut shaded) = (0.0, [0.0; 3], [0.0; 3]);
+    let (mut nodes, mut shares) = ([0; NODES], [0.0; NODES]);
+    for (i, Hit { triangle, barycentrics: b, lit: here }) in places.iter().enumerate() {
+        let face = mesh.topology.faces[*triangle].map(|v| v as usize);
+        quality += share * (0..3).map(|i| b[i] * f64::from(sight.quality[face[i]])).sum::<f64>();
+        let (hand, local) = owner(hands, *triangle)?;
+        let albedo = textures[hand].at(uv_at(&hands[hand], local, *b));
+        for k in 0..3 {
+            lit[k] += share * here[k];
+            shaded[k] += share * here[k] * f64::from(albedo[k]);
+        }
+        let (corners, parts) = lattice.place(*triangle, b.map(f32_of));
+        nodes[3 * i..3 * i + 3].copy_from_slice(&corners);
+        shares[3 * i..3 * i + 3].copy_from_slice(&parts.map(|x| x * f32_of(share)));
+    }
+    let weight = quality.clamp(0.0, 1.0) * view.trust;
+    if weight < LEAST_WEIGHT || lit.iter().any(|l| *l < LEAST_LIT) {
+        return None;
+    }
+    let (mut weights, mut pull) = ([0.0; 3], [0.0; 3]);
+    for k in 0..3 {
+        let shown = f64::from(photo[k]) / 255.0;
+        let apart = shown - shaded[k];
+        // A clipped channel says only that there was at least so much light.
+        let sure = if apart < 0.0 { 1.0 - ramp(shown, NEARLY_CLIPPED, CLIPPED) } else { 1.0 };
+        weights[k] = f32_of(weight * sure * lit[k] * lit[k]);
+        pull[k] = f32_of(weight * sure * lit[k] * apart);
+    }
+    Some(Seen { nodes, shares, weight: weights, pull })
 }
 
 type Field = Vec<[f32; 3]>;
@@ -252,9 +290,13 @@ impl System<'_> {
             }
         }
         for Seen { nodes, shares, weight, .. } in &self.seen {
-            let [a, b, c] = nodes.map(|n| x[n as usize]);
-            let back: [f32; 3] =
-                std::array::from_fn(|k| weight[k] * (shares[0] * a[k] + shares[1] * b[k] + shares[2] * c[k]));
+            let mut back = [0.0_f32; 3];
+            for (&node, share) in nodes.iter().zip(shares) {
+                for (back, x) in back.iter_mut().zip(x[node as usize]) {
+                    *back += share * x;
+                }
+            }
+            let back: [f32; 3] = std::array::from_fn(|k| weight[k] * back[k]);
             for (&node, share) in nodes.iter().zip(shares) {
                 for (out, back) in out[node as usize].iter_mut().zip(back) {
                     *out += share * back;
@@ -295,10 +337,10 @@ mod tests {
             }
         }
         for seen in &system.seen {
-            for i in 0..3 {
+            for i in 0..NODES {
                 let row = seen.nodes[i] as usize;
                 right[row] += f64::from(seen.shares[i]) * f64::from(seen.pull[k]);
-                for j in 0..3 {
+                for j in 0..NODES {
                     let share = f64::from(seen.shares[i]) * f64::from(seen.shares[j]);
                     left[(row, seen.nodes[j] as usize)] += share * f64::from(seen.weight[k]);
                 }
@@ -315,8 +357,14 @@ mod tests {
         let mut system = System::new(lattice);
         let mut random = noise();
         for i in 0..700 {
-            let b = [random().abs(), random().abs(), random().abs() + 0.01];
-            let (nodes, shares) = lattice.place(i * 37 % mesh.faces.len(), b.map(|x| x / (b[0] + b[1] + b[2])));
+            let (mut nodes, mut shares) = ([0; NODES], [0.0; NODES]);
+            for place in 0..NODES / 3 {
+                let b = [random().abs(), random().abs(), random().abs() + 0.01];
+                let (corners, parts) =
+                    lattice.place((i * 37 + place) % mesh.faces.len(), b.map(|x| x / (b[0] + b[1] + b[2])));
+                nodes[3 * place..3 * place + 3].copy_from_slice(&corners);
+                shares[3 * place..3 * place + 3].copy_from_slice(&parts.map(|x| 3.0 * x / NODES as f32));
+            }
             let lit = [0.3 + 0.2 * random(), 0.8, 1.2];
             let weight: [f32; 3] = std::array::from_fn(|k| (0.5 + 0.5 * random()) * lit[k] * lit[k]);
             let pull = std::array::from_fn(|k| weight[k] / lit[k] * 0.1 * random());

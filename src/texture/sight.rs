@@ -10,8 +10,6 @@ use nalgebra::Vector3;
 pub(super) struct Sight {
     /// Vertices in the pinhole camera's picture.
     pub(super) projected: Projected,
-    /// `triangle + 1` at each pixel of that picture, or 0.
-    pub(super) ids: Vec<u32>,
     /// Places in the image, pixels.
     pub(super) px: Vec<[f32; 2]>,
     /// Pixels per square metre of surface times trust; 0 where the view does not see the vertex or must not be asked.
@@ -43,7 +41,6 @@ impl Sight {
         let count = mesh.positions.len();
         let mut sight = Self {
             projected,
-            ids: Vec::new(),
             px: Vec::with_capacity(count),
             weight: vec![0.0; count],
             quality: vec![0.0; count],
@@ -70,7 +67,6 @@ impl Sight {
             sight.quality[v] = f32_of(angle * edge);
             sight.weight[v] = f32_of(angle * edge * cosine.max(0.0) * (focal / z).powi(2) * view.trust);
         }
-        sight.ids = seen.ids;
         sight
     }
 }

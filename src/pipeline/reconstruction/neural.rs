@@ -300,7 +300,7 @@ pub(super) mod sweep {
         let mut shaded = run.score(&vertices).expect("scores");
         shaded.retain(|(_, s)| s.held_out);
         for begun in [false, true] {
-            if let State::Neural { ham, .. } =
+            if let State::Ham { ham } | State::Neural { ham, .. } | State::Done { ham: Some(ham), .. } =
                 std::mem::replace(&mut run.state, State::Done { ham: None, neural: None })
             {
                 run.state = State::Done { ham: Some(ham), neural: None };

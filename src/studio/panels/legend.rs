@@ -14,7 +14,7 @@ const PIECES: u8 = 48;
 /// The longest scale in points.
 const LONGEST: f64 = 130.0;
 /// A 3D view without room for the scale beside the words in its corner, points.
-const NARROW: f32 = 560.0;
+const NARROW: f32 = 640.0;
 
 pub(super) fn show(root: &Ui, view: Rect, session: &Session) {
     let mut corner = view.right_bottom() - vec2(10.0, 26.0);
