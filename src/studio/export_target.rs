@@ -105,7 +105,7 @@ pub(crate) struct Planned {
 /// Bytes of a PNG a pixel of albedo; photographs of skin.
 const PIXEL_BYTES: u64 = 2;
 
-/// The files of a request for hands of so many vertices, without the small sidecars. Sizes are estimates: text and pictures
+/// The files of a request for hands of so many vertices; beside each there will be a small `.meta.json`. Sizes are estimates: text and pictures
 /// are as long as their content makes them.
 #[must_use]
 pub(crate) fn planned(request: &ExportRequest, hands: &[(Side, usize)]) -> Vec<Planned> {

@@ -1,7 +1,7 @@
 //! What happens every frame: news in, the mouse, the panels, the actions that came of them.
 
 use super::link::LinkCell;
-use super::session::{Action, Session};
+use super::session::{Action, Framed, Session};
 use super::window::{self, Wait};
 use super::{panels, viewport};
 use bevy::camera::Viewport;
@@ -9,7 +9,7 @@ use bevy::ecs::system::NonSendMarker;
 use bevy::prelude::*;
 use bevy::window::{PrimaryWindow, RequestRedraw};
 use bevy::winit::WinitSettings;
-use bevy_egui::EguiContexts;
+use bevy_egui::{EguiContexts, EguiRenderOutput};
 use std::time::{Duration, Instant};
 
 /// The mouse as the 3D view sees it.
@@ -77,6 +77,10 @@ pub(super) fn news(
 ) {
     let link = cell.get();
     let changed = link.take_news(&mut session, &mut actions.0);
+    if session.wants_framing() {
+        session.was_framed();
+        actions.0.push(Action::Frame(Framed::Hands));
+    }
     // Unless it plays, nothing of the session may count as changed here.
     let plays = session.is_playing();
     if plays {
@@ -129,6 +133,13 @@ pub(super) fn keep_moving(
     mut redraw: MessageWriter<RequestRedraw>,
 ) {
     if motion.is_flying() || !moved.is_empty() {
+        redraw.write(RequestRedraw);
+    }
+}
+
+/// One more frame after letters or pictures that are new: they reach the device a frame later.
+pub(super) fn show_letters(outputs: Query<&EguiRenderOutput>, mut redraw: MessageWriter<RequestRedraw>) {
+    if outputs.iter().any(|output| !output.textures_delta.set.is_empty()) {
         redraw.write(RequestRedraw);
     }
 }

@@ -27,6 +27,7 @@ mod errands;
 mod export_target;
 mod fonts;
 mod frame;
+mod input_order;
 mod link;
 mod network;
 mod opened_run;
@@ -59,7 +60,7 @@ pub use program::Program;
 
 use anyhow::Context as _;
 use bevy::prelude::*;
-use bevy_egui::{EguiPlugin, EguiPrimaryContextPass};
+use bevy_egui::{EguiPlugin, EguiPreUpdateSet, EguiPrimaryContextPass};
 use frame::{FrameTimes, PanelTextures, Pointer};
 use session::Session;
 use std::path::PathBuf;
@@ -156,8 +157,12 @@ pub fn run_with(backend: Arc<dyn Backend>, options: Options) -> anyhow::Result<(
             (frame::drops, close::requested, frame::news, frame::point).chain().in_set(StudioSet::News),
         )
         .add_systems(Update, (frame::keep_moving, frame::show_time).after(StudioSet::View))
+        .add_systems(
+            PreUpdate,
+            input_order::restore.after(EguiPreUpdateSet::ProcessInput).before(EguiPreUpdateSet::BeginPass),
+        )
         .add_systems(EguiPrimaryContextPass, frame::draw)
-        .add_systems(Last, close::follow);
+        .add_systems(Last, (close::follow, frame::show_letters));
     viewport::plugin(&mut app);
     if let Some(script) = script {
         script::plugin(&mut app, script);

@@ -336,6 +336,17 @@ fn tangents_run_along_u_and_lie_across_the_normal() {
     assert!(along * 100 > all * 98, "{along} of {all} corners have u to the right and v up");
 }
 
+/// A photograph whose pixels are means over their areas, as a camera's are.
+fn area_photo(scene: &Scene, camera: &Camera) -> RgbImage {
+    const SIDE: u32 = 4;
+    let fine = scene.photo(&camera.scaled(f64::from(SIDE)));
+    RgbImage::from_fn(camera.width_px, camera.height_px, |x, y| {
+        let places = (0..SIDE * SIDE).map(|i| fine.get_pixel(SIDE * x + i % SIDE, SIDE * y + i / SIDE).0);
+        let sum = places.fold([0; 3], |sum: [u32; 3], p| [0, 1, 2].map(|k| sum[k] + u32::from(p[k])));
+        image::Rgb(sum.map(|s| u8::try_from((s + SIDE * SIDE / 2) / (SIDE * SIDE)).unwrap_or(u8::MAX)))
+    })
+}
+
 /// Eleven views of the pattern whose cameras and lights are a little off: `jitter` pixels at most.
 fn rms_of_fits(jitter: f64, rounds: &[u32]) -> Vec<f64> {
     let scene = Scene::new();
@@ -350,7 +361,7 @@ fn rms_of_fits(jitter: f64, rounds: &[u32]) -> Vec<f64> {
         let mut off = camera.clone();
         off.k[(0, 2)] += jitter * random();
         off.k[(1, 2)] += jitter * random();
-        photos.push(scene.photo(&off));
+        photos.push(area_photo(&scene, &off));
         let mut light = LIGHT;
         light[1..4].iter_mut().for_each(|x| *x += 0.05 * jitter * random());
         lights.push(light);

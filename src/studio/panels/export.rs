@@ -137,8 +137,8 @@ fn files(ui: &mut Ui, session: &Session, request: &ExportRequest) {
     ui.horizontal(|ui| {
         let count = files.len();
         let noun = if count == 1 { "file" } else { "files" };
-        ui.label(format!("{count} {noun}, about {}", size_words(total)))
-            .on_hover_text("And a small .meta.json beside each that says what it is. Sizes are estimates.");
+        ui.label(format!("{count} {noun}, about {}; a small .meta.json beside each", size_words(total)))
+            .on_hover_text("The .meta.json says what the file is and where it came from. Sizes are estimates.");
     });
     super::theme::scroll().id_salt("export files").max_height(110.0).auto_shrink([false, true]).show(ui, |ui| {
         for file in &files {
@@ -156,12 +156,14 @@ fn place(ui: &mut Ui, session: &Session, actions: &mut Vec<Action>) {
         None => "exports/ in the run folder".to_owned(),
     };
     let place = session.ui.export_dir.as_ref().map_or(usual, |d| d.display().to_string());
+    let in_full = session.run_dir.as_ref().filter(|_| session.ui.export_dir.is_none());
+    let in_full = in_full.map_or_else(|| place.clone(), |run| run.join("exports").display().to_string());
     ui.horizontal(|ui| {
         ui.label("To");
         if ui.button("Choose folder…").clicked() {
             actions.push(Action::ExportDialog);
         }
-        ui.add(egui::Label::new(RichText::new(&place).color(faint())).truncate()).on_hover_text(&place);
+        ui.add(egui::Label::new(RichText::new(&place).color(faint())).truncate()).on_hover_text(&in_full);
     });
 }
 

@@ -26,7 +26,7 @@ pub(super) fn button(ui: &mut Ui, session: &mut Session) {
     let open = session.ui.shows(Pane::Findings);
     let (text, colour) = match (&session.diagnosis, session.worst()) {
         (None, _) => ("examining…".to_owned(), faint()),
-        (Some(_), None) => ("✔ nothing found".to_owned(), faint()),
+        (Some(_), None) => ("✔ no problems found".to_owned(), faint()),
         (Some(diagnosis), Some(worst)) => {
             let (sign, colour) = sign(worst);
             let count = diagnosis.findings.len();

@@ -114,8 +114,11 @@ pub(super) fn notice(ctx: &Context, session: &Session, at: Rect, actions: &mut V
         if ui.button("Show in folder").on_hover_text(folder.display().to_string()).clicked() {
             actions.push(Action::Reveal(folder.clone()));
         }
-        if ui.button("Copy path").on_hover_text(folder.display().to_string()).clicked() {
+        let copied = ui.id().with(("copied", notice.at));
+        let words = if ui.data(|d| d.get_temp(copied).unwrap_or(false)) { "✔ Copied" } else { "Copy path" };
+        if ui.button(words).on_hover_text(folder.display().to_string()).clicked() {
             ui.copy_text(folder.display().to_string());
+            ui.data_mut(|d| d.insert_temp(copied, true));
         }
         if ui.button("✖").named("Close").on_hover_text("Close").clicked() {
             actions.push(Action::DismissNotice);

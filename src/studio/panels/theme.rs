@@ -147,6 +147,8 @@ pub(crate) fn on_panel(colour: Color32) -> Color32 {
 
 /// Sets fonts, colours and spacings.
 pub(crate) fn apply(ctx: &Context, light: bool) {
+    // Frames of a software driver under load are slow, and a click is one however long they take.
+    ctx.options_mut(|o| o.input_options.max_click_duration = 3.0);
     set_light(light);
     let mut visuals = if light { Visuals::light() } else { Visuals::dark() };
     visuals.panel_fill = sheet();

@@ -146,7 +146,11 @@ fn progress(ui: &mut Ui, session: &Session) {
                 RunState::Idle if session.resumable => ("unfinished", amber()),
                 _ => ("", faint()),
             };
-            if state == RunState::Running
+            if session.stopping && session.is_active() {
+                ui.label(RichText::new("stopping…").color(amber()).strong());
+            } else if state == RunState::Running && last.iter == last.iters {
+                text = format!("{text} · preparing what follows…");
+            } else if state == RunState::Running
                 && let Some((rate, eta)) = session.rate()
             {
                 text = format!("{text} · {rate:.1}/s · {} left in this phase", clock(eta));

@@ -17,7 +17,7 @@ pub(super) fn show(ui: &mut Ui, session: &mut Session, textures: &Textures, acti
     ui.horizontal(|ui| {
         let all = opened.views.len();
         let left = all - session.excluded.len() - session.held_out.len();
-        let text = if left == all { format!("{left} are fitted") } else { format!("{left} of {all} are fitted") };
+        let text = if left == all { format!("{left} take part") } else { format!("{left} of {all} take part") };
         ui.label(RichText::new(text).small().color(faint()));
     });
     ui.horizontal_wrapped(|ui| {

@@ -84,12 +84,24 @@ impl Session {
         self.badness(view).map(|t| residual::colour(t as f32))
     }
 
+    /// As [`Self::badness`], but only by what is known of all views alike: while a run is under way, PSNR and `IoU` are known of views
+    /// that were looked at, and an order by that would make the view under the mouse the worst.
+    fn comparable_badness(&self, view: usize) -> Option<f64> {
+        let known = |list: &[Option<f64>]| list.iter().any(Option::is_some);
+        let of_all = match self.ui.measure {
+            Measure::Residual => true,
+            Measure::Psnr => known(&self.scores),
+            Measure::Iou => known(&self.ious),
+        };
+        self.badness(view).filter(|_| of_all)
+    }
+
     /// The views as they are listed: as in the capture, or the worst first and those without a measure last.
     #[must_use]
     pub(crate) fn view_order(&self) -> Vec<usize> {
         let mut order: Vec<usize> = (0..self.view_count()).collect();
         if self.ui.worst_first {
-            let badness: Vec<f64> = order.iter().map(|v| self.badness(*v).unwrap_or(-1.0)).collect();
+            let badness: Vec<f64> = order.iter().map(|v| self.comparable_badness(*v).unwrap_or(-1.0)).collect();
             order.sort_by(|a, b| badness[*b].total_cmp(&badness[*a]));
         }
         order
@@ -99,7 +111,7 @@ impl Session {
     #[must_use]
     pub(crate) fn worst_view(&self) -> Option<usize> {
         let judged = (0..self.view_count()).filter(|v| !self.excluded.contains(v));
-        let judged = judged.filter_map(|v| Some((v, self.badness(v)?)));
+        let judged = judged.filter_map(|v| Some((v, self.comparable_badness(v)?)));
         judged.max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0))).map(|(view, _)| view)
     }
 }
@@ -124,6 +136,24 @@ mod tests {
         let iou = vec![Some(0.81), Some(0.93), None, Some(0.55)];
         session.on_event(Event::Views(RunViews { psnr_db, iou, ..RunViews::default() }));
         session
+    }
+
+    #[test]
+    fn what_only_some_views_have_sorts_nothing() {
+        let mut session = judged();
+        session.ui.measure = Measure::Psnr;
+        session.ui.worst_first = true;
+        assert_eq!(session.view_order(), [1, 0, 3, 2], "of a run that has ended");
+        session.scores.clear();
+        let rgba = vec![200; 4 * 320 * 256];
+        let made = crate::pipeline::ViewPicture { view: 3, width: 320, height: 256, rgba, without_gain: false };
+        let of = session.capture.clone().expect("opened");
+        let look = crate::studio::backend::Look::Shaded;
+        let time = std::time::Duration::ZERO;
+        session.on_picture(crate::studio::picture::Picture::new(made, of.views.get(3), (1, look), time, false));
+        assert!(session.psnr_db(3).is_some(), "one view was looked at");
+        assert_eq!(session.view_order(), [0, 1, 2, 3], "which does not make it the worst");
+        assert_eq!(session.worst_view(), None, "nor is there one");
     }
 
     #[test]

@@ -90,6 +90,10 @@ pub(crate) struct Session {
     pub detected: Detected,
     /// Counts captures opened, so that textures and the rig know when to rebuild.
     pub capture_revision: u64,
+    /// The camera is to be turned to the first hands of the run.
+    frames_hands: bool,
+    /// The run was told to stop and has not ended yet.
+    pub(crate) stopping: bool,
     /// Cameras as the run has corrected them; empty while they are those of the capture.
     cameras: Vec<Camera>,
     /// Counts changes of the cameras, so that the rig knows when to move.
@@ -241,6 +245,8 @@ impl Session {
             detect: false,
             detected: None,
             capture_revision: 0,
+            frames_hands: false,
+            stopping: false,
             cameras: Vec::new(),
             cameras_revision: 0,
             scores: Vec::new(),
@@ -391,7 +397,10 @@ impl Session {
             Action::Resume => self.resume(false),
             Action::TrainNetwork => self.train_network(),
             Action::TogglePause => self.toggle_pause(),
-            Action::Stop => self.is_active().then_some(Effect::Cancel),
+            Action::Stop => self.is_active().then(|| {
+                self.stopping = true;
+                Effect::Cancel
+            }),
             Action::Select(view) => {
                 self.select(view);
                 None

@@ -84,7 +84,7 @@ fn all_layouts_are_tidy_and_have_a_3d_view() {
             assert!(whole.contains_rect(centre), "{size}, {arrangement:?}: it lies in the window: {centre:?}");
             assert_eq!(bench.says("Wipe"), !simple, "{arrangement:?}: the pictures");
             assert_eq!(bench.says("smooth"), !simple, "{arrangement:?}: the curves");
-            assert!(bench.says("are fitted") && bench.says("First snapshot") | bench.says("⏮"), "{arrangement:?}");
+            assert!(bench.says("take part") && bench.says("First snapshot") | bench.says("⏮"), "{arrangement:?}");
         }
     }
 }
@@ -147,6 +147,9 @@ fn the_time_that_is_left_is_said_to_be_that_of_the_phase() {
     let mut bench = Bench::finished();
     bench.size = vec2(1920.0, 1080.0);
     bench.session.state = RunState::Running;
+    bench.settle();
+    assert!(bench.says("preparing what follows"), "at its end, nothing is left of it");
+    bench.session.steps.pop();
     bench.settle();
     assert!(bench.says("left in this phase"), "not of the run");
 }
