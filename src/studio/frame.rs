@@ -7,7 +7,7 @@ use super::{panels, viewport};
 use bevy::camera::Viewport;
 use bevy::ecs::system::NonSendMarker;
 use bevy::prelude::*;
-use bevy::window::{PrimaryWindow, RequestRedraw};
+use bevy::window::{PrimaryWindow, RequestRedraw, WindowEvent};
 use bevy::winit::WinitSettings;
 use bevy_egui::{EguiContexts, EguiRenderOutput};
 use std::time::{Duration, Instant};
@@ -32,6 +32,15 @@ pub(super) struct Pointer {
 pub(super) struct FrameTimes {
     pub(super) last: Option<Instant>,
     pub(super) seconds: Vec<f64>,
+}
+
+/// Whether the window is left alone.
+#[derive(Resource, Debug, Default)]
+pub(super) struct Rest {
+    last: Option<Instant>,
+    /// The worker or a dialog had something to say in this frame.
+    news: bool,
+    resting: bool,
 }
 
 #[derive(Resource, Default)]
@@ -74,9 +83,11 @@ pub(super) fn news(
     mut session: ResMut<Session>,
     mut redraw: MessageWriter<RequestRedraw>,
     mut actions: ResMut<viewport::ViewActions>,
+    mut rest: ResMut<Rest>,
 ) {
     let link = cell.get();
     let changed = link.take_news(&mut session, &mut actions.0);
+    rest.news |= changed;
     if session.wants_framing() {
         session.was_framed();
         actions.0.push(Action::Frame(Framed::Hands));
@@ -102,20 +113,28 @@ pub(super) fn point(window: Single<&Window, With<PrimaryWindow>>, mut pointer: R
 }
 
 /// How long the window sleeps when nothing comes: a moment while time is on show, seconds after input or news and while a
-/// notice is to go, and after one frame that nothing asked for a minute, so that a window that is left alone costs nothing.
+/// notice is to go, and after seconds in which nothing came a minute, so that a window that is left alone costs nothing.
 pub(super) fn show_time(
     session: Res<Session>,
     mut settings: ResMut<WinitSettings>,
+    mut came: MessageReader<WindowEvent>,
+    mut rest: ResMut<Rest>,
     mut scripted: Local<Option<bool>>,
-    mut last: Local<Option<Instant>>,
 ) {
-    let scripted =
-        *scripted.get_or_insert_with(|| settings.focused_mode == window::redraw_settings(Wait::Moment).focused_mode);
-    let slept = last.replace(Instant::now()).map_or(Duration::ZERO, |at| at.elapsed());
-    let by_itself = slept >= Wait::Seconds.time();
+    let moment = window::redraw_settings(Wait::Moment).focused_mode;
+    let scripted = *scripted.get_or_insert_with(|| settings.focused_mode == moment);
+    let slept = rest.last.replace(Instant::now()).map_or(Duration::ZERO, |at| at.elapsed());
+    let asked = came.read().filter(|event| is_input(event)).count() > 0 || std::mem::take(&mut rest.news);
+    if asked {
+        rest.resting = false;
+    } else if slept >= Wait::Seconds.time() {
+        // A frame by itself; those that follow on it are no news either.
+        rest.resting = true;
+    }
+    tracing::trace!("a frame after {} ms, asked for: {asked}", slept.as_millis());
     let wait = if scripted || session.exporting.is_some() || session.neural_waits() || session.is_about_to_tell() {
         Wait::Moment
-    } else if by_itself && session.notice.is_none() && !session.is_playing() {
+    } else if rest.resting && session.notice.is_none() && !session.is_playing() {
         Wait::Minute
     } else {
         Wait::Seconds
@@ -124,6 +143,11 @@ pub(super) fn show_time(
     if settings.focused_mode != wanted.focused_mode {
         *settings = wanted;
     }
+}
+
+/// What the user, or the desktop in the user's place, does.
+const fn is_input(event: &WindowEvent) -> bool {
+    !matches!(event, WindowEvent::RequestRedraw(_) | WindowEvent::AppLifecycle(_) | WindowEvent::MouseMotion(_))
 }
 
 /// One more frame while the camera moves, so that motion ends where it should.
@@ -139,7 +163,9 @@ pub(super) fn keep_moving(
 
 /// One more frame after letters or pictures that are new: they reach the device a frame later.
 pub(super) fn show_letters(outputs: Query<&EguiRenderOutput>, mut redraw: MessageWriter<RequestRedraw>) {
-    if outputs.iter().any(|output| !output.textures_delta.set.is_empty()) {
+    let new: usize = outputs.iter().map(|output| output.textures_delta.set.len()).sum();
+    if new > 0 {
+        tracing::trace!("{new} new pieces of textures");
         redraw.write(RequestRedraw);
     }
 }

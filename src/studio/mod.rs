@@ -147,6 +147,7 @@ pub fn run_with(backend: Arc<dyn Backend>, options: Options) -> anyhow::Result<(
         .insert_resource(window::Start { backend, path: options.path })
         .init_resource::<Pointer>()
         .init_resource::<FrameTimes>()
+        .init_resource::<frame::Rest>()
         .init_resource::<PanelTextures>()
         .init_resource::<viewport::ViewActions>()
         .configure_sets(Update, (StudioSet::News, StudioSet::View).chain())

@@ -40,7 +40,7 @@ fn ready(id: Id) -> Bench {
             bench.session.ui.measure = crate::studio::session::Measure::Iou;
             let iou = vec![Some(0.9), Some(0.5), Some(0.8), Some(0.7)];
             let views = crate::studio::backend::RunViews { iou, ..Default::default() };
-            bench.session.on_event(crate::studio::worker::Event::Views(views));
+            bench.session.on_event(Event::Views(views));
         }
         Id::Studio => bench.session.ui.arrangement = crate::studio::ui_state::Arrangement::Simple,
         Id::ResetLayout => bench.session.ui.toggle(Pane::Log),
