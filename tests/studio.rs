@@ -407,7 +407,7 @@ fn keys_reach_the_palette_and_the_palette_its_commands() {
 const EPOCHS: [u32; 3] = [6, 12, 3];
 
 /// The whole program on a small synthetic capture, as a user would see it: opened from a folder with a Chinese name, one
-/// view held out, stopped in the middle, resumed, finished.
+/// view held out, stopped in the middle, resumed, finished; scrubbed, a bad view left out, run again, exported.
 #[test]
 fn the_program_reconstructs_a_sample_in_its_window() {
     let Some(display) = display() else { return };
@@ -427,6 +427,9 @@ fn the_program_reconstructs_a_sample_in_its_window() {
         format!("reconstruct; wait-stage ham; stop; wait-stopped; {}", pictures.shot("program_stopped.png")),
         format!("resume; wait-finished; wait-picture; {}", pictures.shot("program_finished.png")),
         format!("frame; show cameras off; show joints off; {}", pictures.shot("program_hands.png")),
+        format!("scrub 0.4; wait-picture; {}; live", pictures.shot("program_scrubbed.png")),
+        "exclude 2; reconstruct; wait-finished; wait-picture; export glb; wait-exported".to_owned(),
+        pictures.shot("program_exported.png"),
         "quit".to_owned(),
     ]
     .join("; ");
@@ -439,9 +442,17 @@ fn the_program_reconstructs_a_sample_in_its_window() {
     let finished = look(&pictures.at("program_finished.png"));
     assert_eq!(finished, Seen { cameras: true, sfs: true, lap: true }, "cameras and curves");
     assert!(hands(&pictures.at("program_hands.png")), "and hands");
-    let folders: Vec<PathBuf> =
+    assert!(pictures.at("program_scrubbed.png").exists() && pictures.at("program_exported.png").exists(), "to look at");
+    let mut folders: Vec<PathBuf> =
         std::fs::read_dir(&runs).expect("the chosen folder").map(|e| e.expect("an entry").path()).collect();
-    let [run] = folders.as_slice() else { panic!("one run, resumed in its own folder: {folders:?}") };
+    folders.sort();
+    let [run, again] = folders.as_slice() else {
+        panic!("one run, resumed in its own folder, and one more: {folders:?}")
+    };
+    let second = thenar::pipeline::RunRecord::read(again).expect("a record");
+    assert_eq!((second.hold_out, second.exclude), (vec![5], vec![2]), "the bad view was left out");
+    let exported = std::fs::read(again.join("exports/hands.glb")).expect("the export");
+    assert!(exported.starts_with(b"glTF") && exported.len() > 100_000, "{} bytes", exported.len());
     assert!(run.join("mesh_left.ply").exists() && run.join("mesh_right.ply").exists(), "both meshes are written");
     assert_ham_lines(run);
     let record = thenar::pipeline::RunRecord::read(run).expect("a record");
