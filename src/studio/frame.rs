@@ -1,7 +1,7 @@
 //! What happens every frame: news in, the mouse, the panels, the actions that came of them.
 
 use super::link::LinkCell;
-use super::session::{Action, Framed, Session};
+use super::session::{Action, Closing, Framed, Session};
 use super::window::{self, Wait};
 use super::{panels, viewport};
 use bevy::camera::Viewport;
@@ -112,8 +112,8 @@ pub(super) fn point(window: Single<&Window, With<PrimaryWindow>>, mut pointer: R
     pointer.in_view = !pointer.taken && pointer.at.is_some_and(|at| pointer.open.contains(at));
 }
 
-/// How long the window sleeps when nothing comes: a moment while time is on show, seconds after input or news and while a
-/// notice is to go, and after seconds in which nothing came a minute, so that a window that is left alone costs nothing.
+/// How long the window sleeps when nothing comes: a moment while time is on show, seconds after input or news, while a notice
+/// is to go and while it closes, and after seconds in which nothing came a minute, so that a window that is left alone costs nothing.
 pub(super) fn show_time(
     session: Res<Session>,
     mut settings: ResMut<WinitSettings>,
@@ -134,7 +134,7 @@ pub(super) fn show_time(
     tracing::trace!("a frame after {} ms, asked for: {asked}", slept.as_millis());
     let wait = if scripted || session.exporting.is_some() || session.neural_waits() || session.is_about_to_tell() {
         Wait::Moment
-    } else if rest.resting && session.notice.is_none() && !session.is_playing() {
+    } else if rest.resting && session.closing() == Closing::Open && session.notice.is_none() && !session.is_playing() {
         Wait::Minute
     } else {
         Wait::Seconds
