@@ -1,7 +1,7 @@
 //! What happens every frame: news in, the mouse, the panels, the actions that came of them.
 
 use super::link::LinkCell;
-use super::session::{Action, Closing, Framed, Session};
+use super::session::{Action, Closing, Session};
 use super::window::{self, Wait};
 use super::{panels, viewport};
 use bevy::camera::Viewport;
@@ -88,10 +88,6 @@ pub(super) fn news(
     let link = cell.get();
     let changed = link.take_news(&mut session, &mut actions.0);
     rest.news |= changed;
-    if session.wants_framing() {
-        session.was_framed();
-        actions.0.push(Action::Frame(Framed::Hands));
-    }
     // Unless it plays, nothing of the session may count as changed here.
     let plays = session.is_playing();
     if plays {
@@ -161,8 +157,16 @@ pub(super) fn keep_moving(
     }
 }
 
-/// One more frame after letters or pictures that are new: they reach the device a frame later.
-pub(super) fn show_letters(outputs: Query<&EguiRenderOutput>, mut redraw: MessageWriter<RequestRedraw>) {
+/// One more frame after letters or pictures that are new: they reach the device a frame later. While a run is under way, the next
+/// frame comes soon by itself.
+pub(super) fn show_letters(
+    session: Res<Session>,
+    outputs: Query<&EguiRenderOutput>,
+    mut redraw: MessageWriter<RequestRedraw>,
+) {
+    if session.is_active() {
+        return;
+    }
     let new: usize = outputs.iter().map(|output| output.textures_delta.set.len()).sum();
     if new > 0 {
         tracing::trace!("{new} new pieces of textures");

@@ -90,8 +90,6 @@ impl Session {
         self.banner = None;
         self.keep_in_sight();
         self.frames = None;
-        // Where hands were to be seen already, the camera stays.
-        self.frames_hands = self.shown.is_none();
         self.forget_run();
         self.run_edits = Arc::clone(&self.edits);
         self.note(Level::Info, format!("Reconstructing {} with preset {preset}", capture.name));
@@ -202,16 +200,6 @@ impl Session {
     }
 
     /// The engine of a run is there: its curves and snapshots are those up to where it goes on from.
-    /// The first hands of a run are there, and the camera is to be turned to them.
-    pub(crate) fn wants_framing(&self) -> bool {
-        self.frames_hands && self.shown.as_ref().is_some_and(|s| !s.hands.is_empty())
-    }
-
-    /// The camera was turned to them.
-    pub(crate) const fn was_framed(&mut self) {
-        self.frames_hands = false;
-    }
-
     pub(super) fn on_started(&mut self, run_dir: PathBuf, steps: Vec<StepReport>) {
         self.note(Level::Info, format!("Results go to {}", run_dir.display()));
         let last = u32::try_from(steps.len()).unwrap_or(u32::MAX);
