@@ -18,8 +18,8 @@ pub use image::{Picture, bounding_box, gain, iou, legacy_psnr, mask_of, psnr, ps
 pub use lpips::{Lpips, LpipsError, Weights};
 pub use motion::{MotionFrames, MotionScore};
 pub use report::{
-    Comparison, Evaluation, HandMeshScore, ImageScore, Measures, MeshScore, RefinedScore, ShadingScore, SurfaceScore,
-    ViewMeans, ViewScore, rendered,
+    Comparison, Evaluation, HandMeshScore, ImageScore, Measures, MeshScore, RefinedScore, ShadingScore, Shared,
+    SurfaceScore, ViewMeans, ViewScore, rendered,
 };
 pub use soundness::score_meshes;
 pub use surface::{ReferenceSurface, SurfaceSample, SurfaceSamples, WristCut, joint_mean_mm, score};

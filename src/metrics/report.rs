@@ -30,7 +30,33 @@ pub struct Measures<'a> {
     pub lpips: Option<&'a Lpips>,
 }
 
+/// A comparison where mask and render meet.
+#[derive(Clone, Debug)]
+pub struct Shared {
+    /// The gain that was applied.
+    pub gain: [f64; 3],
+    /// The render with it.
+    pub render: Picture,
+    /// PSNR there, dB; `None` where they do not meet.
+    pub psnr_db: Option<f64>,
+}
+
 impl Comparison<'_> {
+    /// What is compared where mask and render meet. A pixel at an outline shows the hand and what is behind it, which is not
+    /// rendered: only the hand's share of the photograph counts.
+    ///
+    /// # Panics
+    /// When sizes differ.
+    #[must_use]
+    pub fn shared(&self) -> Shared {
+        let both: Vec<bool> = self.mask.iter().zip(rendered(self.coverage)).map(|(&m, r)| m && r).collect();
+        let hidden = self.photo.covered(self.coverage);
+        let gain = self.gain.unwrap_or_else(|| gain(&hidden, self.render, &both));
+        let render = self.render.with_gain(gain);
+        let psnr_db = psnr(&hidden, &render, Some(&both));
+        Shared { gain, render, psnr_db }
+    }
+
     /// The numbers of one rendered view. The photograph is cut out by its mask (black outside), so that union and full
     /// frame count silhouette errors and not the room; only `legacy` leaves it whole, see [`legacy_psnr`].
     ///
@@ -41,11 +67,7 @@ impl Comparison<'_> {
     /// When sizes differ.
     pub fn score(&self, measures: &Measures<'_>) -> Result<ShadingScore, LpipsError> {
         let rendered = rendered(self.coverage);
-        let both: Vec<bool> = self.mask.iter().zip(&rendered).map(|(&m, &r)| m && r).collect();
-        // A pixel at an outline shows the hand and what is behind it, which is not rendered: only the hand's share counts.
-        let hidden = self.photo.covered(self.coverage);
-        let gain = self.gain.unwrap_or_else(|| gain(&hidden, self.render, &both));
-        let render = self.render.with_gain(gain);
+        let Shared { gain, render, psnr_db: psnr_shared } = self.shared();
         let rgb = self.photo.rgb.iter().zip(self.mask).map(|(&p, &m)| if m { p } else { [0.0; 3] }).collect();
         let photo = Picture { rgb, ..*self.photo };
         let [psnr_mask, psnr_union, psnr_full] = psnr_three_ways(&photo, &render, self.mask, &rendered);
@@ -53,12 +75,13 @@ impl Comparison<'_> {
             psnr_mask,
             psnr_union,
             psnr_full,
-            psnr_shared: psnr(&hidden, &render, Some(&both)),
+            psnr_shared,
             ssim: ssim_on_mask(&photo, &render, self.mask),
             iou: Some(iou(self.mask, &rendered)),
             ..ImageScore::default()
         };
         if measures.perceptual {
+            let both: Vec<bool> = self.mask.iter().zip(&rendered).map(|(&m, &r)| m && r).collect();
             let shown: Vec<bool> = self.mask.iter().zip(&rendered).map(|(&m, &r)| m || r).collect();
             [image.flip, image.flip_shared] = flip_over(&photo, &render, &shown, [self.mask, &both]);
             image.legacy = legacy_psnr(self.photo, &render, &rendered);

@@ -5,7 +5,7 @@ use crate::camera::{Camera, CameraResidual};
 use crate::capture::{Capture, CaptureError, Edits, OpenOptions};
 use crate::fitting::ham::{FineMesh, Vertices};
 use crate::fitting::masks::JudgedMask;
-use crate::metrics::{Picture, gain, mask_of, psnr, rendered};
+use crate::metrics::{Comparison, Picture, Shared, mask_of, rendered};
 use crate::shading::LIGHT_STRIDE;
 use crate::texture::{Compared, HandTexture, TextureHand, TextureMesh, TextureView, bake, compare};
 use serde::{Deserialize, Serialize};
@@ -193,21 +193,15 @@ impl FinishedRun {
         let Compared { plain, textured, coverage } =
             compare(&surface.mesh(), &surface.hands(), textures, camera, &residual, &self.run_views().light(view));
         let photo = Picture::from(&seen.image);
-        let shown = rendered(&coverage);
-        let mask = seen.mask.as_ref().map_or_else(|| shown.clone(), mask_of);
-        let both: Vec<bool> = mask.iter().zip(&shown).map(|(&m, &r)| m && r).collect();
-        // As `evaluate` does: where a hand covers a part of a pixel, only that part of the photograph is compared.
-        let photo = photo.covered(&coverage);
-        let used = self.checkpoint.facts.used.get(view) == Some(&true);
-        let score = |rgb: Vec<[f64; 3]>| {
-            let picture = Picture { rgb, ..photo };
-            // A fitted view has its own gain, any other gets three numbers.
-            let gain = if used { [1.0; 3] } else { gain(&photo, &picture, &both) };
-            let picture = picture.with_gain(gain);
-            (psnr(&photo, &picture, Some(&both)), picture)
+        let mask = seen.mask.as_ref().map_or_else(|| rendered(&coverage), mask_of);
+        // As `evaluate` does: a fitted view has its own gain, any other gets three numbers.
+        let gain = (self.checkpoint.facts.used.get(view) == Some(&true)).then_some([1.0; 3]);
+        let compared = |rgb: Vec<[f64; 3]>| {
+            let render = Picture { rgb, ..photo };
+            Comparison { photo: &photo, render: &render, mask: &mask, coverage: &coverage, gain }.shared()
         };
-        let (vertices_db, _) = score(plain);
-        let (texture_db, picture) = score(textured);
+        let vertices_db = compared(plain).psnr_db;
+        let Shared { psnr_db: texture_db, render: picture, .. } = compared(textured);
         let rgba = image::RgbaImage::from_fn(camera.width_px, camera.height_px, |x, y| {
             let pixel = (y * camera.width_px + x) as usize;
             let share = f64::from(coverage[pixel]);

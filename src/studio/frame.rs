@@ -10,7 +10,7 @@ use bevy::prelude::*;
 use bevy::window::{PrimaryWindow, RequestRedraw, WindowEvent};
 use bevy::winit::WinitSettings;
 use bevy_egui::{EguiContexts, EguiRenderOutput};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// The mouse as the 3D view sees it.
 #[derive(Resource, Clone, Copy, Debug, Default)]
@@ -37,7 +37,6 @@ pub(super) struct FrameTimes {
 /// Whether the window is left alone.
 #[derive(Resource, Debug, Default)]
 pub(super) struct Rest {
-    last: Option<Instant>,
     /// The worker or a dialog had something to say in this frame.
     news: bool,
     resting: bool,
@@ -114,20 +113,21 @@ pub(super) fn show_time(
     session: Res<Session>,
     mut settings: ResMut<WinitSettings>,
     mut came: MessageReader<WindowEvent>,
+    times: Res<FrameTimes>,
     mut rest: ResMut<Rest>,
     mut scripted: Local<Option<bool>>,
 ) {
     let moment = window::redraw_settings(Wait::Moment).focused_mode;
     let scripted = *scripted.get_or_insert_with(|| settings.focused_mode == moment);
-    let slept = rest.last.replace(Instant::now()).map_or(Duration::ZERO, |at| at.elapsed());
+    let slept_s = times.seconds.last().copied().unwrap_or(0.0);
     let asked = came.read().filter(|event| is_input(event)).count() > 0 || std::mem::take(&mut rest.news);
     if asked {
         rest.resting = false;
-    } else if slept >= Wait::Seconds.time() {
+    } else if slept_s >= Wait::Seconds.time().as_secs_f64() {
         // A frame by itself; those that follow on it are no news either.
         rest.resting = true;
     }
-    tracing::trace!("a frame after {} ms, asked for: {asked}", slept.as_millis());
+    tracing::trace!("a frame after {:.0} ms, asked for: {asked}", slept_s * 1e3);
     let wait = if scripted || session.exporting.is_some() || session.neural_waits() || session.is_about_to_tell() {
         Wait::Moment
     } else if rest.resting && session.closing() == Closing::Open && session.notice.is_none() && !session.is_playing() {

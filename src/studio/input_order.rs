@@ -8,8 +8,9 @@ use bevy::input::mouse::{MouseButton, MouseButtonInput};
 use bevy::prelude::*;
 use bevy::window::{RequestRedraw, WindowEvent};
 use bevy_egui::helpers::{bevy_to_egui_key, bevy_to_egui_physical_key};
+use bevy_egui::input::ModifierKeysState;
 use bevy_egui::{EguiClipboard, EguiInput, PrimaryEguiContext};
-use egui::{Event as Input, Modifiers, Pos2};
+use egui::{Event as Input, Pos2};
 
 /// The mouse that moves by less has not moved on, points.
 const SAME_PLACE: f32 = 3.0;
@@ -22,41 +23,23 @@ enum Told {
     Key(KeyboardInput),
 }
 
-/// The modifiers from frame to frame.
-#[derive(Default)]
-pub(super) struct Held {
-    modifiers: Modifiers,
-    /// Super on systems where it is no command key.
-    system: bool,
-}
-
-impl Held {
-    /// Takes note of a key; true for a modifier.
-    fn note(&mut self, key: &KeyboardInput) -> bool {
-        let down = key.state.is_pressed();
-        match key.logical_key {
-            Key::Shift => self.modifiers.shift = down,
-            Key::Control => self.modifiers.ctrl = down,
-            Key::Alt => self.modifiers.alt = down,
-            Key::Super | Key::Meta => self.system = down,
-            _ => return false,
-        }
-        self.modifiers.mac_cmd = cfg!(target_os = "macos") && self.system;
-        self.modifiers.command = if cfg!(target_os = "macos") { self.system } else { self.modifiers.ctrl };
-        true
+/// Takes note of a key; true for a modifier.
+fn note(held: &mut ModifierKeysState, key: &KeyboardInput) -> bool {
+    let down = key.state.is_pressed();
+    match key.logical_key {
+        Key::Shift => held.shift = down,
+        Key::Control => held.ctrl = down,
+        Key::Alt => held.alt = down,
+        Key::Super | Key::Meta => held.win = down,
+        _ => return false,
     }
-
-    /// Ctrl and Alt together are the key for special letters on some keyboards.
-    const fn types(&self) -> bool {
-        let ctrl = self.modifiers.ctrl;
-        (!self.system && !ctrl) || (!cfg!(target_os = "macos") && ctrl && self.modifiers.alt)
-    }
+    true
 }
 
 /// Puts the frame's input into the order in which it came. After egui has got it, before it looks at it.
 pub(super) fn restore(
     mut stream: MessageReader<WindowEvent>,
-    mut held: Local<Held>,
+    mut held: Local<ModifierKeysState>,
     mut later: Local<Vec<Input>>,
     mut clipboard: ResMut<EguiClipboard>,
     mut input: Single<&mut EguiInput, With<PrimaryEguiContext>>,
@@ -66,7 +49,7 @@ pub(super) fn restore(
         .read()
         .filter_map(|event| match event {
             WindowEvent::WindowFocused(focus) if !focus.focused => {
-                *held = Held::default();
+                *held = ModifierKeysState::default();
                 None
             }
             WindowEvent::CursorMoved(_) => Some(Told::Moved),
@@ -109,7 +92,7 @@ fn after_a_click(events: &mut Vec<Input>) -> Vec<Input> {
 fn ordered(
     events: &[Input],
     told: &[Told],
-    held: &mut Held,
+    held: &mut ModifierKeysState,
     paste: impl FnOnce() -> Option<String>,
 ) -> Option<Vec<Input>> {
     let places: Vec<Pos2> =
@@ -119,7 +102,7 @@ fn ordered(
     let buttons: Vec<&Input> = events.iter().filter(|e| matches!(e, Input::PointerButton { .. })).collect();
     let keys = events.iter().filter(|e| matches!(e, Input::Key { .. })).count();
     let mapped = told.iter().filter(|t| matches!(t, Told::Key(key) if egui_key(key).is_some())).count();
-    let is_modifier = |t: &Told| matches!(t, Told::Key(key) if Held::default().note(key));
+    let is_modifier = |t: &Told| matches!(t, Told::Key(key) if note(&mut ModifierKeysState::default(), key));
     let acts = |t: &Told| !matches!(t, Told::Moved) && !is_modifier(t);
     // A modifier changes while something else is pressed, or the mouse goes on after a button.
     let mixed = told.iter().any(is_modifier) && told.iter().any(acts);
@@ -129,7 +112,7 @@ fn ordered(
     if !(mixed || goes_on) || !same_stream {
         for told in told {
             if let Told::Key(key) = told {
-                held.note(key);
+                note(held, key);
             }
         }
         return None;
@@ -149,11 +132,11 @@ fn ordered(
             Told::Button(true) => {
                 if let Some(&Input::PointerButton { pos, button, pressed, .. }) = buttons.next() {
                     let pos = at.unwrap_or(pos);
-                    out.push(Input::PointerButton { pos, button, pressed, modifiers: held.modifiers });
+                    out.push(Input::PointerButton { pos, button, pressed, modifiers: held.to_egui_modifiers() });
                 }
             }
             Told::Key(key) => {
-                held.note(key);
+                note(held, key);
                 out.extend(of_key(key, held, &mut paste));
             }
         }
@@ -172,10 +155,14 @@ fn egui_key(key: &KeyboardInput) -> Option<egui::Key> {
 }
 
 /// What a key tells egui.
-fn of_key(key: &KeyboardInput, held: &Held, paste: &mut Option<impl FnOnce() -> Option<String>>) -> Vec<Input> {
+fn of_key(
+    key: &KeyboardInput,
+    held: &ModifierKeysState,
+    paste: &mut Option<impl FnOnce() -> Option<String>>,
+) -> Vec<Input> {
     let mut out = Vec::new();
     let pressed = key.state.is_pressed();
-    if pressed && held.types() {
+    if pressed && held.text_input_is_allowed() {
         match &key.logical_key {
             Key::Character(text) if !text.chars().any(char::is_control) => out.push(Input::Text(text.to_string())),
             Key::Space => out.push(Input::Text(" ".to_owned())),
@@ -184,8 +171,8 @@ fn of_key(key: &KeyboardInput, held: &Held, paste: &mut Option<impl FnOnce() -> 
     }
     let Some(egui_key) = egui_key(key) else { return out };
     let physical_key = bevy_to_egui_physical_key(&key.key_code);
-    out.push(Input::Key { key: egui_key, physical_key, pressed, repeat: false, modifiers: held.modifiers });
-    if pressed && held.modifiers.command {
+    out.push(Input::Key { key: egui_key, physical_key, pressed, repeat: false, modifiers: held.to_egui_modifiers() });
+    if pressed && held.to_egui_modifiers().command {
         match egui_key {
             egui::Key::C => out.push(Input::Copy),
             egui::Key::X => out.push(Input::Cut),
@@ -200,6 +187,7 @@ fn of_key(key: &KeyboardInput, held: &Held, paste: &mut Option<impl FnOnce() -> 
 mod tests {
     use super::*;
     use bevy::input::ButtonState;
+    use egui::Modifiers;
 
     fn key(logical_key: Key, key_code: KeyCode, down: bool) -> Told {
         Told::Key(KeyboardInput {
@@ -243,7 +231,7 @@ mod tests {
         let told = chord();
         let mut events = told_late(&told, Modifiers::NONE);
         events.insert(0, Input::Text("k".to_owned()));
-        let mut held = Held::default();
+        let mut held = ModifierKeysState::default();
         let found = ordered(&events, &told, &mut held, || None).expect("it is put right");
         let pressed = found.iter().find_map(|e| match e {
             Input::Key { key: egui::Key::K, pressed: true, modifiers, .. } => Some(*modifiers),
@@ -251,15 +239,15 @@ mod tests {
         });
         assert!(pressed.is_some_and(|m| m.command && m.ctrl), "Ctrl and K: {found:?}");
         assert!(!found.iter().any(|e| matches!(e, Input::Text(_))), "no letter: {found:?}");
-        assert_eq!(held.modifiers, Modifiers::NONE, "and it is over");
+        assert_eq!(held.to_egui_modifiers(), Modifiers::NONE, "and it is over");
     }
 
     #[test]
     fn a_chord_over_several_frames_is_left_as_it_is_and_remembered() {
         let told = chord();
-        let mut held = Held::default();
+        let mut held = ModifierKeysState::default();
         assert!(ordered(&told_late(&told[..1], Modifiers::CTRL), &told[..1], &mut held, || None).is_none(), "Ctrl");
-        assert!(held.modifiers.ctrl, "held");
+        assert!(held.ctrl, "held");
         assert!(ordered(&told_late(&told[1..2], Modifiers::CTRL), &told[1..2], &mut held, || None).is_none(), "K");
         // K is let go, then Ctrl: K's end still has it.
         let late = told_late(&told[2..], Modifiers::NONE);
@@ -281,7 +269,7 @@ mod tests {
         let events =
             [Input::PointerMoved(here), Input::PointerMoved(there), button(true), button(false), wheel.clone()];
         let told = [Told::Moved, Told::Button(true), Told::Button(true), Told::Moved];
-        let found = ordered(&events, &told, &mut Held::default(), || None).expect("it is put right");
+        let found = ordered(&events, &told, &mut ModifierKeysState::default(), || None).expect("it is put right");
         let at = |e: &Input| if let Input::PointerButton { pos, .. } = e { Some(*pos) } else { None };
         assert_eq!(found.iter().filter_map(at).collect::<Vec<_>>(), [here, here], "both ends of the click");
         assert_eq!(found[found.len() - 2..], [Input::PointerMoved(there), wheel], "then it moves on; others come last");
@@ -291,9 +279,9 @@ mod tests {
         assert!(after_a_click(&mut now).is_empty() && now.len() == whole - 2, "nothing is taken from a click alone");
         // A plain click is not touched, nor are events that this stream did not tell of.
         let plain = [Told::Moved, Told::Moved, Told::Button(true), Told::Button(true)];
-        assert!(ordered(&events, &plain, &mut Held::default(), || None).is_none(), "as it is");
+        assert!(ordered(&events, &plain, &mut ModifierKeysState::default(), || None).is_none(), "as it is");
         let other = [Told::Button(true), Told::Moved];
-        assert!(ordered(&events, &other, &mut Held::default(), || None).is_none(), "not of this stream");
+        assert!(ordered(&events, &other, &mut ModifierKeysState::default(), || None).is_none(), "not of this stream");
     }
 
     #[test]
@@ -305,7 +293,8 @@ mod tests {
             key(Key::Control, KeyCode::ControlLeft, false),
         ];
         let events = told_late(&told, Modifiers::NONE);
-        let found = ordered(&events, &told, &mut Held::default(), || Some("a path".to_owned())).expect("put right");
+        let found = ordered(&events, &told, &mut ModifierKeysState::default(), || Some("a path".to_owned()))
+            .expect("put right");
         assert!(found.contains(&Input::Text("a path".to_owned())), "{found:?}");
     }
 }

@@ -105,33 +105,38 @@ fn score(rendered: &mut ViewPicture, view: &View, photographic: bool, thorough: 
     }
     let mask = mask.unwrap_or_else(|| shown.clone());
     let both: Vec<bool> = mask.iter().zip(&shown).map(|(m, s)| *m && *s).collect();
-    let Some(region) = metrics::bounding_box(&both, rendered.width as usize) else {
+    let width = rendered.width as usize;
+    let Some(region) = metrics::bounding_box(&both, width) else {
         return Scores { iou, ..Scores::default() };
     };
-    let whole = metrics::Picture::from(&view.image);
-    let premultiplied = |rgba: &[u8]| metrics::Picture {
-        rgb: rgba
-            .chunks_exact(4)
-            .map(|p| [0, 1, 2].map(|c| f64::from(p[c]) * f64::from(p[3]) / (255.0 * 255.0)))
-            .collect(),
-        ..whole
-    };
     // What is compared lies in a small part of the picture.
-    let cut = |picture: &metrics::Picture| picture.crop(region);
-    let inside = cropped(&both, whole.width, region);
-    let hidden = cut(&whole).covered(&cropped(&coverage, whole.width, region));
-    let mut render = premultiplied(&rendered.rgba);
-    if rendered.without_gain {
-        let gain = metrics::gain(&hidden, &cut(&render), &inside);
-        multiply(&mut rendered.rgba, gain);
-        render = render.with_gain(gain);
-    }
-    let psnr_db = metrics::psnr(&hidden, &cut(&render), Some(&inside)).map(|psnr| psnr.min(HIGHEST_DB));
+    let [x0, y0, x1, y1] = region;
+    let part = |rgb| metrics::Picture { width: x1 - x0, height: y1 - y0, rgb };
+    let (pixels, _) = rendered.rgba.as_chunks::<4>();
+    let (photo, _) = view.image.as_raw().as_chunks::<3>();
+    let compared = metrics::Comparison {
+        photo: &part(cropped(photo, width, region).iter().map(|p| p.map(|x| f64::from(x) / 255.0)).collect()),
+        render: &part(cropped(pixels, width, region).iter().map(premultiplied).collect()),
+        mask: &cropped(&mask, width, region),
+        coverage: &cropped(&coverage, width, region),
+        gain: (!rendered.without_gain).then_some([1.0; 3]),
+    };
+    let metrics::Shared { gain, psnr_db, .. } = compared.shared();
     let ssim = thorough.then(|| {
-        let rgb = whole.rgb.iter().zip(&mask).map(|(p, m)| if *m { *p } else { [0.0; 3] }).collect();
-        metrics::ssim_on_mask(&metrics::Picture { rgb, ..whole }, &render, &mask)
+        let mut photo = metrics::Picture::from(&view.image);
+        photo.rgb.iter_mut().zip(&mask).filter(|(_, m)| !**m).for_each(|(p, _)| *p = [0.0; 3]);
+        let render = metrics::Picture { rgb: pixels.iter().map(premultiplied).collect(), ..photo };
+        metrics::ssim_on_mask(&photo, &render.with_gain(gain), &mask)
     });
-    Scores { psnr_db, ssim: ssim.flatten(), iou }
+    if rendered.without_gain {
+        multiply(&mut rendered.rgba, gain);
+    }
+    Scores { psnr_db: psnr_db.map(|psnr| psnr.min(HIGHEST_DB)), ssim: ssim.flatten(), iou }
+}
+
+/// A pixel's colour times its coverage, 0 to 1.
+fn premultiplied(p: &[u8; 4]) -> [f64; 3] {
+    [0, 1, 2].map(|c| f64::from(p[c]) * f64::from(p[3]) / (255.0 * 255.0))
 }
 
 /// The entries of a row-major list of pixels in `[x0, x1) × [y0, y1)`.
