@@ -17,6 +17,8 @@ mod closing;
 mod endurance;
 #[path = "studio/pace.rs"]
 mod pace;
+#[path = "studio/reader.rs"]
+mod reader;
 
 use pixels::{Measured, Paint, columns, count, skin};
 use std::path::{Path, PathBuf};

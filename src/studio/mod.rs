@@ -16,6 +16,7 @@
     reason = "Bevy's system parameters are written without their lifetimes everywhere"
 )]
 
+mod accessibility;
 mod backend;
 mod close;
 mod commands;
@@ -60,7 +61,7 @@ pub use program::Program;
 
 use anyhow::Context as _;
 use bevy::prelude::*;
-use bevy_egui::{EguiPlugin, EguiPreUpdateSet, EguiPrimaryContextPass};
+use bevy_egui::{EguiPreUpdateSet, EguiPrimaryContextPass};
 use frame::{FrameTimes, PanelTextures, Pointer};
 use session::Session;
 use std::path::PathBuf;
@@ -134,8 +135,8 @@ pub fn run_with(backend: Arc<dyn Backend>, options: Options) -> anyhow::Result<(
         session.remember_in(path);
     }
     let mut app = App::new();
-    app.add_plugins(window::default_plugins(script.is_some()));
-    app.add_plugins(EguiPlugin::default());
+    app.add_plugins(window::default_plugins(script.is_some(), software));
+    app.add_plugins(window::egui_plugin(software));
     app.insert_resource(ClearColor(BACKGROUND))
         .insert_resource(Machine { software })
         .insert_resource(window::redraw_settings(if script.is_some() {
@@ -151,7 +152,7 @@ pub fn run_with(backend: Arc<dyn Backend>, options: Options) -> anyhow::Result<(
         .init_resource::<PanelTextures>()
         .init_resource::<viewport::ViewActions>()
         .configure_sets(Update, (StudioSet::News, StudioSet::View).chain())
-        .add_systems(First, (frame::time_frames, window::fit_monitor))
+        .add_systems(First, (frame::time_frames, window::fit_monitor, accessibility::listen))
         .add_systems(Startup, window::set_up)
         .add_systems(
             Update,
@@ -160,7 +161,10 @@ pub fn run_with(backend: Arc<dyn Backend>, options: Options) -> anyhow::Result<(
         .add_systems(Update, (frame::keep_moving, frame::show_time).after(StudioSet::View))
         .add_systems(
             PreUpdate,
-            input_order::restore.after(EguiPreUpdateSet::ProcessInput).before(EguiPreUpdateSet::BeginPass),
+            (input_order::restore, accessibility::hear)
+                .chain()
+                .after(EguiPreUpdateSet::ProcessInput)
+                .before(EguiPreUpdateSet::BeginPass),
         )
         .add_systems(EguiPrimaryContextPass, frame::draw)
         .add_systems(Last, (close::follow, frame::show_letters));

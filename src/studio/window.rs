@@ -10,10 +10,11 @@ use bevy::core_pipeline::tonemapping::Tonemapping;
 use bevy::log::{BoxedFmtLayer, LogPlugin};
 use bevy::prelude::*;
 use bevy::render::RenderPlugin;
+use bevy::render::pipelined_rendering::PipelinedRenderingPlugin;
 use bevy::render::render_resource::BlendState;
 use bevy::window::{PresentMode, PrimaryWindow, WindowResizeConstraints, WindowResolution};
 use bevy::winit::{EventLoopProxyWrapper, UpdateMode, WinitPlugin, WinitSettings, WinitUserEvent};
-use bevy_egui::{EguiGlobalSettings, PrimaryEguiContext};
+use bevy_egui::{EguiGlobalSettings, EguiPlugin, PrimaryEguiContext};
 use bevy_panorbit_camera::PanOrbitCamera;
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -39,7 +40,7 @@ pub(super) fn check_display() -> anyhow::Result<()> {
     Ok(())
 }
 
-pub(super) fn default_plugins(scripted: bool) -> bevy::app::PluginGroupBuilder {
+pub(super) fn default_plugins(scripted: bool, software: bool) -> bevy::app::PluginGroupBuilder {
     let window = Window {
         title: "thenar".to_owned(),
         name: Some("thenar".to_owned()),
@@ -53,10 +54,15 @@ pub(super) fn default_plugins(scripted: bool) -> bevy::app::PluginGroupBuilder {
         ..default()
     };
     let render = RenderPlugin { synchronous_pipeline_compilation: scripted, ..default() };
-    let plugins = DefaultPlugins
+    let mut plugins = DefaultPlugins
         .set(WindowPlugin { primary_window: Some(window), close_when_requested: false, ..default() })
         .set(render)
         .set(WinitPlugin { run_on_any_thread: true });
+    if software {
+        // A frame that is drawn while the next one is made saves time where a GPU draws. Where this processor does, nothing is
+        // gained, and every key waits for a frame more.
+        plugins = plugins.disable::<PipelinedRenderingPlugin>();
+    }
     if tracing::dispatcher::has_been_set() {
         plugins.disable::<LogPlugin>()
     } else {
@@ -64,6 +70,14 @@ pub(super) fn default_plugins(scripted: bool) -> bevy::app::PluginGroupBuilder {
             "warn,thenar=info,wgpu=error,naga=error,bevy_egui=error,bevy_render=error,bevy_winit=error".to_owned();
         plugins.set(LogPlugin { filter, fmt_layer: log_layer, ..default() })
     }
+}
+
+/// egui in Bevy. A GPU takes all textures at once and picks one for each pixel; a software driver is slow at that (15 of 100 ms of
+/// processor time a frame).
+pub(super) fn egui_plugin(software: bool) -> EguiPlugin {
+    let plugin = EguiPlugin::default();
+    let bindless_mode_array_size = plugin.bindless_mode_array_size.filter(|_| !software);
+    EguiPlugin { bindless_mode_array_size, ..plugin }
 }
 
 /// Lines on stderr, in colour on a terminal only.

@@ -1,14 +1,19 @@
 //! What the doctor found: severity by sign, word and colour, the view's picture, the numbers, and what is done about it.
-//! A click selects the view, a double click looks through it; N and Shift+N go through the list.
+//! A click selects the view, a double click looks through it; N and Shift+N go through the list. Several of a kind stand under a
+//! heading that names their views.
 
 use super::access::Named as _;
 use super::textures::Textures;
 use super::theme::{self, accent, amber, blue, faint, field, ink, red, rule};
-use crate::pipeline::{Finding, Severity};
+use crate::pipeline::{Finding, Severity, Subject};
 use crate::studio::docks::Pane;
 use crate::studio::session::{Action, Session};
-use egui::{Color32, Frame, Image, Label, Margin, RichText, Sense, Stroke, StrokeKind, Ui, WidgetType, vec2};
+use egui::{
+    CollapsingHeader, Color32, Frame, Image, Label, Margin, RichText, Sense, Stroke, StrokeKind, Ui, WidgetType, vec2,
+};
 
+/// So many of a kind get a heading, and are folded under it.
+const GROUP: usize = 3;
 /// Width of the view's picture in points.
 const PICTURE: f32 = 52.0;
 
@@ -51,11 +56,49 @@ pub(super) fn show(ui: &mut Ui, session: &mut Session, textures: &Textures, acti
         if diagnosis.findings.is_empty() {
             ui.label(RichText::new("Nothing is wrong with this capture as far as can be told.").color(faint()));
         }
-        for (index, finding) in diagnosis.findings.iter().enumerate() {
-            item(ui, session, textures, (index, finding), actions);
+        let mut from = 0;
+        for group in diagnosis.findings.chunk_by(|a, b| (a.severity, a.code) == (b.severity, b.code)) {
+            let mut items = |ui: &mut Ui| {
+                for (index, finding) in (from..).zip(group) {
+                    item(ui, session, textures, (index, finding), actions);
+                }
+            };
+            if group.len() < GROUP {
+                items(ui);
+            } else {
+                let selected = session.finding.is_some_and(|i| (from..from + group.len()).contains(&i));
+                folded(ui, group, selected && session.ui.scroll_to_finding, items);
+            }
+            from += group.len();
         }
     });
     session.ui.scroll_to_finding = false;
+}
+
+/// Several findings of a kind: severity, kind, how many, and their views; the findings themselves when it is unfolded, or when one
+/// of them is to be `shown`.
+fn folded(ui: &mut Ui, group: &[Finding], shown: bool, items: impl FnOnce(&mut Ui)) {
+    let Some(first) = group.first() else { return };
+    let (sign, colour) = sign(first.severity);
+    let words = first.code.name().replace('_', " ");
+    let mut views: Vec<&str> = group
+        .iter()
+        .filter_map(|f| match &f.subject {
+            Subject::View { name, .. } => Some(name.as_str()),
+            Subject::Capture | Subject::Hand { .. } => None,
+        })
+        .collect();
+    views.dedup();
+    let places = match views.as_slice() {
+        [] => String::new(),
+        [view] => format!(", view {view}"),
+        views => format!(", views {}", views.join(", ")),
+    };
+    let title = RichText::new(format!("{sign} {words} × {}{places}", group.len())).color(colour);
+    CollapsingHeader::new(title)
+        .id_salt(("findings", first.severity.name(), first.code.name()))
+        .open(shown.then_some(true))
+        .show_unindented(ui, items);
 }
 
 fn item(

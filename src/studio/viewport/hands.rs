@@ -133,7 +133,6 @@ pub(super) fn mesh(
     let indices: Vec<u32> = hand.faces.iter().flatten().copied().collect();
     Mesh::new(PrimitiveTopology::TriangleList, RenderAssetUsages::RENDER_WORLD)
         .with_inserted_attribute(Mesh::ATTRIBUTE_POSITION, hand.positions.clone())
-        .with_inserted_attribute(Mesh::ATTRIBUTE_NORMAL, hand.normals.clone())
         .with_inserted_attribute(Mesh::ATTRIBUTE_COLOR, colours)
         .with_inserted_indices(Indices::U32(indices))
 }
@@ -153,7 +152,6 @@ pub(super) fn edges(hand: &HandSnapshot) -> Mesh {
     let colours = vec![[0.34, 0.62, 0.58, 1.0]; lifted.len()];
     Mesh::new(PrimitiveTopology::LineList, RenderAssetUsages::RENDER_WORLD)
         .with_inserted_attribute(Mesh::ATTRIBUTE_POSITION, lifted)
-        .with_inserted_attribute(Mesh::ATTRIBUTE_NORMAL, hand.normals.clone())
         .with_inserted_attribute(Mesh::ATTRIBUTE_COLOR, colours)
         .with_inserted_indices(Indices::U32(pairs.into_iter().flatten().collect()))
 }

@@ -7,6 +7,7 @@ mod motion;
 mod rig;
 #[cfg(test)]
 mod tests;
+mod unlit;
 
 use super::session::{Action, Framed, Session};
 use super::ui_state::Shading;
@@ -19,6 +20,7 @@ use bevy_panorbit_camera::{PanOrbitCamera, PanOrbitCameraPlugin};
 pub(super) use hands::heat_colour;
 pub(super) use motion::Motion;
 use rig::Placement;
+use unlit::Unlit;
 
 /// Share of the rig's radius at which a frustum's image plane stands.
 const PLANE_DEPTH: f32 = 0.16;
@@ -46,7 +48,7 @@ pub(super) struct Scene {
 
 /// Systems of the 3D view.
 pub(super) fn plugin(app: &mut App) {
-    app.add_plugins(PanOrbitCameraPlugin)
+    app.add_plugins((PanOrbitCameraPlugin, unlit::plugin))
         .init_resource::<Scene>()
         .init_resource::<Motion>()
         .add_systems(Startup, set_gizmos)
@@ -77,7 +79,7 @@ fn rebuild_rig(
     session: Res<Session>,
     mut scene: ResMut<Scene>,
     mut meshes: ResMut<Assets<Mesh>>,
-    mut materials: ResMut<Assets<StandardMaterial>>,
+    mut materials: ResMut<Assets<Unlit>>,
     mut images: ResMut<Assets<Image>>,
     mut motion: ResMut<Motion>,
 ) {
@@ -97,12 +99,7 @@ fn rebuild_rig(
     let placement = scene.placement.filter(|_| !new_capture).unwrap_or_else(|| Placement::of(capture));
     for view in 0..capture.views.len() {
         let (Some(thumbnail), Some(camera)) = (session.thumbnails.get(view), session.camera(view)) else { continue };
-        let material = StandardMaterial {
-            base_color_texture: Some(images.add(texture(thumbnail))),
-            unlit: true,
-            cull_mode: None,
-            ..default()
-        };
+        let material = Unlit { tint: LinearRgba::WHITE, picture: Some(images.add(texture(thumbnail))) };
         let entity = commands.spawn((
             Mesh3d(meshes.add(rig::image_plane(camera))),
             MeshMaterial3d(materials.add(material)),
@@ -138,7 +135,7 @@ fn update_backdrop(
     mut scene: ResMut<Scene>,
     motion: Res<Motion>,
     mut meshes: ResMut<Assets<Mesh>>,
-    mut materials: ResMut<Assets<StandardMaterial>>,
+    mut materials: ResMut<Assets<Unlit>>,
     mut images: ResMut<Assets<Image>>,
 ) {
     let through = motion.through();
@@ -151,13 +148,8 @@ fn update_backdrop(
     let (Some(view), Some(placement)) = (through, scene.placement) else { return };
     let Some(found) = session.capture.as_ref().and_then(|c| c.views.get(view)) else { return };
     let Some(camera) = session.camera(view) else { return };
-    let material = StandardMaterial {
-        base_color_texture: Some(images.add(texture(&found.image))),
-        base_color: Color::srgb(0.72, 0.72, 0.72),
-        unlit: true,
-        cull_mode: None,
-        ..default()
-    };
+    let picture = Some(images.add(texture(&found.image)));
+    let material = Unlit { tint: Color::srgb(0.72, 0.72, 0.72).into(), picture };
     let entity = commands.spawn((
         Mesh3d(meshes.add(rig::image_plane(camera))),
         MeshMaterial3d(materials.add(material)),
@@ -171,18 +163,19 @@ fn update_backdrop(
 fn update_planes(
     session: Res<Session>,
     motion: Res<Motion>,
-    mut planes: Query<(&ImagePlane, &mut Visibility, &MeshMaterial3d<StandardMaterial>)>,
-    mut materials: ResMut<Assets<StandardMaterial>>,
+    mut planes: Query<(&ImagePlane, &mut Visibility, &MeshMaterial3d<Unlit>)>,
+    mut materials: ResMut<Assets<Unlit>>,
 ) {
     let shown = session.ui.show_cameras && motion.through().is_none();
     let wanted = if shown { Visibility::Visible } else { Visibility::Hidden };
     for (plane, mut visibility, material) in &mut planes {
         visibility.set_if_neq(wanted);
-        let colour = if session.excluded.contains(&plane.view) { Color::srgb(0.28, 0.24, 0.24) } else { Color::WHITE };
-        if materials.get(&material.0).is_some_and(|m| m.base_color != colour)
+        let dark = session.excluded.contains(&plane.view);
+        let tint = if dark { Color::srgb(0.28, 0.24, 0.24).into() } else { LinearRgba::WHITE };
+        if materials.get(&material.0).is_some_and(|m| m.tint != tint)
             && let Some(mut m) = materials.get_mut(&material.0)
         {
-            m.base_color = colour;
+            m.tint = tint;
         }
     }
 }
@@ -192,8 +185,8 @@ fn update_hands(
     session: Res<Session>,
     mut scene: ResMut<Scene>,
     mut meshes: ResMut<Assets<Mesh>>,
-    mut materials: ResMut<Assets<StandardMaterial>>,
-    mut material: Local<Option<Handle<StandardMaterial>>>,
+    mut materials: ResMut<Assets<Unlit>>,
+    mut material: Local<Option<Handle<Unlit>>>,
 ) {
     let wanted = (session.shown_revision, Some(session.mesh_shading()), session.ui.show_hands);
     let Some(placement) = scene.placement else { return };
@@ -205,8 +198,7 @@ fn update_hands(
         commands.entity(entity).despawn();
     }
     let Some(snapshot) = session.visible().filter(|_| session.ui.show_hands) else { return };
-    let material =
-        material.get_or_insert_with(|| materials.add(StandardMaterial { unlit: true, cull_mode: None, ..default() }));
+    let material = material.get_or_insert_with(|| materials.add(Unlit { tint: LinearRgba::WHITE, picture: None }));
     let rotation = Mat3::from(placement.bevy_from_world.matrix3);
     let exposure = hands::exposure(&snapshot.hands);
     let heat = session.heat().and_then(|found| found.as_ref().ok());

@@ -75,7 +75,7 @@ fn frustums_and_the_view_through_a_camera_move_with_the_correction() {
     world.init_resource::<Scene>();
     world.init_resource::<Motion>();
     world.init_resource::<Assets<Mesh>>();
-    world.init_resource::<Assets<StandardMaterial>>();
+    world.init_resource::<Assets<Unlit>>();
     world.init_resource::<Assets<Image>>();
     world.insert_resource(opened());
     let plane = |world: &mut World| {

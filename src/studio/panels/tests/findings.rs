@@ -70,6 +70,28 @@ fn a_click_on_a_finding_selects_its_view_and_keys_walk_through_the_list() {
 }
 
 #[test]
+fn many_of_a_kind_are_folded_under_their_views_and_unfold_for_the_one_that_is_gone_to() {
+    let mut bench = Bench::opened();
+    let mut capture = test_capture(8);
+    for view in [1, 2, 5, 6] {
+        capture.views[view].mask = None;
+    }
+    let capture = Arc::new(capture);
+    bench.session.capture = Some(Arc::clone(&capture));
+    let diagnosis = Arc::new(diagnose(&capture, &[], &PoseSettings::default(), &Triangulator::Reference));
+    bench.session.on_event(Event::Diagnosed { capture, diagnosis });
+    bench.session.ui.bring(Pane::Findings);
+    bench.settle();
+    let first = index_of(&bench, Code::MaskMissing);
+    let what = bench.session.findings()[first].what.clone();
+    assert!(bench.says("mask missing × 4, views 01, 02, 05, 06"), "one heading for four: {:?}", bench.texts);
+    assert!(!bench.says(&what), "which hides them");
+    let _ = bench.session.apply(Action::Finding(first + 2));
+    bench.settle();
+    assert!(bench.says(&what) && bench.says("view 05, mask"), "until one of them is selected: {:?}", bench.texts);
+}
+
+#[test]
 fn cameras_are_coloured_by_their_residuals_as_given_and_as_repaired() {
     let mut bench = examined();
     bench.settle();
