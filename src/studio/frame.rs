@@ -1,7 +1,7 @@
 //! What happens every frame: news in, the mouse, the panels, the actions that came of them.
 
 use super::link::LinkCell;
-use super::session::{Action, Closing, Session};
+use super::session::{Action, Closing, Framed, Session};
 use super::window::{self, Wait};
 use super::{panels, viewport};
 use bevy::camera::Viewport;
@@ -83,10 +83,18 @@ pub(super) fn news(
     mut redraw: MessageWriter<RequestRedraw>,
     mut actions: ResMut<viewport::ViewActions>,
     mut rest: ResMut<Rest>,
+    motion: Res<viewport::Motion>,
 ) {
     let link = cell.get();
     let changed = link.take_news(&mut session, &mut actions.0);
     rest.news |= changed;
+    if session.wants_framing() {
+        session.was_framed();
+        // Who looks through a camera has chosen what to see.
+        if motion.through().is_none() {
+            actions.0.push(Action::Frame(Framed::Hands));
+        }
+    }
     // Unless it plays, nothing of the session may count as changed here.
     let plays = session.is_playing();
     if plays {

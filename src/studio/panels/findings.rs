@@ -48,6 +48,8 @@ pub(super) fn button(ui: &mut Ui, session: &mut Session) {
 pub(super) fn show(ui: &mut Ui, session: &mut Session, textures: &Textures, actions: &mut Vec<Action>) {
     // Text that could be marked would take the clicks.
     ui.style_mut().interaction.selectable_labels = false;
+    // What is unfolded is there at once, to be scrolled to.
+    ui.style_mut().animation_time = 0.0;
     let diagnosis = session.diagnosis.clone();
     let text = diagnosis.as_ref().map_or_else(|| "the capture is being examined".to_owned(), |d| d.summary());
     ui.label(RichText::new(text).small().color(faint()));

@@ -18,6 +18,9 @@ const POINTS: usize = 800;
 /// Values below this are left out: a term that is zero has no logarithm, and would squeeze all others together.
 const FLOOR: f64 = 1e-9;
 
+/// Height of the steps' numbers under the plot, and the least from label to label at its side (those nearer are not drawn), points.
+const STEPS_HEIGHT: f32 = 22.0;
+const LABEL_SPACING: f64 = 23.0;
 /// Room for the slider and its label, points.
 const SMOOTH_WIDTH: f32 = 150.0;
 /// Room for the menu of runs.
@@ -80,12 +83,14 @@ pub(super) fn value_text(log10: f64) -> String {
 }
 
 /// Decades as strong lines, 2 and 5 between them as faint ones; of many decades every second, third … so that each line has
-/// room for its label.
-fn decades(input: GridInput) -> Vec<GridMark> {
+/// room for its label in a plot of this height, points.
+fn decades(input: GridInput, height: f32) -> Vec<GridMark> {
     let (low, high) = input.bounds;
     #[expect(clippy::cast_possible_truncation, reason = "decades")]
     let (from, to) = (low.floor().max(-40.0) as i32, high.ceil().min(40.0) as i32);
-    let stride = ((to - from + 3) / 4).max(1);
+    #[expect(clippy::cast_possible_truncation, reason = "decades")]
+    let apart = ((high - low) * LABEL_SPACING / f64::from(height.max(1.0))).ceil().min(80.0) as i32;
+    let stride = ((to - from + 3) / 4).max(apart).max(1);
     let mut marks = Vec::new();
     for decade in (from..=to).filter(|d| d.rem_euclid(stride) == 0) {
         let base = f64::from(decade);
@@ -208,6 +213,7 @@ pub(super) fn show(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>
     let (axis, lines) = lines(session, &names);
     let alone = session.compared_runs().next().is_none();
     let cursor = session.shown.as_ref().map(|s| axis.place(&session.steps, s.step));
+    let height = ui.available_height() - STEPS_HEIGHT;
     // Plots lie on dark ground in both palettes.
     ui.visuals_mut().extreme_bg_color = WELL;
     let response =
@@ -216,7 +222,7 @@ pub(super) fn show(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>
             .allow_scroll(false)
             .allow_zoom(false)
             .show_background(true)
-            .y_grid_spacer(decades)
+            .y_grid_spacer(move |input| decades(input, height))
             .grid_color(Color32::from_gray(62))
             .grid_fade(0.9)
             .set_margin_fraction(egui::vec2(0.01, 0.09))

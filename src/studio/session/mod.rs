@@ -90,6 +90,8 @@ pub(crate) struct Session {
     pub detected: Detected,
     /// Counts captures opened, so that textures and the rig know when to rebuild.
     pub capture_revision: u64,
+    /// The camera is to be turned to the first hands of the run.
+    frames_hands: bool,
     /// The run was told to stop and has not ended yet.
     pub(crate) stopping: bool,
     /// Cameras as the run has corrected them; empty while they are those of the capture.
@@ -243,6 +245,7 @@ impl Session {
             detect: false,
             detected: None,
             capture_revision: 0,
+            frames_hands: false,
             stopping: false,
             cameras: Vec::new(),
             cameras_revision: 0,

@@ -90,6 +90,8 @@ impl Session {
         self.banner = None;
         self.keep_in_sight();
         self.frames = None;
+        // Where hands were to be seen already, the camera stays.
+        self.frames_hands = self.shown.is_none();
         self.forget_run();
         self.run_edits = Arc::clone(&self.edits);
         self.note(Level::Info, format!("Reconstructing {} with preset {preset}", capture.name));
@@ -197,6 +199,16 @@ impl Session {
             self.held_out.insert(view);
             self.excluded.remove(&view);
         }
+    }
+
+    /// The first hands of a run are there, and the camera is to be turned to them.
+    pub(crate) fn wants_framing(&self) -> bool {
+        self.frames_hands && self.shown.as_ref().is_some_and(|s| !s.hands.is_empty())
+    }
+
+    /// The camera was turned to them.
+    pub(crate) const fn was_framed(&mut self) {
+        self.frames_hands = false;
     }
 
     /// The engine of a run is there: its curves and snapshots are those up to where it goes on from.

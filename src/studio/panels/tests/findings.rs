@@ -72,6 +72,7 @@ fn a_click_on_a_finding_selects_its_view_and_keys_walk_through_the_list() {
 #[test]
 fn many_of_a_kind_are_folded_under_their_views_and_unfold_for_the_one_that_is_gone_to() {
     let mut bench = Bench::opened();
+    bench.size = egui::vec2(1400.0, 1600.0);
     let mut capture = test_capture(8);
     for view in [1, 2, 5, 6] {
         capture.views[view].mask = None;

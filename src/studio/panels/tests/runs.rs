@@ -106,6 +106,16 @@ fn every_view_has_its_score_once_the_run_has_ended() {
 }
 
 #[test]
+fn the_camera_turns_to_the_first_hands_of_a_first_run_and_then_stays() {
+    let mut bench = Bench::finished();
+    assert!(bench.session.wants_framing(), "the first hands of the first run");
+    bench.session.was_framed();
+    assert!(!bench.session.wants_framing(), "once");
+    let _ = bench.session.apply(Action::Start);
+    assert!(!bench.session.wants_framing(), "a second run begins with its hands in sight");
+}
+
+#[test]
 fn f_frames_the_hands_and_shift_f_everything() {
     let mut bench = Bench::finished();
     bench.settle();
