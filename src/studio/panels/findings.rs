@@ -93,14 +93,17 @@ fn folded(ui: &mut Ui, group: &[Finding], shown: bool, items: impl FnOnce(&mut U
     views.dedup();
     let places = match views.as_slice() {
         [] => String::new(),
-        [view] => format!(", view {view}"),
-        views => format!(", views {}", views.join(", ")),
+        [view] => format!("view {view}"),
+        views => format!("views {}", views.join(", ")),
     };
-    let title = RichText::new(format!("{sign} {words} × {}{places}", group.len())).color(colour);
-    CollapsingHeader::new(title)
+    let title = RichText::new(format!("{sign} {words} × {}", group.len())).color(colour);
+    let heading = CollapsingHeader::new(title)
         .id_salt(("findings", first.severity.name(), first.code.name()))
         .open(shown.then_some(true))
         .show_unindented(ui, items);
+    if heading.fully_closed() && !places.is_empty() {
+        ui.add(Label::new(RichText::new(places).small().color(faint())).wrap());
+    }
 }
 
 fn item(
