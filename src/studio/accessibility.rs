@@ -1,5 +1,5 @@
-//! The window for screen readers and other assistive technology. egui names its widgets and bevy_egui hands the names to the
-//! system (AT-SPI, UI Automation, NSAccessibility, by AccessKit); this is what is missing between them: names are made only
+//! The window for screen readers and other assistive technology. egui names its widgets and `bevy_egui` hands the names to the
+//! system (AT-SPI, UI Automation, `NSAccessibility`, by AccessKit); this is what is missing between them: names are made only
 //! while somebody listens, what a reader does reaches egui, and the window that sleeps is woken by it.
 
 use bevy::a11y::AccessibilityRequested;
