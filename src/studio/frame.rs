@@ -212,6 +212,7 @@ pub(super) fn draw(
         ctx.set_zoom_factor(zoom);
     }
     let mut actions = std::mem::take(&mut view_actions.0);
+    session.ui.through = motion.through();
     let centre = panels::layout(&ctx, &mut session, &mut textures.0, &mut actions);
     place_view(&ctx, (centre, session.ui.view_bar), &mut view, &mut camera, &window);
     if !actions.is_empty() {

@@ -165,6 +165,10 @@ pub(crate) struct UiState {
     pub worst_first: bool,
     /// The selected finding is to be scrolled to.
     pub scroll_to_finding: bool,
+    /// The selected view is to be scrolled to.
+    pub scroll_to_view: bool,
+    /// The view whose camera is looked through.
+    pub through: Option<usize>,
     /// The meshes.
     pub show_hands: bool,
     /// 3D joints.
@@ -257,6 +261,8 @@ impl Default for UiState {
             measure: Measure::default(),
             worst_first: false,
             scroll_to_finding: false,
+            scroll_to_view: false,
+            through: None,
             show_hands: true,
             show_joints: true,
             show_grid: true,

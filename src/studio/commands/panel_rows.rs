@@ -3,7 +3,7 @@
 use super::table::{Id, ctrl, ctrl_shift, opened, plain, shift};
 use super::{Entry, Menu};
 use crate::studio::docks::Pane;
-use crate::studio::session::{Action, PoseAction, Session};
+use crate::studio::session::{Action, Framed, PoseAction, Session};
 use crate::studio::ui_state::Arrangement;
 use egui::Key;
 
@@ -29,9 +29,12 @@ fn pose(session: &mut Session) -> Option<Action> {
     wanted.then_some(Action::Pose(PoseAction::Begin))
 }
 
-/// What lies on top goes first, then a polygon that was begun, then the edit mode.
+/// What lies on top goes first, then a polygon that was begun, then the edit mode, then the view through a camera.
 fn close(session: &mut Session) -> Option<Action> {
     let on_top = is_window_open(session);
+    if !on_top && session.ui.editing.tool.is_none() && session.ui.through.is_some() {
+        return Some(Action::Frame(Framed::Hands));
+    }
     let ui = &mut session.ui;
     if !on_top && !ui.editing.polygon.is_empty() {
         ui.editing.give_up();
@@ -50,7 +53,7 @@ fn is_window_open(session: &Session) -> bool {
 }
 
 fn is_anything_open(session: &Session) -> bool {
-    is_window_open(session) || session.ui.editing.tool.is_some()
+    is_window_open(session) || session.ui.editing.tool.is_some() || session.ui.through.is_some()
 }
 
 fn arrange(session: &mut Session, arrangement: Arrangement) -> Option<Action> {
@@ -277,7 +280,7 @@ pub(super) const ROWS: [Entry; 26] = [
         Menu::Help,
         "close-windows",
         "Close what lies on top",
-        "Close the small windows, or leave the edit mode",
+        "Close the small windows, or leave the edit mode, or the camera that is looked through",
     )
     .keys(&[plain(Key::Escape)])
     .when(|s| (!is_anything_open(s)).then(|| "Nothing is open".to_owned()))

@@ -3,7 +3,7 @@
 use super::access::Named as _;
 use super::theme::{amber, faint, ink, red};
 use crate::studio::session::{Level, Session};
-use egui::{RichText, ScrollArea, TextEdit, Ui};
+use egui::{Label, RichText, ScrollArea, TextEdit, Ui};
 
 pub(super) fn show(ui: &mut Ui, session: &mut Session) {
     ui.horizontal(|ui| {
@@ -29,9 +29,10 @@ pub(super) fn show(ui: &mut Ui, session: &mut Session) {
                 Level::Warning => ("⚠ ", amber()),
                 Level::Error => ("✖ ", red()),
             };
-            ui.horizontal_wrapped(|ui| {
+            // Beside the time, not below it: a path has no place to be broken at but its end of a row.
+            ui.horizontal_top(|ui| {
                 ui.label(RichText::new(format!("{:6.1}", line.at)).monospace().size(11.0).color(faint()));
-                ui.label(RichText::new(format!("{sign}{}", line.text)).size(12.0).color(colour));
+                ui.add(Label::new(RichText::new(format!("{sign}{}", line.text)).size(12.0).color(colour)).wrap());
             });
         }
     });

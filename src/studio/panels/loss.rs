@@ -216,45 +216,46 @@ pub(super) fn show(ui: &mut Ui, session: &mut Session, actions: &mut Vec<Action>
     let height = ui.available_height() - STEPS_HEIGHT;
     // Plots lie on dark ground in both palettes.
     ui.visuals_mut().extreme_bg_color = WELL;
-    let response =
-        Plot::new("loss")
-            .allow_drag(false)
-            .allow_scroll(false)
-            .allow_zoom(false)
-            .show_background(true)
-            .y_grid_spacer(move |input| decades(input, height))
-            .grid_color(Color32::from_gray(62))
-            .grid_fade(0.9)
-            .set_margin_fraction(egui::vec2(0.01, 0.09))
-            .y_axis_formatter(|mark, range| {
-                // A label at the very edge would be cut or lie on the title.
-                let margin = 0.04 * (range.end() - range.start());
-                let inside = mark.value > range.start() + margin && mark.value < range.end() - margin;
-                if inside { value_text(mark.value) } else { String::new() }
-            })
-            // Beside other runs, places are no steps.
-            .x_axis_formatter(move |mark, _| {
-                if alone && mark.value.fract() == 0.0 { format!("{}", mark.value) } else { String::new() }
-            })
-            .label_formatter(move |at| match at {
-                HoverPosition::NearDataPoint { plot_name, position, .. } if !plot_name.is_empty() => {
-                    let step = if alone { format!("step {:.0}\n", position.x) } else { String::new() };
-                    Some(format!("{step}{plot_name} {}", value_text(position.y)))
-                }
-                _ => None,
-            })
-            .show(ui, |plot| {
-                for (at, _) in axis.marks() {
-                    plot.vline(VLine::new("", at).color(theme::LINE).width(1.0).allow_hover(false));
-                }
-                for line in lines {
-                    plot.line(line);
-                }
-                if let Some(at) = cursor {
-                    plot.vline(VLine::new("", at).color(ACCENT).width(1.5).allow_hover(false));
-                }
-                plot.pointer_coordinate()
-            });
+    let response = Plot::new("loss")
+        .allow_drag(false)
+        .allow_scroll(false)
+        .allow_zoom(false)
+        .show_background(true)
+        .y_grid_spacer(move |input| decades(input, height))
+        .grid_color(Color32::from_gray(62))
+        .grid_fade(0.9)
+        .set_margin_fraction(egui::vec2(0.01, 0.09))
+        .y_axis_formatter(|mark, range| {
+            // A label at the very edge would be cut or lie on the title.
+            let margin = 0.04 * (range.end() - range.start());
+            let inside = mark.value > range.start() + margin && mark.value < range.end() - margin;
+            if inside { value_text(mark.value) } else { String::new() }
+        })
+        // Beside other runs, places are no steps.
+        .x_axis_formatter(move |mark, range| {
+            // A number at the right edge would be cut.
+            let inside = mark.value < range.end() - 0.02 * (range.end() - range.start());
+            if alone && inside && mark.value.fract() == 0.0 { format!("{}", mark.value) } else { String::new() }
+        })
+        .label_formatter(move |at| match at {
+            HoverPosition::NearDataPoint { plot_name, position, .. } if !plot_name.is_empty() => {
+                let step = if alone { format!("step {:.0}\n", position.x) } else { String::new() };
+                Some(format!("{step}{plot_name} {}", value_text(position.y)))
+            }
+            _ => None,
+        })
+        .show(ui, |plot| {
+            for (at, _) in axis.marks() {
+                plot.vline(VLine::new("", at).color(theme::LINE).width(1.0).allow_hover(false));
+            }
+            for line in lines {
+                plot.line(line);
+            }
+            if let Some(at) = cursor {
+                plot.vline(VLine::new("", at).color(ACCENT).width(1.5).allow_hover(false));
+            }
+            plot.pointer_coordinate()
+        });
     super::access::painted(&response.response, ("Loss curves", &last));
     phase_names(ui, &response.transform, &axis.marks());
     let touched = response.response.clicked() || response.response.dragged();

@@ -172,7 +172,8 @@ pub(super) fn viewport(
         frame.show(ui, |ui| buttons(ui, session, actions)).response.rect
     });
     session.ui.view_bar = shown.inner.bottom() - rect.top() + 4.0;
-    let text = session.shown.as_ref().map_or_else(
+    let through = session.ui.through.and_then(|view| session.capture.as_ref()?.views.get(view));
+    let of_scene = session.shown.as_ref().map_or_else(
         || "drag: orbit · right drag: pan · wheel: zoom · double-click a camera: look through it".to_owned(),
         |s| {
             let vertices: usize = s.hands.iter().map(|h| h.positions.len()).sum();
@@ -180,6 +181,9 @@ pub(super) fn viewport(
             format!("{} hands · {vertices} vertices · {joints} sets of joints", s.hands.len())
         },
     );
+    let text = through.map_or(of_scene, |view| {
+        format!("through the camera of view {} · drag, wheel or Esc: back to the orbit", view.name)
+    });
     if let Some((words, fallback)) = session.neural_words() {
         let colour = if fallback { AMBER } else { TEXT };
         let font = egui::FontId::proportional(11.5);

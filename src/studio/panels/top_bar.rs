@@ -58,9 +58,9 @@ fn preset(ui: &mut Ui, session: &mut Session) {
         let list = egui::ComboBox::from_id_salt("preset").selected_text(text).width(92.0).show_ui(ui, |ui| {
             for i in 0..session.presets.len() {
                 let (name, summary) = (session.presets[i].name.clone(), session.presets[i].summary.clone());
-                if ui.selectable_label(i == session.preset, name).on_hover_text(summary).clicked()
-                    && i != session.preset
-                {
+                let summary = RichText::new(summary).small().color(faint());
+                let row = egui::Button::selectable(i == session.preset, (name, summary));
+                if ui.add(row).clicked() && i != session.preset {
                     session.preset = i;
                     session.overrides.clear();
                 }

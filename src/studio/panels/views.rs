@@ -26,7 +26,16 @@ pub(super) fn show(ui: &mut Ui, session: &mut Session, textures: &Textures, acti
     });
     order(ui, session, actions);
     let views = session.view_order();
-    egui::ScrollArea::vertical().auto_shrink([false, false]).show_rows(ui, ROW, views.len(), |ui, rows| {
+    let wanted = std::mem::take(&mut session.ui.scroll_to_view).then_some(session.selected);
+    let wanted = wanted.and_then(|selected| views.iter().position(|view| *view == selected));
+    let list = egui::ScrollArea::vertical().auto_shrink([false, false]).animated(false);
+    list.show_rows(ui, ROW, views.len(), |ui, rows| {
+        if let Some(row) = wanted {
+            #[expect(clippy::cast_precision_loss, reason = "a number of views")]
+            let below = (ROW + ui.spacing().item_spacing.y) * (row as f32 - rows.start as f32);
+            let at = ui.max_rect().left_top() + vec2(0.0, below);
+            ui.scroll_to_rect(Rect::from_min_size(at, vec2(1.0, ROW)), None);
+        }
         for view in rows.filter_map(|row| views.get(row).copied()) {
             row(ui, session, textures, view, actions);
         }

@@ -540,6 +540,7 @@ impl Session {
                 self.ui.editing.picked = None;
             }
             self.selected = view;
+            self.ui.scroll_to_view = true;
         }
     }
 

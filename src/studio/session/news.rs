@@ -82,8 +82,12 @@ impl Session {
                 self.exporting = None;
                 let folder = files.first().and_then(|f| f.parent()).map(Path::to_owned);
                 let place = folder.as_ref().map(|p| p.display().to_string()).unwrap_or_default();
-                let count = files.len();
-                let text = format!("Exported {count} file{} to {place}", if count == 1 { "" } else { "s" });
+                // The name first: of a long line the end is cut.
+                let name = files.first().and_then(|f| f.file_name()).unwrap_or_default().display();
+                let text = match files.len() {
+                    0 | 1 => format!("Exported {name} to {place}"),
+                    count => format!("Exported {name} and {} more to {place}", count - 1),
+                };
                 self.notice = Some(Notice { text, at: Instant::now(), folder });
             }
             Event::ExportFailed(problem) => {

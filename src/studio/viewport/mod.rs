@@ -52,6 +52,7 @@ pub(super) fn plugin(app: &mut App) {
         .init_resource::<Scene>()
         .init_resource::<Motion>()
         .add_systems(Startup, set_gizmos)
+        .add_systems(PreUpdate, motion::drag_by_cursor)
         .add_systems(Update, look::follow.in_set(StudioSet::News))
         .add_systems(
             Update,
@@ -159,16 +160,24 @@ fn update_backdrop(
     scene.backdrop = Some((view, entity.id()));
 }
 
-/// Image planes: hidden with the cameras and while one of them is looked through, dark when excluded.
+/// Image planes: hidden with the cameras and while one of them is looked through, dark when excluded. The one that stands right
+/// before the eye, as after looking through its camera, would hide everything.
 fn update_planes(
     session: Res<Session>,
     motion: Res<Motion>,
+    scene: Res<Scene>,
+    eye: Single<&Transform, With<ViewCamera>>,
     mut planes: Query<(&ImagePlane, &mut Visibility, &MeshMaterial3d<Unlit>)>,
     mut materials: ResMut<Assets<Unlit>>,
 ) {
     let shown = session.ui.show_cameras && motion.through().is_none();
-    let wanted = if shown { Visibility::Visible } else { Visibility::Hidden };
+    let before_the_eye = |view: usize| {
+        let apex =
+            scene.placement.zip(session.camera(view)).map(|(p, camera)| (p.camera(camera).translation, p.radius));
+        apex.is_some_and(|(apex, radius)| apex.distance(eye.translation) < 1.5 * PLANE_DEPTH * radius)
+    };
     for (plane, mut visibility, material) in &mut planes {
+        let wanted = if shown && !before_the_eye(plane.view) { Visibility::Visible } else { Visibility::Hidden };
         visibility.set_if_neq(wanted);
         let dark = session.excluded.contains(&plane.view);
         let tint = if dark { Color::srgb(0.28, 0.24, 0.24).into() } else { LinearRgba::WHITE };
@@ -306,7 +315,7 @@ pub(super) fn frame(motion: &mut Motion, scene: &Scene, session: &Session, what:
     if let Some(placement) = scene.placement {
         match ball(session, &placement).filter(|_| what == Framed::Hands) {
             Some((centre, radius)) => motion.frame_hands(centre, radius),
-            None => motion.frame_rig(&placement),
+            None => motion.frame_rig(&placement, ball(session, &placement).map(|(centre, _)| centre)),
         }
     }
 }
@@ -315,7 +324,7 @@ pub(super) fn frame(motion: &mut Motion, scene: &Scene, session: &Session, what:
 fn start_view(motion: &mut Motion, placement: &Placement, session: &Session) {
     match ball(session, placement) {
         Some((centre, radius)) => motion.frame_hands(centre, radius),
-        None => motion.frame_rig(placement),
+        None => motion.frame_rig(placement, None),
     }
 }
 

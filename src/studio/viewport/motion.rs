@@ -6,9 +6,9 @@ use crate::studio::Machine;
 use crate::studio::session::{Action, Session};
 use bevy::camera::SubCameraView;
 use bevy::input::ButtonState;
-use bevy::input::mouse::{MouseButtonInput, MouseWheel};
+use bevy::input::mouse::{MouseButtonInput, MouseMotion, MouseWheel};
 use bevy::prelude::*;
-use bevy::window::RequestRedraw;
+use bevy::window::{RequestRedraw, WindowEvent};
 use std::time::{Duration, Instant};
 
 /// Vertical field of view while orbiting, radians.
@@ -75,8 +75,11 @@ impl Motion {
         self.flight = Some((view, eye));
     }
 
-    pub(super) fn frame_rig(&mut self, placement: &Placement) {
-        self.orbit = Some(Orbit { focus: placement.middle, yaw: 0.38, pitch: 0.42, radius: placement.reach * 1.8 });
+    /// All cameras, seen about the hands where there are some: they stay in the middle when one comes nearer.
+    pub(super) fn frame_rig(&mut self, placement: &Placement, hands: Option<Vec3>) {
+        let focus = hands.unwrap_or(placement.middle);
+        let radius = placement.reach.mul_add(1.8, focus.distance(placement.middle));
+        self.orbit = Some(Orbit { focus, yaw: 0.38, pitch: 0.42, radius });
     }
 
     pub(super) fn frame_hands(&mut self, centre: Vec3, radius: f32) {
@@ -107,6 +110,36 @@ fn orbit_of(pose: &Transform, depth: f32) -> Orbit {
     let focus = pose.translation + pose.forward() * depth;
     let back = -Vec3::from(pose.forward());
     Orbit { focus, yaw: back.x.atan2(back.z), pitch: back.y.clamp(-1.0, 1.0).asin(), radius: depth }
+}
+
+/// Has the view dragged by the way of the cursor, not of the device: of remote desktops, tablets and the mice of virtual machines,
+/// which say where they are, window systems tell no movement, or a wrong one. What was moved before a button was pressed is no
+/// drag.
+pub(super) fn drag_by_cursor(
+    mut stream: MessageReader<WindowEvent>,
+    mut moved: ResMut<Messages<MouseMotion>>,
+    mut at: Local<Option<Vec2>>,
+    mut held: Local<Vec<MouseButton>>,
+) {
+    moved.clear();
+    for event in stream.read() {
+        match event {
+            WindowEvent::CursorMoved(cursor) => {
+                let before = at.replace(cursor.position);
+                if let Some(before) = before.filter(|_| !held.is_empty()) {
+                    moved.write(MouseMotion { delta: cursor.position - before });
+                }
+            }
+            WindowEvent::MouseButtonInput(press) => {
+                held.retain(|button| *button != press.button);
+                if press.state.is_pressed() {
+                    held.push(press.button);
+                }
+            }
+            WindowEvent::WindowFocused(focus) if !focus.focused => held.clear(),
+            _ => {}
+        }
+    }
 }
 
 /// Clicks on image planes select their camera, double-clicks look through it. Counted are the presses and releases

@@ -8,6 +8,9 @@ use crate::camera::Camera;
 use crate::studio::backend::{Backend, RunViews};
 use crate::studio::worker::Event;
 use bevy::ecs::system::RunSystemOnce;
+use bevy::input::ButtonState;
+use bevy::input::mouse::{MouseButtonInput, MouseMotion};
+use bevy::window::{CursorMoved, WindowEvent};
 use nalgebra::{Rotation3, Vector3};
 use std::sync::Arc;
 
@@ -119,11 +122,12 @@ fn a_run_is_first_seen_with_its_hands_as_large_as_they_can_be() {
     start_view(&mut motion, &placement, &session);
     let hands = motion.distance().expect("hands are framed");
     assert!(hands < 0.6 * rig, "nearer than the rig needs: {hands} m, {rig} m");
-    let (_, radius) = ball(&session, &placement).expect("hands");
+    let (centre, radius) = ball(&session, &placement).expect("hands");
     assert!(hands > 2.9 * radius, "and no hand is cut at this field of view: {hands} m of radius {radius} m");
     let scene = Scene { placement: Some(placement), ..Scene::default() };
     frame(&mut motion, &scene, &session, Framed::Everything);
-    assert_eq!(motion.distance(), Some(rig), "everything is one key away");
+    let all = motion.distance().expect("everything is one key away");
+    assert!((all - rig - centre.distance(placement.middle)).abs() < 1e-5, "about the hands: {all} m, {rig} m");
     frame(&mut motion, &scene, &session, Framed::Hands);
     assert_eq!(motion.distance(), Some(hands), "and the hands as well");
 }
@@ -159,4 +163,42 @@ fn what_is_dragged_from_elsewhere_over_the_3d_view_does_not_turn_it() {
     );
     assert!(turns(true, false), "and again when it has ended");
     assert!(turns(true, true) && turns(false, true), "a drag that began there goes on beside it");
+}
+
+#[test]
+fn the_view_is_dragged_by_the_way_of_the_cursor_while_a_button_is_held() {
+    let mut world = World::new();
+    world.init_resource::<Messages<WindowEvent>>();
+    world.init_resource::<Messages<MouseMotion>>();
+    let window = world.spawn_empty().id();
+    let at = |x: f32| WindowEvent::CursorMoved(CursorMoved { window, position: Vec2::new(x, 10.0), delta: None });
+    let button = |state| WindowEvent::MouseButtonInput(MouseButtonInput { button: MouseButton::Left, state, window });
+    let drag = world.register_system(motion::drag_by_cursor);
+    let mut frame = |events: Vec<WindowEvent>, device: Vec2| {
+        world.resource_mut::<Messages<WindowEvent>>().clear();
+        world.resource_mut::<Messages<MouseMotion>>().write(MouseMotion { delta: device });
+        events.into_iter().for_each(|event| {
+            world.resource_mut::<Messages<WindowEvent>>().write(event);
+        });
+        world.run_system(drag).expect("it runs");
+        world.resource_mut::<Messages<MouseMotion>>().drain().map(|m| m.delta.x).sum::<f32>()
+    };
+    assert_eq!(frame(vec![at(5.0), at(40.0)], Vec2::splat(900.0)), 0.0, "nothing is held, whatever the device says");
+    let pressed = vec![at(100.0), button(ButtonState::Pressed), at(103.0)];
+    assert_eq!(frame(pressed, Vec2::ZERO), 3.0, "what came before the press is no drag");
+    assert_eq!(frame(vec![at(110.0), at(125.0)], Vec2::ZERO), 22.0, "a mouse that tells places only");
+    assert_eq!(frame(vec![button(ButtonState::Released), at(300.0)], Vec2::ZERO), 0.0, "let go");
+}
+
+#[test]
+fn everything_is_seen_about_the_hands_where_there_are_some() {
+    let session = opened();
+    let placement = Placement::of(session.capture.as_ref().expect("opened"));
+    let mut motion = Motion::default();
+    motion.frame_rig(&placement, None);
+    let without = motion.distance().expect("a wish");
+    let aside = placement.middle + Vec3::X * 0.3;
+    motion.frame_rig(&placement, Some(aside));
+    let with = motion.distance().expect("a wish");
+    assert!((with - without - 0.3).abs() < 1e-5, "as much farther as the hands are aside: {without} {with}");
 }

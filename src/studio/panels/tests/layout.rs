@@ -214,7 +214,7 @@ fn an_export_shows_that_it_works_and_where_its_files_are() {
     bench.session.on_event(Event::Exported(vec!["out/hands.glb".into()]));
     bench.settle();
     assert!(!bench.says("Exporting GLB · "), "it has ended");
-    assert!(bench.says("Exported 1 file to out"), "and says where the file is");
+    assert!(bench.says("Exported hands.glb to out"), "and says where the file is");
     for size in SIZES {
         bench.size = size;
         bench.settle();
@@ -228,4 +228,51 @@ fn an_export_shows_that_it_works_and_where_its_files_are() {
     assert_eq!(copied.as_deref(), Some("out"), "or copied");
     bench.session.on_event(Event::ExportFailed(crate::studio::Problem::exporting(&anyhow::anyhow!("disk full"))));
     assert!(bench.session.exporting.is_none() && bench.session.banner.is_some(), "a failure is said and ends it too");
+}
+
+#[test]
+fn a_view_that_is_selected_elsewhere_comes_into_sight_in_the_list() {
+    let mut bench = Bench::opened();
+    bench.size = vec2(1000.0, 700.0);
+    let capture = Arc::new(crate::studio::testing::test_capture(24));
+    let thumbnails = capture.views.iter().map(|v| crate::studio::picture::thumbnail(&v.image, 64)).collect();
+    let results = "many.thenar/runs".into();
+    bench.session.on_event(Event::Opened { capture, thumbnails, run: None, has_engine: false, results });
+    bench.settle();
+    assert!(!bench.texts.iter().any(|(t, _)| t == "20"), "the list is longer than its panel");
+    let _ = bench.session.apply(Action::Select(20));
+    bench.settle();
+    assert!(bench.texts.iter().any(|(t, _)| t == "20"), "the selected one is shown: {:?}", bench.texts);
+    let _ = bench.session.apply(Action::Select(1));
+    bench.settle();
+    assert!(bench.texts.iter().any(|(t, _)| t == "01"), "and so upwards");
+}
+
+#[test]
+fn looking_through_a_camera_is_said_and_left_by_escape() {
+    let mut bench = Bench::opened();
+    bench.settle();
+    assert!(!bench.says("through the camera"), "the orbit is no such state");
+    assert!(bench.key(Key::Escape, Modifiers::NONE).is_empty(), "and is not left");
+    bench.session.ui.through = Some(2);
+    bench.settle();
+    assert!(bench.says("through the camera of view 02"), "where one is, and how one gets back");
+    let left = bench.key(Key::Escape, Modifiers::NONE);
+    assert_eq!(left, [Action::Frame(crate::studio::session::Framed::Hands)], "back to the hands");
+    bench.session.ui.show_help = true;
+    assert!(bench.key(Key::Escape, Modifiers::NONE).is_empty(), "what lies on top goes first");
+    assert!(!bench.session.ui.show_help, "the sheet of keys");
+}
+
+#[test]
+fn a_long_path_in_the_log_begins_where_all_lines_begin() {
+    let mut bench = Bench::opened();
+    let path = format!("Wrote /home/somebody/{}/hands.glb", "a_long_name/".repeat(12));
+    bench.session.note(crate::studio::session::Level::Info, path);
+    bench.settle();
+    let left = |start: &str| {
+        let found = bench.texts.iter().find(|(t, _)| t.starts_with(start));
+        found.unwrap_or_else(|| panic!("`{start}` is on screen: {:?}", bench.texts)).1.left()
+    };
+    assert!((left("Wrote /home") - left("Opened")).abs() < 1.0, "one column: {:?}", bench.texts);
 }
