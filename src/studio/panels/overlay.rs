@@ -181,9 +181,7 @@ pub(super) fn viewport(
             format!("{} hands · {vertices} vertices · {joints} sets of joints", s.hands.len())
         },
     );
-    let text = through.map_or(of_scene, |view| {
-        format!("through the camera of view {} · drag, wheel or Esc: back to the orbit", view.name)
-    });
+    let text = through.map_or(of_scene, |view| format!("through the camera of view {} · Esc: back", view.name));
     if let Some((words, fallback)) = session.neural_words() {
         let colour = if fallback { AMBER } else { TEXT };
         let font = egui::FontId::proportional(11.5);
