@@ -119,9 +119,10 @@ fn the_window_shows_cameras_hands_and_curves_and_the_check_can_fail() {
         pictures.shot("opened.png"),
         "show cameras off".into(),
         pictures.shot("opened_no_cameras.png"),
-        "show cameras on; reconstruct; wait-finished; wait-picture".into(),
+        // The camera turns to the first hands.
+        "show cameras on; reconstruct; wait-finished; wait-picture; frame-all".into(),
         pictures.shot("finished.png"),
-        "show cameras off; show joints off".into(),
+        "show cameras off; show joints off; frame".into(),
         pictures.shot("no_cameras.png"),
         "curve lap off".into(),
         pictures.shot("no_lap.png"),
@@ -193,7 +194,8 @@ fn findings_are_listed_and_cameras_coloured_and_the_check_can_fail() {
         pictures.shot("no_residuals.png"),
         "tab parameters".into(),
         pictures.shot("no_findings.png"),
-        "finding 1; wait-selected 3; select 0; show residuals on; tab findings; reconstruct; wait-finished".into(),
+        "finding 1; wait-selected 3; select 0; show residuals on; tab findings; reconstruct; wait-finished; frame-all"
+            .into(),
         pictures.shot("findings_of_a_run.png"),
         "quit".into(),
     ]
@@ -427,7 +429,7 @@ fn the_program_reconstructs_a_sample_in_its_window() {
             EPOCHS[0], EPOCHS[1], EPOCHS[2]
         ),
         format!("reconstruct; wait-stage ham; stop; wait-stopped; {}", pictures.shot("program_stopped.png")),
-        format!("resume; wait-finished; wait-picture; {}", pictures.shot("program_finished.png")),
+        format!("resume; wait-finished; wait-picture; frame-all; {}", pictures.shot("program_finished.png")),
         format!("frame; show cameras off; show joints off; {}", pictures.shot("program_hands.png")),
         format!("scrub 0.4; wait-picture; {}; live", pictures.shot("program_scrubbed.png")),
         "exclude 2; reconstruct; wait-finished; wait-picture; export glb; wait-exported".to_owned(),
