@@ -25,7 +25,11 @@ pub(super) fn show(ctx: &Context, session: &mut Session) {
                 ] {
                     ui.vertical(|ui| {
                         for menu in menus {
-                            section(ui, menu.name(), &keys_of(*menu));
+                            section(ui, menu.name(), &keys_of(*menu, false));
+                            let in_mode = keys_of(*menu, true);
+                            if !in_mode.is_empty() {
+                                section(ui, "While editing a picture", &in_mode);
+                            }
                         }
                         if menus.contains(&Menu::Edit) {
                             section(ui, "Mouse", &MOUSE.map(|(key, what)| (key.to_owned(), what)));
@@ -37,11 +41,11 @@ pub(super) fn show(ctx: &Context, session: &mut Session) {
         });
 }
 
-/// Keys and names of a menu's commands that have any.
-fn keys_of(menu: Menu) -> Vec<(String, &'static str)> {
+/// Keys and names of a menu's commands that have any: of those for the edit mode, where keys mean something else, or of the others.
+fn keys_of(menu: Menu, in_mode: bool) -> Vec<(String, &'static str)> {
     TABLE
         .iter()
-        .filter(|e| e.menu == menu && !e.keys.is_empty())
+        .filter(|e| e.menu == menu && e.in_mode == in_mode && !e.keys.is_empty())
         .map(|e| {
             let keys: Vec<String> = e.keys.iter().map(|k| shortcut_text(*k)).collect();
             (if e.held { format!("{} (hold)", keys.join(", ")) } else { keys.join(", ") }, e.name)
