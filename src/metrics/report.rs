@@ -33,6 +33,8 @@ pub struct Measures<'a> {
 /// A comparison where mask and render meet.
 #[derive(Clone, Debug)]
 pub struct Shared {
+    /// Where they meet.
+    pub both: Vec<bool>,
     /// The gain that was applied.
     pub gain: [f64; 3],
     /// The render with it.
@@ -54,7 +56,7 @@ impl Comparison<'_> {
         let gain = self.gain.unwrap_or_else(|| gain(&hidden, self.render, &both));
         let render = self.render.with_gain(gain);
         let psnr_db = psnr(&hidden, &render, Some(&both));
-        Shared { gain, render, psnr_db }
+        Shared { both, gain, render, psnr_db }
     }
 
     /// The numbers of one rendered view. The photograph is cut out by its mask (black outside), so that union and full
@@ -67,7 +69,7 @@ impl Comparison<'_> {
     /// When sizes differ.
     pub fn score(&self, measures: &Measures<'_>) -> Result<ShadingScore, LpipsError> {
         let rendered = rendered(self.coverage);
-        let Shared { gain, render, psnr_db: psnr_shared } = self.shared();
+        let Shared { both, gain, render, psnr_db: psnr_shared } = self.shared();
         let rgb = self.photo.rgb.iter().zip(self.mask).map(|(&p, &m)| if m { p } else { [0.0; 3] }).collect();
         let photo = Picture { rgb, ..*self.photo };
         let [psnr_mask, psnr_union, psnr_full] = psnr_three_ways(&photo, &render, self.mask, &rendered);
@@ -81,7 +83,6 @@ impl Comparison<'_> {
             ..ImageScore::default()
         };
         if measures.perceptual {
-            let both: Vec<bool> = self.mask.iter().zip(&rendered).map(|(&m, &r)| m && r).collect();
             let shown: Vec<bool> = self.mask.iter().zip(&rendered).map(|(&m, &r)| m || r).collect();
             [image.flip, image.flip_shared] = flip_over(&photo, &render, &shown, [self.mask, &both]);
             image.legacy = legacy_psnr(self.photo, &render, &rendered);

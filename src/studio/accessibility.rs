@@ -32,7 +32,8 @@ pub(super) fn listen(
         let mut heard = false;
         loop {
             std::thread::sleep(if heard { UNTIL_DONE } else { UNTIL_HEARD });
-            let begins = !std::mem::replace(&mut heard, requested.get()) && heard;
+            let before = std::mem::replace(&mut heard, requested.get());
+            let begins = heard && !before;
             let asked = heard && queues.iter().any(|queue| queue.lock().is_ok_and(|queue| !queue.is_empty()));
             // A loop that is gone has nobody to wake.
             if (begins || asked) && proxy.send_event(WinitUserEvent::WakeUp).is_err() {

@@ -32,18 +32,16 @@ fn pose(session: &mut Session) -> Option<Action> {
 /// What lies on top goes first, then a polygon that was begun, then the edit mode, then the view through a camera.
 fn close(session: &mut Session) -> Option<Action> {
     let on_top = is_window_open(session);
-    if !on_top && session.ui.editing.tool.is_none() && session.ui.through.is_some() {
+    let ui = &mut session.ui;
+    if on_top {
+        (ui.show_help, ui.show_developer, ui.show_export, ui.palette) = (false, false, false, None);
+    } else if !ui.editing.polygon.is_empty() {
+        ui.editing.give_up();
+    } else if ui.editing.tool.is_some() {
+        ui.editing.choose(None);
+    } else if ui.through.is_some() {
         return Some(Action::Frame(Framed::Hands));
     }
-    let ui = &mut session.ui;
-    if !on_top && !ui.editing.polygon.is_empty() {
-        ui.editing.give_up();
-        return None;
-    }
-    if !on_top {
-        ui.editing.choose(None);
-    }
-    (ui.show_help, ui.show_developer, ui.show_export, ui.palette) = (false, false, false, None);
     None
 }
 

@@ -29,7 +29,7 @@ pub(super) fn show(ui: &mut Ui, session: &mut Session) {
                 Level::Warning => ("⚠ ", amber()),
                 Level::Error => ("✖ ", red()),
             };
-            // Beside the time, not below it: a path has no place to be broken at but its end of a row.
+            // Wrapped in a column of its own: a path has no place to break, and would begin left of the time.
             ui.horizontal_top(|ui| {
                 ui.label(RichText::new(format!("{:6.1}", line.at)).monospace().size(11.0).color(faint()));
                 ui.add(Label::new(RichText::new(format!("{sign}{}", line.text)).size(12.0).color(colour)).wrap());

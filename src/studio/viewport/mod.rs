@@ -112,7 +112,8 @@ fn rebuild_rig(
     }
     scene.placement = Some(placement);
     if new_capture {
-        start_view(&mut motion, &placement, &session);
+        // What is seen first: the hands of a run, the rig of a capture.
+        show(&mut motion, &placement, &session, Framed::Hands);
     } else if let Some((view, camera)) = motion.through().and_then(|view| Some((view, session.camera(view)?))) {
         motion.fly_to(view, placement.eye(camera));
     }
@@ -313,18 +314,15 @@ pub(super) fn fly_to(motion: &mut Motion, scene: &Scene, session: &Session, view
 /// Moves the camera to see the hands, if there are any, or else everything.
 pub(super) fn frame(motion: &mut Motion, scene: &Scene, session: &Session, what: Framed) {
     if let Some(placement) = scene.placement {
-        match ball(session, &placement).filter(|_| what == Framed::Hands) {
-            Some((centre, radius)) => motion.frame_hands(centre, radius),
-            None => motion.frame_rig(&placement, ball(session, &placement).map(|(centre, _)| centre)),
-        }
+        show(motion, &placement, session, what);
     }
 }
 
-/// What is seen first: the hands of a run, the rig of a capture.
-fn start_view(motion: &mut Motion, placement: &Placement, session: &Session) {
+/// The hands, if they are wanted and there are any, or else everything.
+fn show(motion: &mut Motion, placement: &Placement, session: &Session, what: Framed) {
     match ball(session, placement) {
-        Some((centre, radius)) => motion.frame_hands(centre, radius),
-        None => motion.frame_rig(placement, None),
+        Some((centre, radius)) if what == Framed::Hands => motion.frame_hands(centre, radius),
+        hands => motion.frame_rig(placement, hands.map(|(centre, _)| centre)),
     }
 }
 

@@ -118,7 +118,6 @@ pub(super) fn image_plane(camera: &Camera) -> Mesh {
     let positions: Vec<[f32; 3]> = corners(camera).map(Into::into).to_vec();
     Mesh::new(PrimitiveTopology::TriangleList, RenderAssetUsages::RENDER_WORLD)
         .with_inserted_attribute(Mesh::ATTRIBUTE_POSITION, positions)
-        .with_inserted_attribute(Mesh::ATTRIBUTE_NORMAL, vec![[0.0, 0.0, -1.0]; 4])
         .with_inserted_attribute(Mesh::ATTRIBUTE_UV_0, vec![[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
         .with_inserted_indices(Indices::U32(vec![0, 2, 1, 0, 3, 2]))
 }

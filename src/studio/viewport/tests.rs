@@ -110,7 +110,7 @@ fn a_run_is_first_seen_with_its_hands_as_large_as_they_can_be() {
     let mut session = opened();
     let placement = Placement::of(session.capture.as_ref().expect("opened"));
     let mut motion = Motion::default();
-    start_view(&mut motion, &placement, &session);
+    show(&mut motion, &placement, &session, Framed::Hands);
     let rig = motion.distance().expect("a capture is framed");
     let capture = session.capture.clone().expect("opened");
     let backend = MorphBackend { steps: 20, ..MorphBackend::default() };
@@ -119,7 +119,7 @@ fn a_run_is_first_seen_with_its_hands_as_large_as_they_can_be() {
         started.engine.advance().expect("a step");
     }
     session.shown = Some(Arc::new(started.engine.snapshot().expect("a snapshot")));
-    start_view(&mut motion, &placement, &session);
+    show(&mut motion, &placement, &session, Framed::Hands);
     let hands = motion.distance().expect("hands are framed");
     assert!(hands < 0.6 * rig, "nearer than the rig needs: {hands} m, {rig} m");
     let (centre, radius) = ball(&session, &placement).expect("hands");
